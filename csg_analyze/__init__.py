@@ -1,0 +1,54 @@
+"""Which filters of a CNN stand for which class, and what that buys.
+
+    from csg_analyze import load_classifier, load_dataset, mutual_information
+
+Names are imported when first used, so that `import csg_analyze` (and `csg-analyze --help`) costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from csg_analyze.checkpoints import Classifier, load_classifier, save_checkpoint
+    from csg_analyze.data import Dataset, load_dataset
+    from csg_analyze.errors import NotAvailable, UsageError
+    from csg_analyze.metrics.mutual_information import mutual_information
+    from csg_analyze.models import build
+    from csg_analyze.pipeline import analyze
+    from csg_analyze.result import Result
+
+_HOMES = {
+    "Classifier": "csg_analyze.checkpoints",
+    "load_classifier": "csg_analyze.checkpoints",
+    "save_checkpoint": "csg_analyze.checkpoints",
+    "Dataset": "csg_analyze.data",
+    "load_dataset": "csg_analyze.data",
+    "NotAvailable": "csg_analyze.errors",
+    "UsageError": "csg_analyze.errors",
+    "mutual_information": "csg_analyze.metrics.mutual_information",
+    "build": "csg_analyze.models",
+    "analyze": "csg_analyze.pipeline",
+    "Result": "csg_analyze.result",
+}
+
+__all__ = [
+    "Classifier",
+    "Dataset",
+    "NotAvailable",
+    "Result",
+    "UsageError",
+    "analyze",
+    "build",
+    "load_classifier",
+    "load_dataset",
+    "mutual_information",
+    "save_checkpoint",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'csg_analyze' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

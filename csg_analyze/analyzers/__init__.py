@@ -1,0 +1,1 @@
+"""One file per analysis: plain functions whose positional parameters name their inputs."""

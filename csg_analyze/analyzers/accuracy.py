@@ -1,0 +1,59 @@
+"""How often the network is right, over all images and for every class."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from csg_analyze.metrics.arrays import IntArray
+from csg_analyze.metrics.proportions import share_with_interval
+from csg_analyze.report.figures import dots_with_intervals
+from csg_analyze.result import Result, Tables
+
+
+def accuracy(predictions: IntArray, labels: IntArray, class_names: Sequence[str], sample_ids: Sequence[str]) -> Result:
+    """Classification accuracy through the standard path, with 95 % Wilson intervals (Table 1).
+
+    predictions, labels: (N,). The interval is over images drawn like these; it says nothing about other seeds.
+    """
+    correct = predictions == labels
+    share, low, high = share_with_interval(int(correct.sum()), len(labels))
+    rows = []
+    for label, name in enumerate(class_names):
+        members = labels == label
+        recall, recall_low, recall_high = share_with_interval(int(correct[members].sum()), int(members.sum()))
+        rows.append((name, int(members.sum()), int(correct[members].sum()), recall, recall_low, recall_high))
+    per_class = pd.DataFrame(rows, columns=["class", "n", "correct", "recall", "low", "high"])
+    absent = per_class.loc[per_class["n"] == 0, "class"].tolist()
+    return Result(
+        summary={
+            "accuracy": share,
+            "n": len(labels),
+            "accuracy_low": low,
+            "accuracy_high": high,
+            "mean_recall": float(per_class["recall"].mean()),
+        },
+        tables={"per_class": per_class},
+        figures={"recall": draw_recall},
+        samples=pd.DataFrame(
+            {
+                "sample_id": list(sample_ids),
+                "label": [class_names[i] for i in labels],
+                "prediction": [class_names[i] for i in predictions],
+                "correct": correct,
+            }
+        ),
+        notes=(f"no image of: {', '.join(absent)}; their recall is blank.",) if absent else (),
+    )
+
+
+def draw_recall(models: Mapping[str, Tables]) -> Figure:
+    """Recall of every class with its 95 % interval, one colour a model."""
+    return dots_with_intervals(
+        {model: tables["per_class"] for model, tables in models.items()},
+        category="class",
+        value="recall",
+        label="recall (95 % interval)",
+    )

@@ -1,0 +1,96 @@
+"""A trained network as everything else sees it: pixels in, logits out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from csg_analyze.errors import UsageError, unknown
+from csg_analyze.metrics.arrays import FloatArray
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """What a network wants done to an image, and who says so.
+
+    size: images are centre-cropped to size x size pixels after their shorter side was resized to `resize`
+    (both None: any size is taken as it is). mean, std: per RGB channel, for pixels in [0, 1].
+    """
+
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    size: int | None = None
+    resize: int | None = None
+    origin: str = "given"
+
+
+class PixelNetwork(nn.Module):
+    """A network with its normalization inside: pixels in [0, 1] go in everywhere, attacks included."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, network: nn.Module, preprocessing: Preprocessing) -> None:
+        super().__init__()
+        self.network = network
+        self.register_buffer("mean", torch.tensor(preprocessing.mean).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(preprocessing.std).view(1, 3, 1, 1), persistent=False)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Float pixels (N, 3, H, W) in [0, 1] -> logits (N, C)."""
+        return self.network((pixels - self.mean) / self.std)  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """A network in eval mode, with what is known about it.
+
+    name: what tables and figures call it. n_classes, n_filters: C and K (of the feature
+    layer). gate: (C, K) in [0, 1], or None. class_names: None where the file does
+    not say. training: "STD", "CSG" or None. data: the data spec it was trained on. record: whatever else the file
+    told (recipe, seed, epoch, metrics, versions). notes: what a report should say about
+    it. feature_layer and head are names inside `network.network`.
+    """
+
+    name: str
+    path: Path
+    sha256: str
+    architecture: str
+    network: PixelNetwork = field(repr=False)
+    preprocessing: Preprocessing
+    feature_layer: str
+    head: str
+    n_classes: int
+    n_filters: int
+    class_names: tuple[str, ...] | None = None
+    gate: FloatArray | None = None
+    training: str | None = None
+    data: str | None = None
+    record: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network lives."""
+        return self.network.mean.device
+
+    def layer(self, name: str | None = None) -> nn.Module:
+        """The module of that name; the feature layer by default. Raises UsageError, suggesting the nearest."""
+        modules: dict[str, nn.Module] = dict(self.network.network.named_modules())
+        name = self.feature_layer if name is None else name
+        if name not in modules or not name:
+            raise unknown("layer", name, (known for known in modules if known))
+        return modules[name]
+
+    def convolutions(self) -> dict[str, nn.Conv2d]:
+        """Every convolution by name, in the order of definition."""
+        modules = self.network.network.named_modules()
+        found = {name: module for name, module in modules if isinstance(module, nn.Conv2d)}
+        if not found:
+            raise UsageError(f"{self.name}: this network has no convolution; only CNNs can be analysed.")
+        return found

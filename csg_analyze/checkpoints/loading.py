@@ -1,0 +1,118 @@
+"""From a file to a classifier: read, recognise, find the layers, check that all fits together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from csg_analyze.checkpoints.classifier import Classifier, PixelNetwork, Preprocessing
+from csg_analyze.checkpoints.preprocessing import ASSUMED, find_preprocessing
+from csg_analyze.checkpoints.reading import read_contents
+from csg_analyze.checkpoints.recognising import class_count, restore_network
+from csg_analyze.devices import choose_device
+from csg_analyze.errors import UsageError
+from csg_analyze.files import sha256_of
+from csg_analyze.models import find_layers
+
+
+def load_classifier(
+    path: Path | str,
+    *,
+    architecture: str | None = None,
+    n_classes: int | None = None,
+    layer: str | None = None,
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
+    size: int | None = None,
+    allow_pickle: bool = False,
+    device: str | None = None,
+    name: str | None = None,
+) -> Classifier:
+    """A classifier in eval mode from any checkpoint file; the arguments override what the file does not say.
+
+    architecture: a name `csg_analyze.models.build` takes. layer: the feature layer. mean, std: RGB, for pixels in
+    [0, 1]. size: pixels. Raises UsageError for whatever keeps the file from becoming a classifier.
+    """
+    path = Path(path)
+    contents = read_contents(path, allow_pickle=allow_pickle)
+    about = contents.about
+    try:
+        found = class_count(contents.state_dict)
+        if n_classes is not None and n_classes != found:
+            raise UsageError(f"--num-classes says {n_classes}, but the head has {found} rows.")
+        network, architecture = restore_network(contents.state_dict, architecture or about.get("architecture"), found)
+        preprocessing = find_preprocessing(architecture, about.get("preprocessing"), mean=mean, std=std, size=size)
+        pixels = PixelNetwork(network, preprocessing).eval()
+        feature_layer, head = _layers(pixels, preprocessing)
+    except UsageError as error:
+        raise UsageError(f"{str(path)!r}: {error}") from error
+    classifier = Classifier(
+        name=name or path.stem,
+        path=path,
+        sha256=sha256_of(path),
+        architecture=architecture,
+        network=pixels.requires_grad_(False).to(choose_device(device)).to(memory_format=torch.channels_last),
+        preprocessing=preprocessing,
+        feature_layer=about.get("feature_layer", feature_layer),
+        head=head,
+        n_classes=found,
+        n_filters=0,  # known once the layer is settled, see _checked
+        class_names=tuple(about["class_names"]) if about.get("class_names") else None,
+        gate=None if contents.gate is None else contents.gate.double().numpy(),
+        training=about.get("training") or ("CSG" if contents.gate is not None else None),
+        data=about.get("data"),
+        record=about.get("record", {}),
+        notes=(f"preprocessing {ASSUMED}",) if ASSUMED in preprocessing.origin else (),
+    )
+    if layer is not None:
+        classifier.layer(layer)
+        classifier = replace(classifier, feature_layer=layer)
+    return _checked(classifier)
+
+
+def _layers(network: PixelNetwork, preprocessing: Preprocessing) -> tuple[str, str]:
+    """Feature layer and head, from a forward pass over one grey image of the network's own size."""
+    size = preprocessing.size or 224
+    try:
+        return find_layers(network.network, torch.full((1, 3, size, size), 0.5))
+    except RuntimeError as error:
+        raise UsageError(f"the network does not take {size}x{size} images; give --size.") from error
+
+
+def _checked(classifier: Classifier) -> Classifier:
+    """The classifier, if its feature layer gives maps, and its gate and class names fit the network."""
+    maps: list[tuple[int, ...]] = []
+
+    def note_shape(_module: nn.Module, _inputs: tuple[Tensor, ...], output: object) -> None:
+        maps.append(tuple(output.shape) if isinstance(output, Tensor) else ())
+
+    handle = classifier.layer().register_forward_hook(note_shape)
+    size = classifier.preprocessing.size or 224
+    try:
+        with torch.inference_mode():
+            classifier.network(torch.full((1, 3, size, size), 0.5, device=classifier.device))
+    finally:
+        handle.remove()
+    where = f"{str(classifier.path)!r}: "
+    if not maps or len(maps[-1]) != 4:
+        raise UsageError(
+            f"{where}layer {classifier.feature_layer!r} has no filters (its output is no (N, K, h, w) map); choose one "
+            f"with --layer, for example {', '.join(list(classifier.convolutions())[-3:])}."
+        )
+    classifier = replace(classifier, n_filters=maps[-1][1])
+    expected = (classifier.n_classes, classifier.n_filters)
+    if classifier.gate is not None and classifier.gate.shape != expected:
+        if classifier.gate.shape[0] == expected[0]:  # the gate belongs to the default layer, not to the chosen one
+            remark = f"the gate is for another layer than {classifier.feature_layer!r} and was left out"
+            return replace(classifier, gate=None, notes=(*classifier.notes, remark))
+        raise UsageError(f"{where}the gate has shape {classifier.gate.shape}, but classes x filters is {expected}.")
+    if classifier.class_names is not None and len(classifier.class_names) != classifier.n_classes:
+        raise UsageError(
+            f"{where}{len(classifier.class_names)} class names are recorded, "
+            f"but the head has {classifier.n_classes} rows."
+        )
+    return classifier

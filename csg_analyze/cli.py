@@ -1,0 +1,103 @@
+"""csg-analyze: one subcommand an analyzer, plus inspect, list, report and demo.
+
+Importing this module imports neither torch nor pandas, so that --help answers at once: an analyzer is only loaded
+when its own subcommand is called.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
+
+import typer
+
+from csg_analyze import commands
+from csg_analyze.console import guarded
+from csg_analyze.errors import unknown
+from csg_analyze.registry import ANALYZERS, find, registered, summary_of
+
+if TYPE_CHECKING:
+    from csg_analyze.registry import Step
+
+HELP = "Which filters of a CNN stand for which class, and what that buys."
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run csg-analyze; exits with 0, with 2 and one sentence for bad input, with 130 when interrupted."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    command = next((word for word in given if not word.startswith("-")), None)
+    debug = "--debug" in given
+    given = [word for word in given if word != "--debug"]
+
+    def run() -> None:
+        build_app(command)(args=given, prog_name="csg-analyze")
+
+    guarded(run, debug=debug)
+
+
+def build_app(command: str | None) -> typer.Typer:
+    """The application, with the analyzer of that name loaded and all others by name and first line only.
+
+    Raises UsageError, suggesting the nearest, where no command or analyzer has that name.
+    """
+    app = typer.Typer(
+        help=f"{HELP}\n\n--debug shows the traceback of any error.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
+    for function in (commands.report, commands.demo, commands.inspect, commands.list_all):
+        app.command(name=function.__name__.removesuffix("_all"), rich_help_panel="Commands")(function)
+    analyzers = registered(ANALYZERS)
+    for name, entry in analyzers.items():
+        function = analyzer_command(find(ANALYZERS, name)) if name == command else _stub
+        app.command(name=name, help=None if name == command else summary_of(entry))(function)
+    known = {"report", "demo", "inspect", "list", *analyzers}
+    if command is not None and command not in known:
+        raise unknown("command or analyzer", command, known)
+    return app
+
+
+def _stub() -> None:
+    """Stands for an analyzer that was not called."""
+
+
+def analyzer_command(step: Step) -> Callable[..., None]:
+    """The subcommand of one analyzer: the flags every command has, the analyzer's options, and its inputs' options."""
+    owners = {option: step.name for option in step.options}
+    parameters = dict(inspect.signature(commands.analyze_checkpoints, eval_str=True).parameters)
+    del parameters["analyzers"], parameters["options"], parameters["title"]
+    for owner in (step, *_inputs_of(step)):
+        for name, option in owner.options.items():
+            owners.setdefault(name, owner.name)
+            parameters.setdefault(name, _flag(name, option.annotation, option.default))
+
+    def command(**values: Any) -> None:
+        options: dict[str, dict[str, Any]] = {}
+        for name, owner in owners.items():
+            options.setdefault(owner, {})[name] = values.pop(name)
+        commands.analyze_checkpoints(**values, analyzers=[step.name], options=options)
+
+    # typer reads a command's flags from its signature
+    command.__signature__ = inspect.Signature(list(parameters.values()))  # type: ignore[attr-defined]
+    command.__annotations__ = {name: p.annotation for name, p in parameters.items()}
+    command.__doc__ = step.description
+    return command
+
+
+def _inputs_of(step: Step) -> list[Step]:
+    """Every input the analyzer needs, directly or not."""
+    from csg_analyze.pipeline import plan
+
+    return list(plan([step.name]).inputs.values())
+
+
+def _flag(name: str, annotation: Any, default: Any) -> inspect.Parameter:
+    """An option as typer wants it: `Annotated[int, "what it is"]` becomes --name with that help."""
+    words = [extra for extra in get_args(annotation)[1:] if isinstance(extra, str)] if get_origin(annotation) else []
+    plain = get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
+    option = typer.Option(help=words[0] if words else None)
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[plain, option])

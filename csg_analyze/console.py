@@ -1,0 +1,57 @@
+"""How every command of this project ends: exit codes, one-line errors on stderr, a traceback only on request."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from csg_analyze.errors import UsageError
+
+if TYPE_CHECKING:
+    import typer
+    from rich.console import Console
+
+INTERRUPTED = 130
+"""The exit code of a command that Ctrl-C ended, as shells have it."""
+
+
+def stderr_console() -> Console:
+    """A rich console on stderr, where everything but results goes."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False)
+
+
+def run(app: typer.Typer, *, program: str, arguments: Sequence[str] | None = None) -> int:
+    """Run a Typer app and return its exit code: 0; 2 after one line `error: ...` on stderr; 130 after Ctrl-C.
+
+    `--debug`, anywhere on the command line, shows the traceback of an error as well. arguments: sys.argv[1:] by
+    default. Errors that are no UsageError (and no misuse of flags, which Typer finds) are defects: they propagate.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in given
+    try:
+        code = app([word for word in given if word != "--debug"], prog_name=program, standalone_mode=False)
+    except UsageError as error:
+        if debug:
+            raise
+        return _refuse(str(error))
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:  # `csg-analyze ... | head`: nobody reads on, which is no error
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:
+        # Typer's own errors (unknown flag, missing value) share no public base class in all its versions
+        message = getattr(error, "format_message", None)
+        if debug or message is None:
+            raise
+        return _refuse(f"{message()} See {program} --help.")
+    return code if isinstance(code, int) else 0
+
+
+def _refuse(message: str) -> int:
+    print(f"error: {' '.join(message.split())}", file=sys.stderr)
+    return 2

@@ -1,0 +1,52 @@
+"""The main job: twins trained on the embedded scenes. The only place where the toolkit calls the trainer."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from csg_analyze.commands import free_folder
+from csg_analyze.errors import UsageError
+
+CHECKPOINTS = ("std.pt", "csg.pt")
+REPORT = "report"
+
+
+def prepare_folder(out: Path | None, force: bool) -> Path:
+    """An empty or unfinished demo folder: the given one, or the first under reports/ without a finished report.
+
+    Raises UsageError for a finished demo without force, and for a folder that is not a demo's.
+    """
+    if out is None:
+        out = Path("reports") / "demo"
+        if (out / REPORT).exists():
+            out = free_folder(out)
+    contents = [path.name for path in out.iterdir()] if out.is_dir() else []
+    foreign = [name for name in contents if name != REPORT and not name.startswith(CHECKPOINTS)]
+    if out.exists() and not out.is_dir():
+        raise UsageError(f"{str(out)!r} is a file; give a folder with --out.")
+    if foreign:
+        raise UsageError(f"{str(out)!r} holds other files ({foreign[0]!r}); give a new folder with --out.")
+    if REPORT in contents and not force:
+        raise UsageError(f"{str(out)!r} holds a finished demo; give another --out, or --force to start anew.")
+    if force and contents:
+        shutil.rmtree(out)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"cannot make the folder {str(out)!r}: {error.strerror or error}.") from error
+    return out
+
+
+def train_twins(folder: Path, *, seed: int, quiet: bool) -> list[Path]:
+    """Train STD and CSG with one recipe and seed, skipping what is there and going on with what was interrupted."""
+    from training.loop import train
+    from training.recipes import RECIPES
+
+    paths = []
+    for name in CHECKPOINTS:
+        path = folder / name
+        if not path.exists():
+            train(RECIPES["scenes-resnet8"], training=Path(name).stem, data="scenes", out=path, seed=seed, resume=True)
+        paths.append(path)
+    return paths

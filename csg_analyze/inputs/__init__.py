@@ -1,0 +1,80 @@
+"""What an analyzer may ask for, one function each; an input's parameters name the inputs it needs itself.
+
+Given from outside are `classifier`, `dataset`, `requested` (the names of all inputs of the run), `cache` and `track`
+(progress). An input that a model or dataset does not have raises NotAvailable with the reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from csg_analyze.checkpoints import Classifier
+from csg_analyze.data import Dataset
+from csg_analyze.errors import NotAvailable
+from csg_analyze.inputs.forward import ForwardPass, forward_pass
+from csg_analyze.metrics.arrays import FloatArray, IntArray
+
+__all__ = [
+    "activations",
+    "class_names",
+    "forward_pass",
+    "gate",
+    "gate_bound",
+    "labels",
+    "layer_activations",
+    "logits",
+    "predictions",
+    "sample_ids",
+]
+
+
+def activations(forward_pass: ForwardPass) -> FloatArray:
+    """Averaged activations of the feature layer, float32 (N, K)."""
+    return forward_pass.activations
+
+
+def logits(forward_pass: ForwardPass) -> FloatArray:
+    """Float32 (N, C)."""
+    return forward_pass.logits
+
+
+def predictions(logits: FloatArray) -> IntArray:
+    """The class with the highest logit, int64 (N,)."""
+    predicted: IntArray = logits.argmax(axis=1)
+    return predicted
+
+
+def layer_activations(forward_pass: ForwardPass) -> Mapping[str, FloatArray]:
+    """Averaged output of every convolution, by name in the order of definition, each float32 (N, K_layer)."""
+    return forward_pass.layers
+
+
+def labels(dataset: Dataset) -> IntArray:
+    """Int64 (N,), indices into the class names."""
+    values: IntArray = dataset.labels.numpy()
+    return values
+
+
+def class_names(dataset: Dataset) -> tuple[str, ...]:
+    """C names, in the order of the network's outputs."""
+    return dataset.class_names
+
+
+def sample_ids(dataset: Dataset) -> tuple[str, ...]:
+    """N names, the same for every compared model."""
+    return dataset.sample_ids
+
+
+def gate(classifier: Classifier) -> FloatArray:
+    """The class-specific gate, float64 (C, K) in [0, 1]."""
+    if classifier.gate is None:
+        raise NotAvailable("no gate in this checkpoint")
+    return classifier.gate
+
+
+def gate_bound(classifier: Classifier) -> float:
+    """The bound g on the gate's L1 norm that training used (Eq. 2)."""
+    bound = classifier.record.get("gate_bound")
+    if not isinstance(bound, int | float):
+        raise NotAvailable("the checkpoint does not record the gate bound g")
+    return float(bound)

@@ -1,0 +1,82 @@
+"""Arrays kept between runs, found again by what determines their bytes and by nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import platformdirs
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from csg_analyze.errors import UsageError
+from csg_analyze.files import replacing
+
+Arrays = Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Cache:
+    """A folder of safetensors files, one an entry; a folder of None keeps nothing.
+
+    An entry is written whole or not at all, carries the SHA-256 of its arrays, and is computed anew, with a
+    warning, where it is damaged. Deleting the folder is always safe.
+    """
+
+    folder: Path | None
+
+    def fetch(self, name: str, key: Mapping[str, object], compute: Callable[[], Arrays]) -> Arrays:
+        """The arrays `compute` gives, from the cache where `key` (JSON-able) was computed before.
+
+        name: which input it is, for people who look into the folder.
+        """
+        if self.folder is None:
+            return compute()
+        written_key = json.dumps(key, sort_keys=True)
+        path = self.folder / f"{name}-{hashlib.sha256(written_key.encode()).hexdigest()[:32]}.safetensors"
+        if path.exists():
+            arrays = _read(path, written_key)
+            if arrays is not None:
+                return arrays
+            warnings.warn(f"the cache entry {path.name} is damaged; computing it again", stacklevel=2)
+        arrays = compute()
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UsageError(f"cannot make the cache folder {str(self.folder)!r}: {error}; use --no-cache.") from error
+        with replacing(path) as temporary:
+            contiguous = {k: np.ascontiguousarray(v) for k, v in arrays.items()}
+            save_file(contiguous, temporary, metadata={"key": written_key, "digest": _digest(contiguous)})
+        return arrays
+
+
+def _read(path: Path, written_key: str) -> Arrays | None:
+    """The arrays of an entry; None where anything about it is not as it was written."""
+    try:
+        with safe_open(path, framework="numpy") as stream:
+            metadata = stream.metadata() or {}
+            arrays = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118 (not a dict)
+    except (SafetensorError, OSError, ValueError):
+        return None
+    whole = metadata.get("key") == written_key and metadata.get("digest") == _digest(arrays)
+    return arrays if whole else None
+
+
+def _digest(arrays: Arrays) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(arrays):
+        digest.update(f"{name}{arrays[name].dtype}{arrays[name].shape}".encode())
+        digest.update(np.ascontiguousarray(arrays[name]).data)
+    return digest.hexdigest()
+
+
+def default_folder() -> Path:
+    """The user's cache folder; the environment variable CSG_ANALYZE_CACHE names another."""
+    named = os.environ.get("CSG_ANALYZE_CACHE")
+    return Path(named) if named else platformdirs.user_cache_path("csg-analyze")

@@ -1,0 +1,122 @@
+"""One pass over the data: pooled activations, logits, and pooled activations of every convolution where asked."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from typing import Annotated, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from csg_analyze.checkpoints import Classifier
+from csg_analyze.data import Dataset
+from csg_analyze.data.fingerprint import fingerprint_of
+from csg_analyze.errors import UsageError
+from csg_analyze.inputs.cache import Arrays, Cache
+from csg_analyze.metrics.arrays import FloatArray
+
+T = TypeVar("T")
+Track = Callable[[Iterable[T], str, int], Iterable[T]]
+"""Passes an iterable through while showing (description, total) as progress."""
+
+VERSION = 1  # of what this file computes; a change that moves any number raises it, so that no stale entry is read
+FEATURES, LOGITS, LAYER = "activations", "logits", "layer/"
+
+
+@dataclass(frozen=True)
+class ForwardPass:
+    """What one pass over N images gives.
+
+    activations: float32 (N, K), the feature layer's maps averaged over their positions. logits: float32 (N, C).
+    layers: per convolution, in the order of definition, its output averaged over positions, float32 (N, K_layer);
+    empty where no analyzer asked for it.
+    """
+
+    activations: FloatArray
+    logits: FloatArray
+    layers: Mapping[str, FloatArray] = field(default_factory=dict)
+
+
+def forward_pass(
+    classifier: Classifier,
+    dataset: Dataset,
+    requested: frozenset[str],
+    cache: Cache,
+    track: Track[Tensor],
+    *,
+    batch_size: Annotated[int, "images in one forward pass"] = 256,
+) -> ForwardPass:
+    """Run the network once over the dataset. requested: the names of all inputs of this run, so that one pass serves
+    them all. Raises UsageError for a batch size below 1.
+    """
+    if batch_size < 1:
+        raise UsageError(f"--batch-size must be at least 1, not {batch_size}.")
+    layers = tuple(classifier.convolutions()) if "layer_activations" in requested else ()
+    key = {
+        "version": VERSION,
+        "weights": fingerprint_of(classifier.architecture, *classifier.network.state_dict().values()),
+        "data": dataset.fingerprint,
+        "preprocessing": {k: v for k, v in asdict(classifier.preprocessing).items() if k != "origin"},
+        "layer": classifier.feature_layer,
+        "layers": layers,
+        # floating-point sums differ in the last bits between devices and batch sizes: each has its own entry
+        "device": classifier.device.type,
+        "batch_size": batch_size,
+    }
+    arrays = cache.fetch("forward", key, lambda: _run(classifier, dataset, layers, batch_size, track))
+    return ForwardPass(arrays[FEATURES], arrays[LOGITS], {name: arrays[LAYER + name] for name in layers})
+
+
+def _run(
+    classifier: Classifier, dataset: Dataset, layers: tuple[str, ...], batch_size: int, track: Track[Tensor]
+) -> Arrays:
+    n_batches = -(-len(dataset) // batch_size)
+    batches = track(dataset.batches(batch_size), f"{classifier.name}: {len(dataset)} images", n_batches)
+    collected: dict[str, Tensor] = {}
+    pooled_layers = {FEATURES: classifier.layer(), **{LAYER + name: classifier.layer(name) for name in layers}}
+    # no_grad, not inference_mode: what a user's own module does in forward may not be allowed there
+    with torch.no_grad(), pooling(pooled_layers) as pooled:
+        for start, images in zip(itertools.count(0, batch_size), batches, strict=False):
+            pooled[LOGITS] = classifier.network(to_pixels(images, classifier.device))
+            for name, values in pooled.items():
+                # filled in place on the device: one copy to the host at the end instead of one a batch
+                if name not in collected:
+                    collected[name] = values.new_empty((len(dataset), values.shape[1]), dtype=torch.float32)
+                collected[name][start : start + len(values)] = values
+    arrays = {name: values.cpu().numpy() for name, values in collected.items()}
+    bad = [name for name, values in arrays.items() if not np.isfinite(values).all()]
+    if bad:
+        raise UsageError(f"{classifier.name}: the network gives NaN or infinite {bad[0]}; check --mean and --std.")
+    return arrays
+
+
+def to_pixels(images: Tensor, device: torch.device) -> Tensor:
+    """uint8 (n, 3, H, W) -> float32 in [0, 1] on the device, channels last (the faster layout for convolutions)."""
+    on_device = images.to(device, non_blocking=True)
+    return on_device.to(torch.float32, memory_format=torch.channels_last).div_(255)
+
+
+@contextmanager
+def pooling(layers: Mapping[str, nn.Module]) -> Iterator[dict[str, Tensor]]:
+    """A dict that every forward pass fills with the layers' outputs averaged over positions, (n, K_layer).
+
+    The mean is taken inside the hook: a later in-place ReLU cannot change it, and no map outlives its layer.
+    """
+    pooled: dict[str, Tensor] = {}
+
+    def keep(name: str) -> Callable[[nn.Module, object, Tensor], None]:
+        def hook(_module: nn.Module, _inputs: object, output: Tensor) -> None:
+            pooled[name] = output.mean((2, 3))
+
+        return hook
+
+    handles = [module.register_forward_hook(keep(name)) for name, module in layers.items()]
+    try:
+        yield pooled
+    finally:
+        for handle in handles:
+            handle.remove()

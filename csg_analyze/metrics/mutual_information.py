@@ -1,0 +1,130 @@
+"""Mutual information of every filter with every class, at a cost that does not grow with the number of classes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import joblib
+import numpy as np
+from scipy.special import digamma
+
+from csg_analyze.metrics.arrays import FloatArray, IntArray
+from csg_analyze.metrics.ross import information_of_filter
+
+
+def mutual_information(
+    activations: FloatArray,
+    labels: IntArray,
+    *,
+    n_classes: int | None = None,
+    n_neighbors: int = 3,
+    seed: int = 0,
+    n_jobs: int | None = None,
+) -> FloatArray:
+    """The matrix M of Sec. 4.1: mutual information of filter k's activation with "the sample is of class c".
+
+    M[k, c] is `sklearn.feature_selection.mutual_info_classif(activations, labels == c, n_neighbors=n_neighbors,
+    random_state=seed)[k]` (Ross 2014) to rounding, negative estimates set to 0. A class without samples has 0, and a
+    class of one sample leaves that sample out.
+
+    Args:
+        activations: (N, K), spatially averaged activations of K filters; any numeric dtype.
+        labels: (N,), integers in 0..n_classes-1.
+        n_classes: C; by default the largest label + 1.
+        n_neighbors: neighbours a density is estimated from; fewer in a class that has fewer.
+        seed: of the noise (1e-10 of the scale) that breaks ties, as scikit-learn's `random_state`.
+        n_jobs: threads; None takes every available core. The result does not depend on it.
+
+    Returns:
+        (K, C) float64, in nats.
+
+    Raises:
+        ValueError: shapes that do not fit, no samples, NaN or infinite activations, labels out of range, or fewer
+            than one neighbour.
+
+    Takes O(K N (log N + n_neighbors)) time, and, once K is a few times the number of threads, less than twice the
+    activations' memory.
+    """
+    labels, counts = checked(activations, labels, n_classes, n_neighbors)
+    matrix = np.empty((activations.shape[1], len(counts)))
+    psi = digamma(np.arange(len(labels) + 1.0))
+    workers = joblib.effective_n_jobs(-1 if n_jobs is None else n_jobs)
+
+    def row(k: int, noise: FloatArray) -> FloatArray:
+        order = sort_with_noise(activations[:, k], noise)
+        return information_of_filter(noise, order, labels[None], counts, n_neighbors, psi)[0]
+
+    # A plain pool: joblib's own threads are polled every 10 ms, much of what a whole matrix takes.
+    with ThreadPoolExecutor(workers) as pool:
+        for filters, noises in noise_in_blocks(activations, seed, workers):
+            for k, information in zip(filters, pool.map(row, filters, noises), strict=True):
+                matrix[k] = information
+    return matrix
+
+
+def checked(
+    activations: FloatArray, labels: IntArray, n_classes: int | None, n_neighbors: int
+) -> tuple[IntArray, IntArray]:
+    """The labels as int32 and the number of samples of each class (C,); ValueError for what cannot be estimated."""
+    if activations.ndim != 2 or labels.ndim != 1:
+        raise ValueError(
+            f"activations must be (N, K) and labels (N,), not {activations.shape} and {labels.shape}."
+        )
+    if len(activations) != len(labels):
+        raise ValueError(f"there are {len(activations)} rows of activations but {len(labels)} labels.")
+    if len(labels) == 0:
+        raise ValueError("mutual information needs samples, and there are none.")
+    if n_neighbors < 1:
+        raise ValueError(f"n_neighbors must be at least 1, not {n_neighbors}.")
+    if not np.issubdtype(labels.dtype, np.integer):
+        raise ValueError(f"labels must be integers, not {labels.dtype}.")
+    n_classes = int(labels.max()) + 1 if n_classes is None else n_classes
+    if labels.min() < 0 or labels.max() >= n_classes:
+        raise ValueError(
+            f"labels run from {labels.min()} to {labels.max()}, but must lie in 0..{n_classes - 1}."
+        )
+    if not np.isfinite(activations).all():
+        raise ValueError("activations hold NaN or infinite values; mutual information needs finite ones.")
+    return labels.astype(np.int32), np.bincount(labels, minlength=n_classes)
+
+
+def noise_in_blocks(
+    activations: FloatArray, seed: int, workers: int, *, bytes_a_sample: int = 8
+) -> Iterator[tuple[range, FloatArray]]:
+    """scikit-learn's tie-breaking noise, a block of filters at a time: the filters and their noise (filters, N).
+
+    The noise was drawn sample by sample, (N, K) float64: twice the memory of float32 activations. Blocks that the
+    caller's `bytes_a_sample` for each filter leave below that are drawn again from the start, the others' noise
+    dropped. All blocks share their memory: a block is gone once the next is asked for.
+    """
+    n_samples, n_filters = activations.shape
+    # A thread's own columns take 16 bytes a sample; some air is left for what else lies around.
+    budget = 1.5 * activations.nbytes / n_samples - 24 * workers
+    n_blocks = -(-n_filters // max(workers, int(budget / bytes_a_sample), 1))
+    bounds = np.linspace(0, n_filters, n_blocks + 1).astype(int)
+    memory = np.empty((int(np.diff(bounds).max(initial=0)), n_samples))
+    n_drawn = max(1, 2**16 // max(n_filters, 1))
+    for begin, end in zip(bounds[:-1], bounds[1:], strict=True):
+        block = memory[: end - begin]
+        generator = np.random.RandomState(seed)  # noqa: NPY002  the draws must be scikit-learn's
+        for row in range(0, n_samples, n_drawn):
+            drawn = generator.standard_normal((min(n_drawn, n_samples - row), n_filters))
+            block[:, row : row + n_drawn] = drawn[:, begin:end].T
+        yield range(begin, end), block
+
+
+def sort_with_noise(activation: FloatArray, noise: FloatArray) -> IntArray:
+    """Turn `noise` (N,), in place, into the sorted activation that carries it; returns the order (N,) that sorted it.
+
+    Scaling and noise are scikit-learn's to the last bit, or values with ties would sort differently.
+    """
+    x = activation.astype(np.float64)
+    deviation = np.std(x)
+    if deviation >= 10 * np.finfo(np.float64).eps:
+        x /= deviation
+    noise *= 1e-10 * max(1.0, np.mean(np.abs(x)))
+    x += noise
+    order = np.argsort(x)
+    np.take(x, order, out=noise, mode="clip")  # the default mode would buffer the output
+    return order

@@ -1,0 +1,187 @@
+"""The program as stages: plan, open the data, provide the inputs, analyze. Loading and writing stand at its two ends.
+
+One way through: a checkpoint and a dataset come in, inputs are computed once, analyzers turn inputs into results.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+import pandas as pd
+
+from csg_analyze.checkpoints import Classifier
+from csg_analyze.data import Dataset, load_dataset
+from csg_analyze.errors import NotAvailable, UsageError, unknown
+from csg_analyze.inputs.cache import Cache
+from csg_analyze.registry import ANALYZERS, INPUTS, Step, find, registered
+from csg_analyze.report.document import ModelReport
+from csg_analyze.result import Result
+
+T = TypeVar("T")
+GIVEN = ("classifier", "dataset", "requested", "cache", "track")  # inputs that no function computes
+Options = Mapping[str, Mapping[str, Any]]
+"""Values of options, by the name of the analyzer or input they belong to, then by the option's name."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What will be run: the analyzers in order, every input they need, directly or not, and the options given."""
+
+    analyzers: tuple[Step, ...]
+    inputs: Mapping[str, Step]
+    options: Options
+
+
+def plan(analyzers: Sequence[str] | None = None, options: Options | None = None) -> Plan:
+    """Look up the analyzers (all of them by default) and what they need.
+
+    Raises UsageError for an unknown analyzer or option, or an analyzer that needs what nobody provides.
+    """
+    names = dict.fromkeys(registered(ANALYZERS) if analyzers is None else analyzers)
+    steps = tuple(find(ANALYZERS, name) for name in names)
+    inputs: dict[str, Step] = {}
+    for step in steps:
+        _collect_inputs(step, inputs, (step.name,))
+    known = {step.name: step for step in (*inputs.values(), *steps)}
+    for name, values in (options or {}).items():
+        if name not in known:
+            raise unknown("analyzer or input with options", name, known)
+        for option in values:
+            if option not in known[name].options:
+                raise unknown(f"option of {name}", option, known[name].options or ("(it has none)",))
+    return Plan(steps, inputs, options or {})
+
+
+def _collect_inputs(step: Step, inputs: dict[str, Step], path: tuple[str, ...]) -> None:
+    for need in step.needs:
+        if need in GIVEN or need in inputs:
+            continue
+        if need in path[1:]:
+            raise UsageError(f"input {need!r} needs itself ({' -> '.join((*path, need))}).")
+        if need not in registered(INPUTS):
+            raise UsageError(f"{step.name!r} needs an input {need!r} that nothing installed provides.")
+        found = find(INPUTS, need)
+        _collect_inputs(found, inputs, (*path, need))
+        inputs[need] = found
+
+
+def open_dataset(
+    classifier: Classifier, data: str | None = None, split: str = "test", limit: int | None = None, **loading: Any
+) -> Dataset:
+    """The data this classifier is analysed on: `data` if given, else what its checkpoint remembers.
+
+    Classes come in the order of the network's outputs. Raises UsageError where no data is known or the classes
+    do not fit.
+    """
+    spec = data or classifier.data
+    if spec is None:
+        raise UsageError(f"{str(classifier.path)!r} does not say which data it was trained on; give --data.")
+    wanted = classifier.preprocessing
+    dataset = load_dataset(spec, split, size=wanted.size, resize=wanted.resize, limit=limit, **loading)
+    if classifier.class_names is not None:
+        return dataset.relabelled(classifier.class_names)
+    if classifier.n_classes != len(dataset.class_names):
+        raise UsageError(
+            f"{str(classifier.path)!r} has {classifier.n_classes} classes, but {spec!r} has "
+            f"{len(dataset.class_names)}; give the data it was trained on with --data."
+        )
+    return dataset
+
+
+def untracked(iterable: Iterable[T], _description: str, _total: int) -> Iterable[T]:
+    """Progress shown to nobody."""
+    return iterable
+
+
+def analyze(
+    classifier: Classifier,
+    dataset: Dataset,
+    what: Plan | Sequence[str] | None = None,
+    *,
+    cache: Cache | None = None,
+    track: Any = untracked,
+) -> ModelReport:
+    """Run analyzers on one classifier and one dataset; an analyzer whose inputs cannot be had is skipped with the reason.
+
+    what: a plan, or names of analyzers; all of them by default. track: shows progress, see inputs.forward.Track.
+    """
+    what = what if isinstance(what, Plan) else plan(what)
+    given = {
+        "classifier": classifier,
+        "dataset": dataset,
+        "requested": frozenset(what.inputs),
+        "cache": cache or Cache(None),
+        "track": track,
+    }
+    inputs = _Inputs(what, given)
+    results: dict[str, Result] = {}
+    skipped: dict[str, str] = {}
+    for step in what.analyzers:
+        try:
+            results[step.name] = as_result(inputs.call(step), step.name)
+        except NotAvailable as reason:
+            skipped[step.name] = str(reason)
+    return ModelReport(
+        name=classifier.name,
+        path=str(classifier.path),
+        sha256=classifier.sha256,
+        architecture=classifier.architecture,
+        training=classifier.training,
+        n_classes=classifier.n_classes,
+        n_filters=classifier.n_filters,
+        results=results,
+        skipped=skipped,
+    )
+
+
+class _Inputs:
+    """Computes each input when it is first asked for, and remembers it; also remembers that it cannot be had."""
+
+    def __init__(self, what: Plan, given: Mapping[str, Any]) -> None:
+        self.what = what
+        self.values: dict[str, Any] = dict(given)
+
+    def call(self, step: Step) -> Any:
+        arguments = [self._get(need, optional=need in step.optional) for need in step.needs]
+        return step.function(*arguments, **self.what.options.get(step.name, {}))
+
+    def _get(self, name: str, *, optional: bool) -> Any:
+        if name not in self.values:
+            try:
+                self.values[name] = self.call(self.what.inputs[name])
+            except NotAvailable as reason:
+                self.values[name] = reason
+        value = self.values[name]
+        if isinstance(value, NotAvailable):
+            if optional:
+                return None
+            raise value
+        return value
+
+
+def as_result(value: Any, name: str) -> Result:
+    """What an analyzer returned, as a Result: third parties may return a dict of numbers or one frame instead.
+
+    Raises UsageError for anything else.
+    """
+    if isinstance(value, Result):
+        return value
+    if isinstance(value, pd.DataFrame):
+        return Result({}, {name: value})
+    if isinstance(value, Mapping) and all(isinstance(v, float | int | str | None) for v in value.values()):
+        return Result(dict(value))
+    raise UsageError(
+        f"analyzer {name!r} returned {type(value).__name__}; it must return a Result, a dict of numbers or a frame."
+    )
+
+
+def distinct_names(classifiers: Sequence[Classifier]) -> list[Classifier]:
+    """The classifiers with distinct names: files of one name get their folder's before it, then a number."""
+    names = [c.name for c in classifiers]
+    if len(set(names)) < len(names):
+        names = [f"{c.path.parent.name}/{c.name}" if names.count(c.name) > 1 else c.name for c in classifiers]
+    if len(set(names)) < len(names):
+        names = [f"{name} ({i})" for i, name in enumerate(names, 1)]
+    return [replace(c, name=name) for c, name in zip(classifiers, names, strict=True)]

@@ -1,0 +1,108 @@
+"""Analyzers and inputs by name, found through entry points, read by their signatures.
+
+The built-in ones register in the same way as a third party's: in `pyproject.toml`, under the groups
+`csg_analyze.analyzers` and `csg_analyze.inputs`.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import types
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+from csg_analyze.errors import UsageError, unknown
+
+ANALYZERS, INPUTS = "csg_analyze.analyzers", "csg_analyze.inputs"
+
+
+@dataclass(frozen=True)
+class Option:
+    """A keyword-only parameter: its type (as annotated, `Annotated` included) and its default."""
+
+    annotation: Any
+    default: Any
+
+
+@dataclass(frozen=True)
+class Step:
+    """An analyzer or an input function, with what its signature says.
+
+    needs: the names of its positional parameters. optional: those among them whose annotation admits None: they
+    are None where a model or dataset does not have them. options: its keyword-only parameters.
+    """
+
+    name: str
+    function: Callable[..., Any]
+    needs: tuple[str, ...]
+    optional: frozenset[str]
+    options: Mapping[str, Option]
+    description: str
+
+
+def registered(group: str) -> dict[str, EntryPoint]:
+    """Everything registered under a group, by name; importing nothing. The built-in ones come first."""
+    found = sorted(entry_points(group=group), key=lambda entry: not entry.module.startswith("csg_analyze."))
+    by_name: dict[str, EntryPoint] = {}
+    for entry in found:
+        by_name.setdefault(entry.name, entry)  # nobody replaces a built-in one behind the user's back
+    return by_name
+
+
+def find(group: str, name: str) -> Step:
+    """Load one analyzer or input. Raises UsageError for an unknown name or one that cannot be imported."""
+    entries = registered(group)
+    if name not in entries:
+        raise unknown(group.removeprefix("csg_analyze.").removesuffix("s"), name, entries)
+    entry = entries[name]
+    try:
+        function = entry.load()
+    except (ImportError, AttributeError) as error:
+        raise UsageError(f"{name!r} is registered as {entry.value!r}, which cannot be imported: {error}.") from error
+    return read_signature(name, function)
+
+
+def read_signature(name: str, function: Callable[..., Any]) -> Step:
+    """What a function needs and which options it has; annotations that cannot be resolved count as unknown types."""
+    try:
+        hints = get_type_hints(function, include_extras=True)
+    except NameError:  # names imported for type checkers only
+        hints = {}
+    parameters = inspect.signature(function).parameters.values()
+    positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    return Step(
+        name,
+        function,
+        needs=tuple(p.name for p in positional),
+        optional=frozenset(p.name for p in positional if _admits_none(hints.get(p.name))),
+        options={p.name: Option(_type_of(p, hints), p.default) for p in parameters if p.kind is p.KEYWORD_ONLY},
+        description=inspect.getdoc(function) or "",
+    )
+
+
+def summary_of(entry: EntryPoint) -> str:
+    """The first line of a registered function's docstring, read from its source so that nothing heavy is imported."""
+    try:
+        spec = find_spec(entry.module)
+        tree = ast.parse(Path(spec.origin).read_text(encoding="utf-8")) if spec and spec.origin else ast.parse("")
+    except (ImportError, OSError, SyntaxError, ValueError):
+        return "(cannot be imported)"
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef) and node.name == entry.attr:
+            return (ast.get_docstring(node) or "").partition("\n")[0]
+    return ""
+
+
+def _admits_none(annotation: Any) -> bool:
+    return get_origin(annotation) in (Union, types.UnionType) and type(None) in get_args(annotation)
+
+
+def _type_of(parameter: inspect.Parameter, hints: Mapping[str, Any]) -> Any:
+    if parameter.name in hints:
+        return hints[parameter.name]
+    return str if parameter.default in (None, parameter.empty) else type(parameter.default)

@@ -1,0 +1,124 @@
+"""What a report is made of, and the summary document that `--json` prints and `summary.json` holds."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from csg_analyze.errors import UsageError
+from csg_analyze.result import Result
+
+JSON: TypeAlias = "Mapping[str, JSON] | Sequence[JSON] | str | int | float | bool | None"
+
+SCHEMA = 1
+"""The version of the summary document; raised when a name in it changes its meaning."""
+
+
+@dataclass(frozen=True)
+class ModelReport:
+    """One model's outcomes.
+
+    training: "STD", "CSG" or None. n_filters: K of the feature layer, None where unknown.
+    results: analyzer name -> result. skipped: analyzer name -> the reason it has no result.
+    """
+
+    name: str
+    path: str
+    sha256: str
+    architecture: str
+    training: str | None
+    n_classes: int
+    n_filters: int | None
+    results: Mapping[str, Result] = field(default_factory=dict)
+    skipped: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Section:
+    """One analyzer as the report presents it. description: plain text, paragraphs apart by an empty line."""
+
+    analyzer: str
+    title: str
+    description: str = ""
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything the report folder says.
+
+    sections: in the order of presentation; an analyzer with an outcome but without a section is presented last,
+    under its own name. data: what the models were analysed on (spec, split, n, classes, fingerprint, notes).
+    Raises UsageError where two models have the same name: tables and figures tell models apart by it.
+    """
+
+    title: str
+    models: tuple[ModelReport, ...]
+    sections: tuple[Section, ...]
+    provenance: Mapping[str, JSON] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    data: Mapping[str, JSON] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        name, count = Counter(model.name for model in self.models).most_common(1)[0] if self.models else ("", 1)
+        if count > 1:
+            raise UsageError(f"{count} models are called {name!r}; give every model a name of its own.")
+
+    def presented(self) -> tuple[Section, ...]:
+        """The sections that have an outcome, in order; none of the outcomes is left out."""
+        ran = dict.fromkeys(name for model in self.models for name in (*model.results, *model.skipped))
+        named = tuple(section for section in self.sections if section.analyzer in ran)
+        listed = {section.analyzer for section in named}
+        return named + tuple(Section(name, name) for name in ran if name not in listed)
+
+
+def summary_document(models: Sequence[ModelReport]) -> dict[str, JSON]:
+    """The numbers of every model, as plain JSON values: floats in full precision, what is not finite as None."""
+    return {
+        "schema": SCHEMA,
+        "models": [
+            {
+                "name": model.name,
+                "path": model.path,
+                "sha256": model.sha256,
+                "arch": model.architecture,
+                "training": model.training,
+                "results": {name: as_json(result.summary) for name, result in model.results.items()},
+                "skipped": dict(model.skipped),
+            }
+            for model in models
+        ],
+    }
+
+
+def as_text(document: JSON) -> str:
+    """A JSON document as it is printed and stored: indented, UTF-8 as it is, one newline at the end."""
+    return json.dumps(as_json(document), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def as_json(value: object) -> JSON:
+    """Plain JSON values from plain or NumPy or torch ones; NaN and infinities, which JSON lacks, become None.
+
+    Raises TypeError for what has no such form.
+    """
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, Mapping):
+        return {str(key): as_json(entry) for key, entry in value.items()}
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if isinstance(value, list | tuple | set | frozenset):
+        return [as_json(entry) for entry in value]
+    if hasattr(value, "tolist"):  # NumPy scalars and arrays, tensors
+        return as_json(value.tolist())
+    raise TypeError(f"a {type(value).__name__} has no form in JSON: {value!r}")

@@ -1,0 +1,176 @@
+"""Tables: Table 1, the tables of all models in one, and how both are written (CSV, LaTeX, terminal)."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from csg_analyze.report.document import ModelReport, Report
+from csg_analyze.result import Result
+
+DASH = "–"
+LATEX_ROWS, LATEX_EXCERPT = 2_000, 50
+"""A longer table is excerpted in LaTeX: nobody typesets it, and its CSV has every row."""
+
+TABLE_1_NUMBERS = {
+    "accuracy": ("accuracy", "accuracy"),
+    "accuracy_low": ("accuracy", "accuracy_low"),
+    "accuracy_high": ("accuracy", "accuracy_high"),
+    "mis": ("mis", "mis"),
+    "l1_density": ("gate", "l1_density"),
+    "interval_low": ("gate", "interval_low"),
+    "interval_high": ("gate", "interval_high"),
+}
+"""Column of Table 1 -> analyzer and the name in its summary."""
+
+
+def table_1(models: Sequence[ModelReport]) -> pd.DataFrame:
+    """Table 1 of the paper in full precision, a row a model; what a model does not have is missing."""
+    rows = []
+    for model in models:
+        row: dict[str, object] = {
+            "model": model.name,
+            "architecture": model.architecture,
+            "classes": model.n_classes,
+            "filters": model.n_filters,
+            "training": model.training,
+        }
+        for column, (analyzer, name) in TABLE_1_NUMBERS.items():
+            result = model.results.get(analyzer)
+            row[column] = None if result is None else result.summary.get(name)
+        rows.append(row)
+    table = pd.DataFrame(rows, columns=["model", "architecture", "classes", "filters", "training", *TABLE_1_NUMBERS])
+    numbers = list(TABLE_1_NUMBERS)
+    table[numbers] = table[numbers].astype(float)
+    table["filters"] = table["filters"].astype("Int64")
+    return table
+
+
+def table_1_as_shown(models: Sequence[ModelReport]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Table 1 as text, and which of its cells are bold: the best accuracy and MIS where models differ."""
+    numbers = table_1(models)
+    cells = pd.DataFrame(
+        {
+            "Model": numbers["model"].map(cell),
+            "Architecture": numbers["architecture"].map(cell),
+            "C": numbers["classes"].map(cell),
+            "K": numbers["filters"].map(cell),
+            "Training": numbers["training"].map(cell),
+            "Accuracy": numbers["accuracy"].map(cell),
+            "95 % interval": _intervals(numbers, "accuracy_low", "accuracy_high"),
+            "MIS": numbers["mis"].map(cell),
+            "L1-density": numbers["l1_density"].map(cell),
+            "L1-interval": _intervals(numbers, "interval_low", "interval_high"),
+        },
+        dtype=object,
+    )
+    bold = pd.DataFrame(False, index=cells.index, columns=cells.columns)
+    for column, name in (("Accuracy", "accuracy"), ("MIS", "mis")):
+        rounded = numbers[name].round(4)  # two equal texts of which one is bold would look like a mistake
+        if rounded.nunique() > 1:
+            bold[column] = rounded == rounded.max()
+    return cells, bold
+
+
+def _intervals(numbers: pd.DataFrame, low: str, high: str) -> list[str]:
+    pairs = zip(numbers[low], numbers[high], strict=True)
+    return [DASH if pd.isna(a) or pd.isna(b) else f"[{a:.4g}, {b:.4g}]" for a, b in pairs]
+
+
+def headline(report: Report) -> str:
+    """Table 1 as plain text for a terminal or a log, without a newline at the end."""
+    stream = io.StringIO()
+    Console(file=stream, width=400, color_system=None, force_terminal=False).print(headline_table(report))
+    return "\n".join(line.rstrip() for line in stream.getvalue().splitlines() if line.strip())
+
+
+def headline_table(report: Report) -> Table:
+    """Table 1 for `rich`, the best accuracy and MIS in bold; names are shown as they are, never as markup."""
+    cells, bold = table_1_as_shown(report.models)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in cells.columns:
+        table.add_column(column, justify="left" if column in {"Model", "Architecture", "Training"} else "right")
+    for values, weights in zip(cells.to_numpy(), bold.to_numpy(), strict=True):
+        table.add_row(
+            *(Text(value, "bold" if heavy else "") for value, heavy in zip(values, weights, strict=True))
+        )
+    return table
+
+
+def joined(results: Mapping[str, Result], name: str) -> pd.DataFrame:
+    """The table `name` of every model that has it, one below the other, with the model's name in front."""
+    return stacked({model: result.tables[name] for model, result in results.items() if name in result.tables})
+
+
+def stacked(frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Frames one below the other, with their names in a first column `model`; a named index becomes columns."""
+    parts = []
+    for model, frame in frames.items():
+        named = any(name is not None for name in frame.index.names)
+        part = frame.reset_index(drop=not named).rename(columns={"model": "model (analyzer)"})
+        part.insert(0, "model", model)
+        parts.append(part)
+    return pd.concat(parts, ignore_index=True)
+
+
+def first_rows(table: pd.DataFrame, rows: int = 20) -> pd.DataFrame:
+    """About `rows` rows of a joined table: the first of every model, so that models can be compared."""
+    if len(table) <= rows:
+        return table
+    each = max(5, rows // max(1, table["model"].nunique()))
+    return table.groupby("model", sort=False).head(each)
+
+
+def cell(value: object) -> str:
+    """One value as a reader wants it: four decimals, a dash for what is missing, a single line."""
+    if value is None or (pd.api.types.is_scalar(value) and pd.isna(value)):
+        return DASH
+    if pd.api.types.is_bool(value):
+        return "yes" if value else "no"
+    if pd.api.types.is_integer(value):
+        return str(value)
+    if isinstance(value, float) or pd.api.types.is_float(value):
+        number = float(value)  # type: ignore[arg-type]
+        return f"{number:.4f}" if number == 0 or 1e-3 <= abs(number) < 1e5 else f"{number:.3g}"
+    # line breaks would break a table, and escape sequences a terminal
+    return "".join(character if character.isprintable() else " " for character in str(value))
+
+
+def as_cells(table: pd.DataFrame) -> pd.DataFrame:
+    """A table as text, cell by cell (`cell`)."""
+    return pd.DataFrame({name: [cell(value) for value in table[name]] for name in table.columns}, dtype=object)
+
+
+def write_csv(table: pd.DataFrame, path: Path) -> None:
+    """Every row in full precision."""
+    table.to_csv(path, index=False, lineterminator="\n")
+
+
+def write_latex(table: pd.DataFrame, path: Path, *, bold: pd.DataFrame | None = None) -> None:
+    """A booktabs tabular to be \\input into a paper, everything escaped; `bold` has the shape of `table`.
+
+    Of more than 2,000 rows only the first 50 are written, and a comment says so.
+    """
+    lines = ["% needs \\usepackage{booktabs} and \\usepackage[T1]{fontenc}"]
+    if len(table) > LATEX_ROWS:
+        lines.append(f"% the first {LATEX_EXCERPT} of {len(table)} rows; all of them are in {path.stem}.csv")
+        table = table.head(LATEX_EXCERPT)
+    cells = as_cells(table).replace(DASH, "--")
+    styler = cells.style.hide(axis="index").format(escape="latex").format_index(escape="latex", axis="columns")
+    if bold is not None:
+        weights = bold.map(lambda heavy: "textbf:--rwrap;" if heavy else "")
+        styler = styler.apply(lambda _: weights, axis=None)
+    columns = "".join("r" if is_number(table[name]) else "l" for name in table.columns)
+    path.write_text("\n".join([*lines, styler.to_latex(hrules=True, column_format=columns)]), encoding="utf-8")
+
+
+def is_number(column: pd.Series) -> bool:
+    """Whether a column holds numbers, and is therefore set flush right."""
+    return pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)

@@ -1,0 +1,37 @@
+"""What an analyzer gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+Tables: TypeAlias = "Mapping[str, pd.DataFrame]"
+"""The tables of one model, by name."""
+
+DrawFigure: TypeAlias = "Callable[[Mapping[str, Tables]], Figure]"
+"""Draws one figure from the tables of every compared model, by the model's name, on shared scales."""
+
+Number: TypeAlias = "float | int | str | bool | None"
+
+
+@dataclass(frozen=True)
+class Result:
+    """The outcome of one analyzer on one model.
+
+    summary: flat names to numbers, the analyzer's headline first; what cannot be had is None, never a made-up number.
+    tables: names to tidy frames (one observation a row).
+    figures: names to functions that draw from the tables of *all* compared models, called only when written.
+    samples: one row an image (`sample_id` first), for paired tests between models; None where that has no meaning.
+    notes: plain sentences for the reader of the report: settings, what was left out, what falls short.
+    """
+
+    summary: Mapping[str, Number]
+    tables: Tables = field(default_factory=dict)
+    figures: Mapping[str, DrawFigure] = field(default_factory=dict)
+    samples: pd.DataFrame | None = None
+    notes: tuple[str, ...] = ()
