@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
 import typer
 
 from csg_analyze import commands
-from csg_analyze.console import guarded
+from csg_analyze.console import run
 from csg_analyze.errors import unknown
 from csg_analyze.registry import ANALYZERS, find, registered, summary_of
 
@@ -28,13 +28,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run csg-analyze; exits with 0, with 2 and one sentence for bad input, with 130 when interrupted."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     command = next((word for word in given if not word.startswith("-")), None)
-    debug = "--debug" in given
-    given = [word for word in given if word != "--debug"]
 
-    def run() -> None:
-        build_app(command)(args=given, prog_name="csg-analyze")
+    def app(arguments: Sequence[str], **how: Any) -> object:
+        return build_app(command)(arguments, **how)
 
-    guarded(run, debug=debug)
+    sys.exit(run(app, program="csg-analyze", arguments=given))
 
 
 def build_app(command: str | None) -> typer.Typer:

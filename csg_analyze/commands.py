@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from csg_analyze.console import say, track, track_nothing
 from csg_analyze.errors import UsageError
+from csg_analyze.progress import say, track
 
 if TYPE_CHECKING:
     from csg_analyze.checkpoints import Classifier
@@ -203,12 +203,12 @@ def _report(
     quiet: bool,
 ) -> Report:
     from csg_analyze.inputs.cache import Cache, default_folder
-    from csg_analyze.pipeline import analyze
+    from csg_analyze.pipeline import analyze, untracked
     from csg_analyze.report import compose
 
     cache = Cache(None if no_cache else cache_folder or default_folder())
     models = [
-        analyze(classifier, dataset, what, cache=cache, track=track_nothing if quiet else track)
+        analyze(classifier, dataset, what, cache=cache, track=untracked if quiet else track)
         for classifier, dataset in zip(classifiers, datasets, strict=True)
     ]
     return compose(models, classifiers, datasets, what, title=title, command=["csg-analyze", *sys.argv[1:]])

@@ -18,7 +18,7 @@ SIZES = {"train": 4000, "test": 1000}
 """Scenes in each split."""
 SIDE = 32
 """Width and height of a scene in pixels."""
-CELL = (13.0, 24.0)
+CELL = (12.0, 24.0)
 """Smallest and largest side, in pixels, of the square that a source digit's 8x8 cells are scaled to."""
 MASK_ALPHA = 0.5
 """A pixel belongs to the mask where the ink covers at least this share of it."""

@@ -87,7 +87,8 @@ def information_of_labels(
 def positions_by_class(labels: IntArray, counts: IntArray) -> tuple[IntArray, IntArray]:
     """The sorted positions of every class, class after class (N,), and where each class starts (C + 1,)."""
     offsets = np.zeros(len(counts) + 1, np.int64)
-    offsets[1:] = np.cumsum(counts)
+    for c in range(len(counts)):  # np.cumsum would take a second to compile
+        offsets[c + 1] = offsets[c] + counts[c]
     free = offsets.copy()
     positions = np.empty(len(labels), np.int32)
     for i in range(len(labels)):

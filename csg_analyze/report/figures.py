@@ -1,94 +1,60 @@
-"""The drawing style, and the matrix figures that analyzers share.
+"""The figures that analyzers share: matrices side by side, and the gate over mutual information (Fig. 4).
 
-Text is never read as mathematics in this style: class and model names come from outside, and may hold a `$`. Write
-symbols as Unicode. A figure's caption is its label (`captioned`). Nothing here touches pyplot or the backend.
+`style` and `captioned` for figures of an analyzer's own come from here too.
 """
 
 from __future__ import annotations
 
-import io
-import logging
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 
-import matplotlib
 import numpy as np
-from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Colormap, Normalize, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from csg_analyze.metrics.arrays import FloatArray, IntArray
-from csg_analyze.report import reduction as reducing
-from csg_analyze.report.reduction import Reduction
+from csg_analyze.metrics.arrays import FloatArray
+from csg_analyze.report.charts import counts, dots_with_intervals
+from csg_analyze.report.reduction import (
+    Reduction,
+    block_size,
+    counted,
+    filters_by_class,
+    reduced,
+    shortened,
+    strongest_pairs,
+    thinned,
+)
+from csg_analyze.report.style import (
+    COLUMN,
+    FULL,
+    GATE,
+    GATE_COLOUR,
+    INFORMATION,
+    INFORMATION_COLOUR,
+    MISSING,
+    SEQUENTIAL,
+    SIGNED,
+    captioned,
+    colour_map,
+    colour_scale,
+    frame,
+    style,
+)
 
-COLUMN, FULL = 3.35, 6.9
-"""Widths in inches of one column and of the full page of a two-column paper."""
-
-SEQUENTIAL, SIGNED, GATE, MI = "Blues", "RdBu_r", "Blues", "Oranges"
-"""Colour maps: white is zero, so that sparse matrices print as ink on paper; safe for colour-blind readers."""
-
-GATE_COLOUR, MI_COLOUR = "#1764ab", "#f06b12"
-"""The hue of the gate and of mutual information wherever both appear; their overlap multiplies to near black."""
-
-MISSING = "#d9d9d9"
-
-FONTS = ("Arial", "Helvetica", "Liberation Sans", "Noto Sans CJK JP", "DejaVu Sans")
-"""In this order where installed; matplotlib brings the last one along."""
-
-
-@contextmanager
-def style() -> Iterator[None]:
-    """The settings of every figure, restored afterwards: 8 pt sans serif, thin lines, text embedded as text."""
-    known = set(font_manager.get_font_names())
-    settings = {
-        "font.family": [font for font in FONTS if font in known],
-        "font.size": 8,
-        "axes.titlesize": 8,
-        "axes.labelsize": 8,
-        "xtick.labelsize": 7,
-        "ytick.labelsize": 7,
-        "legend.fontsize": 7,
-        "legend.frameon": False,
-        "axes.linewidth": 0.6,
-        "xtick.major.width": 0.6,
-        "ytick.major.width": 0.6,
-        "xtick.major.size": 2.5,
-        "ytick.major.size": 2.5,
-        "lines.linewidth": 1.2,
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-        "axes.unicode_minus": True,
-        "text.parse_math": False,
-        "text.usetex": False,
-        "pdf.fonttype": 42,
-        "svg.hashsalt": "csg-analyze",
-        "figure.facecolor": "white",
-        "savefig.facecolor": "white",
-    }
-    with matplotlib.rc_context(settings):
-        yield
-
-
-def captioned(figure: Figure, caption: str) -> Figure:
-    """The same figure, with the text that stands below it in the report."""
-    figure.set_label(caption)
-    return figure
-
-
-def save(figure: Figure, stem: Path) -> bytes:
-    """Write `stem`.pdf and `stem`.png, the same bytes for the same figure, and return the latter's."""
-    # subsetting fonts reports every table it drops
-    logging.getLogger("fontTools.subset").setLevel(logging.WARNING)
-    with style():
-        figure.savefig(Path(f"{stem}.pdf"), dpi=300, metadata={"CreationDate": None})
-        stream = io.BytesIO()
-        figure.savefig(stream, format="png", dpi=220, metadata={"Software": None})
-    Path(f"{stem}.png").write_bytes(stream.getvalue())
-    return stream.getvalue()
+__all__ = [
+    "COLUMN",
+    "FULL",
+    "captioned",
+    "counts",
+    "dots_with_intervals",
+    "filters_by_class",
+    "gate_and_information",
+    "matrix_panels",
+    "overlap_panel",
+    "style",
+]
 
 
 def matrix_panels(
@@ -96,8 +62,8 @@ def matrix_panels(
     *,
     row_labels: Sequence[str],
     column_labels: Sequence[str] | None = None,
-    rows: str = "classes",
-    columns: str = "filters",
+    row_axis: str = "class",
+    column_axis: str = "filter",
     colour_label: str,
     signed: bool = False,
     shared: bool = True,
@@ -108,115 +74,174 @@ def matrix_panels(
 ) -> Figure:
     """Matrices side by side, each under its name, on one colour scale unless `shared` is False.
 
-    matrices: panel title -> (R, C_panel); R the same for all, NaN cells are grey. row_labels: R names.
-    column_labels: C_panel names, or None for an axis that only says how many `columns` there are.
-    signed: a diverging map, symmetric around zero. vmin, vmax: the scale's ends; from the data by default, 0 included.
-    reduction: how neighbours share a pixel beyond 400 rows or columns; maximum by default (signed: largest magnitude).
+    matrices: panel title -> (R, C), R the same for all; NaN cells are grey. row_labels: R names. column_labels: C
+    names, or None for an axis that only says how many columns there are (C may then differ).
+    signed: a diverging map, symmetric around zero. vmin, vmax: the scale's ends; else from the data, 0 included.
+    reduction: how neighbours share a pixel beyond 400 rows or columns, which the axis then says; the maximum by
+    default, the largest magnitude where signed. colours: another of matplotlib's maps.
     Raises ValueError where labels and matrices do not fit.
     """
-    if not matrices:
-        raise ValueError("no matrix to draw")
     for name, matrix in matrices.items():
         expected = (len(row_labels), matrix.shape[-1] if column_labels is None else len(column_labels))
         if matrix.shape != expected:
-            raise ValueError(f"{name}: matrix {matrix.shape} does not fit the labels {expected}")
+            raise ValueError(f"{name}: the matrix is {matrix.shape}, its labels {expected}")
     how: Reduction = reduction or ("largest magnitude" if signed else "maximum")
     cmap = colour_map(colours or (SIGNED if signed else SEQUENTIAL))
     square = column_labels is not None and len(column_labels) == len(row_labels)
+    wide = min(len(matrices), 2 if len(matrices) in {2, 4} else 3)
     with style():
-        figure, panels = _grid(len(matrices), len(row_labels), square)
-        together = colour_scale(list(matrices.values()), signed=signed, vmin=vmin, vmax=vmax)
-        for index, (panel, (name, matrix)) in enumerate(zip(panels.flat, matrices.items(), strict=False)):
-            norm = together if shared else colour_scale([matrix], signed=signed, vmin=vmin, vmax=vmax)
-            draw_matrix(panel, matrix, norm=norm, cmap=cmap, reduction=how, square=square)
-            panel.set_title(reducing.shortened(name, 40))
-            name_rows(panel, row_labels, rows, how, named=index % panels.shape[1] == 0)
-            name_columns(panel, matrix.shape[1], column_labels, columns, how)
+        figure, panels = _grid(len(matrices), wide, len(row_labels), square)
+        common = colour_scale(list(matrices.values()), signed=signed, vmin=vmin, vmax=vmax)
+        for index, (axes, (name, matrix)) in enumerate(zip(panels, matrices.items(), strict=False)):
+            norm = common if shared else colour_scale([matrix], signed=signed, vmin=vmin, vmax=vmax)
+            draw_matrix(axes, matrix, norm=norm, cmap=cmap, reduction=how, square=square)
+            axes.set_title(shortened(name, 36))
+            name_rows(axes, row_labels, row_axis, how, named=index % wide == 0)
+            name_columns(axes, matrix.shape[1], column_labels, column_axis, how, most=25 if wide < 3 else 15)
             if not shared:
-                figure.colorbar(ScalarMappable(norm, cmap), ax=panel, label=colour_label, aspect=25)
-        for panel in panels.flat[len(matrices) :]:
-            panel.set_axis_off()
+                _colour_bar(figure, norm, cmap, [axes], colour_label)
+        for axes in panels[len(matrices) :]:
+            axes.set_axis_off()
         if shared:
-            bar = figure.colorbar(ScalarMappable(together, cmap), ax=panels, label=colour_label, aspect=25, pad=0.02)
-            bar.outline.set_linewidth(0.4)  # type: ignore[operator]
+            _colour_bar(figure, common, cmap, panels, colour_label)
     return figure
 
 
-def _grid(count: int, n_rows: int, square: bool) -> tuple[Figure, np.ndarray]:
-    wide = 1 if count == 1 else 2 if count in {2, 4} else 3
-    tall = -(-count // wide)
-    width = COLUMN if count == 1 else FULL
-    height = (width - 1.4) / wide if square else panel_height(n_rows)
-    figure = Figure(figsize=(width, tall * (height + 0.55)), layout="constrained")
-    return figure, figure.subplots(tall, wide, squeeze=False)
+def gate_and_information(
+    information: Mapping[str, FloatArray],
+    gates: Mapping[str, FloatArray] | None = None,
+    *,
+    class_names: Sequence[str],
+) -> Figure:
+    """Fig. 4, a row a model: (a) its gate, (b) its mutual information, (c) both overlapped.
+
+    information, gates: model -> (C, K), the mutual information thus transposed; a model without a gate has only (b).
+    Filters are ordered by the class of their largest gate entry, without a gate by that of their largest mutual
+    information, the same within a row. One colour scale for all gates, [0, 1], and one for all of (b) and (c).
+    """
+    gates = gates or {}
+    models = list(dict.fromkeys((*gates, *information)))
+    gate_norm, information_norm = Normalize(0, 1), colour_scale(list(information.values()))
+    kinds = [kind for kind, has in (("a", gates), ("b", information), ("c", gates.keys() & information)) if has]
+    height = panel_height(len(class_names))
+    with style():
+        size = (FULL if len(kinds) > 1 else COLUMN, len(models) * (height + 0.4) + 0.55)
+        figure = Figure(figsize=size, layout="constrained")
+        layout = figure.add_gridspec(len(models) + 1, len(kinds), height_ratios=[*[height] * len(models), 0.09])
+        for row, model in enumerate(models):
+            order = filters_by_class(gates.get(model, information.get(model, np.zeros((len(class_names), 0)))))
+            drawn: list[Axes] = []
+            for column, kind in enumerate(kinds):
+                if model not in {"a": gates, "b": information, "c": gates.keys() & information}[kind]:
+                    continue
+                axes = figure.add_subplot(layout[row, column])
+                if kind == "a":
+                    draw_matrix(axes, gates[model][:, order], norm=gate_norm, cmap=colour_map(GATE))
+                elif kind == "b":
+                    draw_matrix(axes, information[model][:, order], norm=information_norm, cmap=colour_map(INFORMATION))
+                else:
+                    overlap_panel(axes, gates[model][:, order], information[model][:, order], information_norm)
+                drawn.append(axes)
+                title = {"a": "gate", "b": "mutual information", "c": "overlap"}[kind]
+                axes.set_title(f"({kind}) {title}, {shortened(model, 20)}")
+                name_rows(axes, class_names, "class", "maximum", named=axes is drawn[0])
+                name_columns(axes, len(order), None, "filter, by class", "maximum")
+        for column, kind in enumerate(kinds):
+            key = figure.add_subplot(layout[-1, column])
+            if kind == "c":
+                _overlap_key(key)
+            else:
+                norm, name = (gate_norm, GATE) if kind == "a" else (information_norm, INFORMATION)
+                label = "gate" if kind == "a" else "mutual information (nats)"
+                figure.colorbar(ScalarMappable(norm, colour_map(name)), cax=key, orientation="horizontal", label=label)
+                frame(key)
+    return figure
 
 
-def panel_height(n_rows: int) -> float:
-    """Inches for a panel of that many rows: every label readable, up to a third of a page."""
-    return float(np.clip(0.135 * n_rows, 0.9, 2.7))
+def overlap_panel(axes: Axes, gate: FloatArray, information: FloatArray, norm: Normalize) -> None:
+    """Fig. 4c: both matrices (C, K) in one, each in its own colour; where both are high the product is dark.
+
+    Where cells share a pixel, it shows the one with the largest sum. norm: the scale of `information`.
+    """
+    rows, columns = map(block_size, gate.shape)
+    scaled = np.asarray(np.clip(norm(information), 0, 1), dtype=np.float64)
+    _show(axes, overlap_colours(*strongest_pairs(gate, scaled, rows, columns)), gate.shape, square=False)
 
 
-def colour_map(name: str) -> Colormap:
-    """A colour map by name, with grey for NaN."""
-    return matplotlib.colormaps[name].with_extremes(bad=MISSING)
-
-
-def colour_scale(
-    matrices: Sequence[FloatArray], *, signed: bool = False, vmin: float | None = None, vmax: float | None = None
-) -> Normalize:
-    """One scale for all matrices: zero included, symmetric where signed, never of width zero."""
-    finite = np.concatenate([matrix[np.isfinite(matrix)] for matrix in matrices] or [np.zeros(0)])
-    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
-    if signed:
-        high = max(abs(low), abs(high))
-        low = -high
-    low = min(low, 0.0) if vmin is None else vmin
-    high = max(high, 0.0) if vmax is None else vmax
-    return Normalize(low, high if high > low else low + 1.0)
+def overlap_colours(gate: FloatArray, information: FloatArray) -> FloatArray:
+    """(C, K) and (C, K), both in [0, 1] -> RGB (C, K, 3): two inks on white paper, grey where a value is missing."""
+    paper = np.ones(3)
+    for values, colour in ((gate, GATE_COLOUR), (information, INFORMATION_COLOUR)):
+        paper = paper * (1 - values[..., None] * (1 - np.array(to_rgb(colour))))
+    return np.where(np.isnan(paper), np.array(to_rgb(MISSING)), paper)
 
 
 def draw_matrix(
-    axes: Axes, matrix: FloatArray, *, norm: Normalize, cmap: Colormap, reduction: Reduction, square: bool = False
+    axes: Axes,
+    matrix: FloatArray,
+    *,
+    norm: Normalize,
+    cmap: Colormap,
+    reduction: Reduction = "maximum",
+    square: bool = False,
 ) -> None:
     """Draw (R, C) on `axes` in its own row and column numbers, however many of them share a pixel."""
-    size = tuple(map(reducing.block_size, matrix.shape))
-    pixels = reducing.reduced(matrix, *size, reduction)
-    _show(axes, cmap(norm(np.ma.masked_invalid(pixels))), matrix.shape, size, square)
+    rows, columns = map(block_size, matrix.shape)
+    pixels = reduced(matrix, rows, columns, reduction)
+    _show(axes, np.asarray(cmap(norm(np.ma.masked_invalid(pixels)))), matrix.shape, square=square)
 
 
-def _show(axes: Axes, colours: np.ndarray, shape: tuple[int, ...], size: tuple[int, ...], square: bool) -> None:
-    # the last block may reach beyond the matrix: placed by its full size, then cut by the limits
-    right, bottom = colours.shape[1] * size[1] - 0.5, colours.shape[0] * size[0] - 0.5
-    axes.imshow(
-        colours,
-        extent=(-0.5, right, bottom, -0.5),
-        aspect="equal" if square else "auto",
-        interpolation="nearest",
-    )
+def _show(axes: Axes, colours: FloatArray, shape: tuple[int, ...], *, square: bool) -> None:
+    # the last block may reach beyond the matrix: placed at its full size, then cut by the axes' limits
+    right = colours.shape[1] * block_size(shape[1]) - 0.5
+    bottom = colours.shape[0] * block_size(shape[0]) - 0.5
+    aspect = "equal" if square else "auto"
+    axes.imshow(colours, extent=(-0.5, right, bottom, -0.5), aspect=aspect, interpolation="nearest")
     axes.set_xlim(-0.5, shape[1] - 0.5)
     axes.set_ylim(shape[0] - 0.5, -0.5)
-    axes.spines[:].set_visible(True)
-    axes.spines[:].set_linewidth(0.4)
+    frame(axes)
 
 
-def name_rows(axes: Axes, labels: Sequence[str], things: str, reduction: str, *, named: bool = True) -> None:
-    """Put the names of the rows on the y axis, at most 25 of them; of more, the axis says how many there are."""
-    positions, texts = reducing.named(labels, 25)
+def name_rows(axes: Axes, labels: Sequence[str], axis: str, reduction: Reduction, *, named: bool = True) -> None:
+    """Put the rows' names, at most 25, on the y axis; where some are left out, it says how many rows there are."""
+    positions, texts = thinned(labels, 25)
     axes.set_yticks(positions, texts if named else [""] * len(positions))
-    size = reducing.block_size(len(labels))
     if named and len(positions) < len(labels):
-        axes.set_ylabel(reducing.block_note(len(labels), size, things, reduction))
+        axes.set_ylabel(counted(axis, len(labels), reduction))
 
 
 def name_columns(
-    axes: Axes, length: int, labels: Sequence[str] | None, things: str, reduction: str, most: int = 25
+    axes: Axes, length: int, labels: Sequence[str] | None, axis: str, reduction: Reduction, most: int = 25
 ) -> None:
-    """Put at most `most` names on the x axis, upright where long, and say how many columns there are."""
-    if labels is None:
-        axes.set_xticks([])
-    else:
-        positions, texts = reducing.named(labels, most)
-        upright = max(map(len, texts), default=0) > 2
-        axes.set_xticks(positions, texts, rotation=90 if upright else 0)
-    if labels is None or len(positions) < length:
-        axes.set_xlabel(reducing.block_note(length, reducing.block_size(length), things, reduction))
+    """Put the columns' names, at most `most`, on the x axis, or say how many columns there are."""
+    positions, texts = thinned(labels or (), most)
+    upright = max(map(len, texts), default=0) > 2
+    axes.set_xticks(positions, texts, rotation=90 if upright else 0)
+    if len(positions) < length:
+        axes.set_xlabel(counted(axis, length, reduction))
+
+
+def panel_height(n_rows: int) -> float:
+    """Inches for a panel of that many rows: every name readable, at most a third of a page."""
+    return float(np.clip(0.135 * n_rows, 0.9, 2.7))
+
+
+def _grid(count: int, wide: int, n_rows: int, square: bool) -> tuple[Figure, list[Axes]]:
+    tall = -(-count // wide)
+    width = COLUMN if count == 1 else FULL
+    height = (width - 1.5) / wide if square else panel_height(n_rows)
+    figure = Figure(figsize=(width, tall * (height + 0.55)), layout="constrained")
+    return figure, list(figure.subplots(tall, wide, squeeze=False).flat)
+
+
+def _colour_bar(figure: Figure, norm: Normalize, cmap: Colormap, panels: Sequence[Axes], label: str) -> None:
+    bar = figure.colorbar(ScalarMappable(norm, cmap), ax=list(panels), label=label, aspect=25, pad=0.02)
+    frame(bar.ax)
+
+
+def _overlap_key(axes: Axes) -> None:
+    both = tuple(np.array(to_rgb(GATE_COLOUR)) * np.array(to_rgb(INFORMATION_COLOUR)))
+    inks = {"gate only": GATE_COLOUR, "MI only": INFORMATION_COLOUR, "both": both}
+    patches = [Patch(facecolor=colour, label=text) for text, colour in inks.items()]
+    axes.legend(handles=patches, loc="center", ncols=3, handlelength=1, columnspacing=1, handletextpad=0.5)
+    axes.set_axis_off()

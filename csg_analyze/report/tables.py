@@ -98,9 +98,7 @@ def headline_table(report: Report) -> Table:
     for column in cells.columns:
         table.add_column(column, justify="left" if column in {"Model", "Architecture", "Training"} else "right")
     for values, weights in zip(cells.to_numpy(), bold.to_numpy(), strict=True):
-        table.add_row(
-            *(Text(value, "bold" if heavy else "") for value, heavy in zip(values, weights, strict=True))
-        )
+        table.add_row(*(Text(value, "bold" if heavy else "") for value, heavy in zip(values, weights, strict=True)))
     return table
 
 

@@ -1,0 +1,35 @@
+"""Progress on stderr: a bar on a terminal, a plain line now and then elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+T = TypeVar("T")
+SECONDS_BETWEEN_LINES = 10.0
+
+
+def say(line: str) -> None:
+    """One line for the user; stdout is kept for results."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def track(iterable: Iterable[T], description: str, total: int) -> Iterator[T]:
+    """Pass the items through and show how many of `total` are done, with the time left."""
+    if sys.stderr.isatty():
+        from rich.progress import track as bar
+
+        from csg_analyze.console import stderr_console
+
+        yield from bar(iterable, description, total=total, console=stderr_console(), transient=True)
+        return
+    start = last = time.monotonic()
+    for done, item in enumerate(iterable):
+        now = time.monotonic()
+        if now - last >= SECONDS_BETWEEN_LINES:
+            last = now
+            left = (now - start) / done * (total - done) if done else 0.0
+            say(f"{description}: {done} of {total} batches, about {left:.0f} s left")
+        yield item

@@ -1,0 +1,40 @@
+"""What a checkpoint is, in lines of text."""
+
+from __future__ import annotations
+
+from csg_analyze.checkpoints import Classifier
+from csg_analyze.metrics.gates import assigned, l1_density
+
+
+def describe(classifier: Classifier) -> str:
+    """Everything known about a classifier, a line each, for people."""
+    preprocessing, gate = classifier.preprocessing, classifier.gate
+    parameters = sum(p.numel() for p in classifier.network.parameters())
+    size = f"{preprocessing.size}x{preprocessing.size}" if preprocessing.size else "any size"
+    resize = f", shorter side resized to {preprocessing.resize}" if preprocessing.resize else ""
+    lines = {
+        "file": f"{classifier.path}  (sha256 {classifier.sha256[:16]})",
+        "architecture": f"{classifier.architecture}, {parameters:,} parameters",
+        "training": classifier.training or "not recorded",
+        "feature layer": f"{classifier.feature_layer}, K = {classifier.n_filters} filters",
+        "head": f"{classifier.head}, C = {classifier.n_classes} classes",
+        "classes": ", ".join(classifier.class_names) if classifier.class_names else "not recorded",
+        "preprocessing": f"mean {_numbers(preprocessing.mean)}, std {_numbers(preprocessing.std)}, {size}{resize}",
+        "  from": preprocessing.origin,
+        "data": classifier.data or "not recorded (give --data)",
+        "gate": "none",
+        "convolutions": " ".join(classifier.convolutions()),
+    }
+    if gate is not None:
+        shared = int((assigned(gate).sum(axis=0) > 1).sum())
+        lines["gate"] = f"{gate.shape[0]} x {gate.shape[1]}, L1-density {l1_density(gate):.4f}, {shared} shared filters"
+    for name, value in classifier.record.items():
+        text = ", ".join(f"{k}={v}" for k, v in value.items()) if isinstance(value, dict) else str(value)
+        lines[f"record: {name}"] = text
+    width = max(map(len, lines))
+    body = [f"  {name:<{width}}  {text}" for name, text in lines.items()]
+    return "\n".join([classifier.name, *body, *(f"  note: {note}" for note in classifier.notes)])
+
+
+def _numbers(values: tuple[float, ...]) -> str:
+    return ",".join(f"{value:.4g}" for value in values)

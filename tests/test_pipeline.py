@@ -1,0 +1,149 @@
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from csg_analyze import pipeline
+from csg_analyze.errors import NotAvailable, UsageError
+from csg_analyze.pipeline import Plan, analyze, as_result, distinct_names, open_dataset, plan
+from csg_analyze.registry import read_signature
+from csg_analyze.result import Result
+from tests.examples import random_classifier, random_dataset, random_gate
+
+
+def test_one_pass_serves_all_analyzers() -> None:
+    passes: list[str] = []
+
+    def count(batches: Iterable[Any], description: str, _total: int) -> Iterable[Any]:
+        passes.append(description)
+        return batches
+
+    report = analyze(random_classifier(gate=random_gate(10, 64)), random_dataset(60), track=count)
+    assert set(report.results) >= {"accuracy", "gate", "mis"}
+    assert passes == ["random: 60 images"]
+
+
+def test_what_a_model_lacks_is_skipped_with_the_reason() -> None:
+    report = analyze(random_classifier(), random_dataset(60), ["gate", "accuracy"])
+    assert set(report.results) == {"accuracy"}
+    assert report.skipped == {"gate": "no gate in this checkpoint"}
+
+
+def steps(**functions: Any) -> dict[str, Any]:
+    return {name: read_signature(name, function) for name, function in functions.items()}
+
+
+def test_optional_needs_are_none_and_each_input_is_computed_once() -> None:
+    calls: list[str] = []
+
+    def lacking(classifier: object) -> float:
+        calls.append("lacking")
+        raise NotAvailable("it has none")
+
+    def wants(lacking: float | None) -> dict[str, object]:
+        return {"got": lacking}
+
+    def insists(lacking: float) -> dict[str, object]:
+        return {"got": lacking}
+
+    inputs = steps(lacking=lacking)
+    chosen = Plan(tuple(steps(wants=wants, insists=insists, again=insists).values()), inputs, {})
+    report = analyze(random_classifier(), random_dataset(5), chosen)
+    assert report.results["wants"].summary == {"got": None}
+    assert report.skipped == {"insists": "it has none", "again": "it has none"}
+    assert calls == ["lacking"]
+
+
+def test_options_reach_their_owner() -> None:
+    report = analyze(random_classifier(), random_dataset(80), plan(["mis"], {"mis": {"n_neighbors": 1}}))
+    other = analyze(random_classifier(), random_dataset(80), plan(["mis"]))
+    assert report.results["mis"].summary["mis"] != other.results["mis"].summary["mis"]
+
+
+@pytest.mark.parametrize(
+    ("analyzers", "options", "words"),
+    [
+        (["miss"], {}, "unknown analyzer 'miss'; did you mean 'mis'"),
+        (["mis"], {"mis": {"neighbours": 3}}, "unknown option of mis 'neighbours'"),
+        (["mis"], {"gates": {}}, "unknown analyzer or input with options"),
+    ],
+)
+def test_bad_requests_are_named(analyzers: list[str], options: dict[str, dict[str, Any]], words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        plan(analyzers, options)
+
+
+def test_needs_that_nobody_provides_or_that_turn_in_circles(monkeypatch: pytest.MonkeyPatch) -> None:
+    def analyzer(egg: int) -> dict[str, int]:
+        return {"egg": egg}
+
+    def egg(hen: int) -> int:
+        return hen
+
+    def hen(egg: int) -> int:
+        return egg
+
+    table = steps(analyzer=analyzer, egg=egg, hen=hen)
+    monkeypatch.setattr(pipeline, "find", lambda _group, name: table[name])
+    monkeypatch.setattr(pipeline, "registered", lambda _group: {"analyzer", "egg", "hen"})
+    with pytest.raises(UsageError, match="egg -> hen -> egg"):
+        plan(["analyzer"])
+    monkeypatch.setattr(pipeline, "registered", lambda _group: {"analyzer", "egg"})
+    with pytest.raises(UsageError, match="'egg' needs an input 'hen' that nothing installed provides"):
+        plan(["analyzer"])
+
+
+def test_third_parties_may_return_plain_things() -> None:
+    assert as_result({"a": 1.5, "b": None}, "x").summary == {"a": 1.5, "b": None}
+    frame = pd.DataFrame({"a": [1]})
+    assert as_result(frame, "x").tables["x"] is frame
+    result = Result({"a": 1})
+    assert as_result(result, "x") is result
+    with pytest.raises(UsageError, match="returned list"):
+        as_result([1, 2], "x")
+
+
+def test_results_do_not_depend_on_the_batch_size() -> None:
+    gate = random_gate(10, 64)
+    summaries = [
+        analyze(
+            random_classifier(gate=gate), random_dataset(50), plan(None, {"forward_pass": {"batch_size": size}})
+        ).results
+        for size in (7, 50)
+    ]
+    for name, result in summaries[0].items():
+        for key, value in result.summary.items():
+            assert value == pytest.approx(summaries[1][name].summary[key], abs=1e-6), (name, key)
+
+
+def test_data_and_checkpoint_must_have_the_same_classes() -> None:
+    five = random_classifier(n_classes=5)
+    with pytest.raises(UsageError, match=r"5 classes.*10"):
+        open_dataset(five, "scenes")
+    with pytest.raises(UsageError, match=r"5 classes.*10"):
+        open_dataset(replace(five, class_names=None), "scenes")
+    with pytest.raises(UsageError, match="give --data"):
+        open_dataset(five)
+
+
+def test_names_become_distinct() -> None:
+    one = random_classifier(name="csg")
+    two = replace(one, path=one.path.parent / "run2" / "csg.pt")
+    names = [c.name for c in distinct_names([replace(one, path=one.path.parent / "run1" / "csg.pt"), two])]
+    assert names == ["run1/csg", "run2/csg"]
+    assert [c.name for c in distinct_names([one, one])] == ["/csg (1)", "/csg (2)"]
+    assert distinct_names([one])[0].name == "csg"
+
+
+def test_the_network_is_left_as_it_was() -> None:
+    classifier = random_classifier(gate=random_gate(10, 64))
+    before = {k: v.clone() for k, v in classifier.network.state_dict().items()}
+    analyze(classifier, random_dataset(20))
+    after = classifier.network.state_dict()
+    assert all(np.array_equal(before[name], after[name]) for name in before)
+    assert not classifier.network.training
