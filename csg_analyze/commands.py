@@ -92,7 +92,7 @@ def analyze_checkpoints(
             say(f"note: {classifier.name}: {note}")
     report = _report(classifiers, datasets, what, title, cache, no_cache, quiet)
     if folder is not None:
-        from csg_analyze.report import write_report
+        from csg_analyze.report.folder import write_report
 
         write_report(report, folder, force=force)
     _print_outcome(report, folder, as_json)
@@ -177,7 +177,7 @@ def inspect(
 
 
 def list_all() -> None:
-    """List the analyzers, the data specs, the architectures and the training recipes."""
+    """List the analyzers, the data specs and the architectures."""
     from csg_analyze.data.specs import KINDS
     from csg_analyze.models import architectures
     from csg_analyze.registry import ANALYZERS, registered, summary_of
@@ -203,8 +203,7 @@ def _report(
     quiet: bool,
 ) -> Report:
     from csg_analyze.inputs.cache import Cache, default_folder
-    from csg_analyze.pipeline import analyze, untracked
-    from csg_analyze.report import compose
+    from csg_analyze.pipeline import analyze, compose, untracked
 
     cache = Cache(None if no_cache else cache_folder or default_folder())
     models = [
@@ -216,7 +215,7 @@ def _report(
 
 def _report_folder(out: Path | None, force: bool, what: Plan, checkpoints: Sequence[Path]) -> Path:
     """The folder to write, checked before the long work: the given one, or the next free one under reports/."""
-    from csg_analyze.report import check_out
+    from csg_analyze.report.folder import check_out
 
     if out is None:
         names = [step.name for step in what.analyzers]
@@ -237,7 +236,8 @@ def free_folder(wanted: Path) -> Path:
 
 
 def _print_outcome(report: Report, folder: Path | None, as_json: bool) -> None:
-    from csg_analyze.report import headline, summary_document
+    from csg_analyze.report.document import summary_document
+    from csg_analyze.report.tables import headline
 
     if as_json:
         print(json.dumps(summary_document(report.models), indent=2))

@@ -16,7 +16,8 @@ from csg_analyze.data import Dataset, load_dataset
 from csg_analyze.errors import NotAvailable, UsageError, unknown
 from csg_analyze.inputs.cache import Cache
 from csg_analyze.registry import ANALYZERS, INPUTS, Step, find, registered
-from csg_analyze.report.document import ModelReport
+from csg_analyze.report.document import JSON, ModelReport, Report, Section
+from csg_analyze.report.provenance import provenance
 from csg_analyze.result import Result
 
 T = TypeVar("T")
@@ -185,3 +186,56 @@ def distinct_names(classifiers: Sequence[Classifier]) -> list[Classifier]:
     if len(set(names)) < len(names):
         names = [f"{name} ({i})" for i, name in enumerate(names, 1)]
     return [replace(c, name=name) for c, name in zip(classifiers, names, strict=True)]
+
+
+def compose(
+    models: Sequence[ModelReport],
+    classifiers: Sequence[Classifier],
+    datasets: Sequence[Dataset],
+    what: Plan,
+    *,
+    title: str | None = None,
+    command: Sequence[str] = (),
+) -> Report:
+    """The report of several models: their outcomes, what they were analysed on, and where all of it comes from."""
+    data = _describe(datasets[0])
+    notes = [f"{classifier.name}: {note}" for classifier in classifiers for note in classifier.notes]
+    if len({dataset.fingerprint for dataset in datasets}) > 1:
+        specs = ", ".join(f"{c.name} on {d.spec} ({len(d)} images)" for c, d in zip(classifiers, datasets, strict=True))
+        notes.append(f"the models were analysed on different data, which limits any comparison: {specs}.")
+    settings = {step.name: _settings(step, what.options) for step in (*what.inputs.values(), *what.analyzers)}
+    sections = [Section(step.name, step.name, step.description) for step in what.analyzers]
+    origin = provenance(
+        command,
+        seed=settings.get("mis", {}).get("seed", 0),
+        device=str(classifiers[0].device),
+        checkpoints={str(classifier.path): classifier.sha256 for classifier in classifiers},
+        data=data,
+    )
+    return Report(
+        title=title or "Class-specificity of " + " and ".join(model.name for model in models),
+        models=tuple(models),
+        sections=tuple(sections),
+        provenance={**origin, "options": {name: values for name, values in settings.items() if values}},
+        notes=tuple(notes),
+        data=data,
+    )
+
+
+def _describe(dataset: Dataset) -> dict[str, JSON]:
+    height, width = dataset.image_size
+    return {
+        "spec": dataset.spec,
+        "split": dataset.split,
+        "n": len(dataset),
+        "image_size": f"{height}x{width}",
+        "classes": list(dataset.class_names),
+        "fingerprint": dataset.fingerprint,
+        "notes": list(dataset.notes),
+    }
+
+
+def _settings(step: Step, options: Options) -> dict[str, Any]:
+    """Every option of a step with the value it had, given or default."""
+    given = options.get(step.name, {})
+    return {name: given.get(name, option.default) for name, option in step.options.items()}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 import cv2
@@ -22,6 +21,15 @@ CELL = (12.0, 24.0)
 """Smallest and largest side, in pixels, of the square that a source digit's 8x8 cells are scaled to."""
 MASK_ALPHA = 0.5
 """A pixel belongs to the mask where the ink covers at least this share of it."""
+
+# What makes a digit hard to read, ranges to draw from: a ResNet-8 trained for 14 epochs ends at about 95.5 %.
+CONTRAST = (80.0, 150.0)  # of ink against the mean background, in grey levels
+TEXTURE = (4.0, 18.0)  # standard deviation of the smooth colour noise, in grey levels
+NOISE = (1.0, 10.0)  # standard deviation of the fine noise, in grey levels
+STROKES = (1, 3)  # distractors in a scene, both ends included
+PLACES = 3  # candidates for a distractor's place; the one farthest from the digit is taken
+LOOKALIKE = 0.2  # share of distractors in nearly the digit's own ink
+
 CLASS_NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
 # The share of source digits kept for testing, and the seed of that choice. It is the same for every scene seed:
@@ -32,21 +40,6 @@ _SPLIT_KEYS = {"train": 0, "test": 1}
 _BITS = 4  # coordinates of strokes in sixteenths of a pixel
 
 Pixels = NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class _Difficulty:
-    """What makes a digit hard to read; the defaults put a ResNet-8 trained for 14 epochs at about 96 %."""
-
-    contrast: tuple[float, float] = (80.0, 150.0)  # of ink against the mean background, in grey levels
-    texture: tuple[float, float] = (4.0, 18.0)  # standard deviation of the smooth colour noise
-    noise: tuple[float, float] = (1.0, 10.0)  # standard deviation of the fine noise
-    strokes: tuple[int, int] = (1, 3)  # distractors in a scene, both ends included
-    places: int = 3  # candidates for a distractor's place; the one farthest from the digit is taken
-    lookalike: float = 0.2  # share of distractors in nearly the digit's own ink
-
-
-_DIFFICULTY = _Difficulty()
 
 
 def source_digits(split: Literal["train", "test"]) -> tuple[Pixels, NDArray[np.int64], NDArray[np.int64]]:
@@ -140,21 +133,21 @@ def _draw_scene(rng: np.random.Generator, alpha: Pixels) -> NDArray[np.uint8]:
     """One RGB scene (SIDE, SIDE, 3): ground, distractors, the digit on top, fine noise over all."""
     base = rng.uniform(40, 215, 3)
     ink = _ink_against(rng, base)
-    scene = base + rng.uniform(*_DIFFICULTY.texture) * _smooth_noise(rng)
+    scene = base + rng.uniform(*TEXTURE) * _smooth_noise(rng)
     centre = np.argwhere(alpha >= MASK_ALPHA).mean(0)[::-1]
     canvas = np.ascontiguousarray(np.clip(scene, 0, 255), np.uint8)
-    for _ in range(rng.integers(_DIFFICULTY.strokes[0], _DIFFICULTY.strokes[1] + 1)):
-        alike = rng.random() < _DIFFICULTY.lookalike
+    for _ in range(rng.integers(STROKES[0], STROKES[1] + 1)):
+        alike = rng.random() < LOOKALIKE
         colour = ink + rng.normal(0, 12, 3) if alike else _ink_against(rng, base)
         _draw_stroke(rng, canvas, colour, centre)
     scene = canvas + alpha[..., None] * (ink - canvas)
-    scene = scene + rng.normal(0, rng.uniform(*_DIFFICULTY.noise), scene.shape)
+    scene = scene + rng.normal(0, rng.uniform(*NOISE), scene.shape)
     return np.clip(np.rint(scene), 0, 255).astype(np.uint8)
 
 
 def _ink_against(rng: np.random.Generator, base: NDArray[np.float64]) -> NDArray[np.float64]:
     """A colour of limited contrast against `base`, lighter or darker, with a hue of its own; RGB."""
-    contrast = rng.uniform(*_DIFFICULTY.contrast)
+    contrast = rng.uniform(*CONTRAST)
     level = base.mean()
     room_above, room_below = 255 - level > contrast, level > contrast
     sign = rng.choice((-1, 1)) if room_above and room_below else (1 if room_above else -1)
@@ -176,7 +169,7 @@ def _draw_stroke(
 ) -> None:
     """A line or an arc of a digit's stroke width, anti-aliased, drawn into `canvas`; centre: x, y of the digit."""
     # the farthest of a few places: a stroke may touch the digit, but seldom runs across it
-    places = rng.uniform(0, SIDE, (_DIFFICULTY.places, 2))
+    places = rng.uniform(0, SIDE, (PLACES, 2))
     x, y = places[np.argmax(((places - centre) ** 2).sum(1))]
     angle, half = rng.uniform(0, 2 * np.pi), rng.uniform(2.5, 7)
     dx, dy = np.cos(angle) * half, np.sin(angle) * half

@@ -127,4 +127,4 @@ def sort_with_noise(activation: FloatArray, noise: FloatArray) -> IntArray:
     x += noise
     order = np.argsort(x)
     np.take(x, order, out=noise, mode="clip")  # the default mode would buffer the output
-    return order
+    return order.astype(np.int32)

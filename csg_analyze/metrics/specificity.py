@@ -1,10 +1,12 @@
-"""Scores of class-specificity drawn from the mutual-information matrix M (K, C) (Sec. 4.1)."""
+"""Scores of class-specificity: from the mutual-information matrix M (K, C) (Sec. 4.1), and from mean activations."""
 
 from __future__ import annotations
 
 import numpy as np
+from scipy.special import entr
+from scipy.stats import spearmanr
 
-from csg_analyze.metrics.arrays import FloatArray
+from csg_analyze.metrics.arrays import FloatArray, IntArray
 
 
 def mutual_information_score(matrix: FloatArray) -> float:
@@ -20,3 +22,46 @@ def overlap_with_gate(matrix: FloatArray, gate: FloatArray) -> float:
     best = matrix.argmax(axis=1)
     columns = np.arange(len(matrix))
     return float((gate[best, columns] >= gate.max(axis=0)).mean())
+
+
+def class_entropy(labels: IntArray, n_classes: int) -> FloatArray:
+    """(C,), entropy of 1[y = c] in nats: the most that any filter can tell about class c; 0 for an absent class."""
+    share = np.bincount(labels, minlength=n_classes) / len(labels)
+    return entr(share) + entr(1 - share)  # type: ignore[no-any-return]
+
+
+def normalised_information(matrix: FloatArray, labels: IntArray) -> FloatArray:
+    """M[k, c] / H(1[y = c]), (K, C): the share of what there is to know; NaN for a class without entropy."""
+    entropy = class_entropy(labels, matrix.shape[1])
+    return np.divide(matrix, entropy, out=np.full_like(matrix, np.nan), where=entropy > 0)
+
+
+def class_means(activations: FloatArray, labels: IntArray, n_classes: int) -> FloatArray:
+    """Mean activation of every filter on the images of every class, float64 (C, K); NaN for an absent class."""
+    counts = np.bincount(labels, minlength=n_classes)
+    sums = np.zeros((n_classes, activations.shape[1]))
+    np.add.at(sums, labels, activations)
+    return np.divide(sums, counts[:, None], out=np.full_like(sums, np.nan), where=counts[:, None] > 0)
+
+
+def class_selectivity(means: FloatArray) -> FloatArray:
+    """Class selectivity index of every filter (Morcos et al. 2018), (K,).
+
+    means: class-conditional mean activations (C, K). (max - mean of the others) / (max + mean of the others): 0 for
+    a filter that is as active on every class, 1 for one active on a single class. It is meant for activations that
+    are not negative; NaN where the sum is not positive (a dead filter, or a layer before its ReLU).
+    """
+    present = means[~np.isnan(means).any(axis=1)]
+    highest = present.max(axis=0)
+    # a mean of equal values may round above them
+    others = np.minimum(np.sort(present, axis=0)[:-1].sum(axis=0) / max(len(present) - 1, 1), highest)
+    total = highest + others
+    return np.divide(highest - others, total, out=np.full_like(total, np.nan), where=(total > 0) & (others >= 0))
+
+
+def rank_correlation(first: FloatArray, second: FloatArray) -> float | None:
+    """Spearman's rank correlation over the filters where both are defined; None where either does not vary."""
+    both = np.isfinite(first) & np.isfinite(second)
+    if both.sum() < 2 or np.ptp(first[both]) == 0 or np.ptp(second[both]) == 0:
+        return None
+    return float(spearmanr(first[both], second[both]).statistic)

@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from csg_analyze.report.reduction import counted, shortened, thinned
+from csg_analyze.report.reduction import shortened, thinned, tick_step
 from csg_analyze.report.style import COLUMN, FULL, MODEL_COLOURS, style
 
 MARKERS = "osD^vP*"
@@ -20,18 +20,22 @@ MANY = 60
 def dots_with_intervals(frames: Mapping[str, pd.DataFrame], *, category: str, value: str, label: str) -> Figure:
     """A point with its interval for every category and model.
 
-    frames: model -> a row a category, with the columns `category`, `value`, low and high (may be missing: no point).
-    More than 60 categories are ranked by the first model's value, the intervals of all models drawn behind.
+    frames: model -> a row a category, with the columns `category`, `value`, low and high (missing: no point).
+    More than 60 categories are ranked by the first model's value, and the intervals fade into bands.
     """
+    categories, many = _categories(frames, category, value)
     with style():
-        figure, axes, order = _canvas(frames, category, value, label)
-        spread = 0.5 / len(frames) if len(order) <= MANY else 0.0
-        for index, (model, column) in enumerate(_aligned(frames, category, order).items()):
-            x = np.arange(len(order)) + spread * (index - (len(frames) - 1) / 2)
+        figure, axes = _canvas(categories, label)
+        spread = 0.0 if many else 0.5 / len(frames)
+        for index, (model, table) in enumerate(frames.items()):
+            table = table.set_index(category).reindex(categories)
+            x = np.arange(len(categories)) + spread * (index - (len(frames) - 1) / 2)
             colour, marker = _look(index)
-            axes.vlines(x, column["low"], column["high"], color=colour, lw=0.8, alpha=1 if len(order) <= MANY else 0.15)
-            size = 3.2 if len(order) <= MANY else 1.2
-            axes.plot(x, column[value], marker, color=colour, ms=size, mew=0, label=shortened(model, 30))
+            axes.vlines(x, table["low"], table["high"], color=colour, lw=0.8, alpha=0.15 if many else 1)
+            size = 1.2 if many else 3.2
+            axes.plot(x, table[value], marker, color=colour, ms=size, mew=0, label=shortened(model, 30))
+        if many:
+            axes.set_xlabel(f"rank of the {category} in {shortened(next(iter(frames)), 24)}; n = {len(categories):,}")
         _legend(axes, len(frames))
     return figure
 
@@ -39,49 +43,51 @@ def dots_with_intervals(frames: Mapping[str, pd.DataFrame], *, category: str, va
 def counts(frames: Mapping[str, pd.DataFrame], *, category: str, value: str, label: str) -> Figure:
     """A bar for every category and model; frames as in `dots_with_intervals`, without the interval.
 
-    More than 60 categories are ranked by the first model's value and drawn as steps.
+    More than 60 categories are drawn as one falling line a model, each ranked by itself.
     """
+    categories, many = _categories(frames, category, value)
     with style():
-        figure, axes, order = _canvas(frames, category, value, label)
+        figure, axes = _canvas(categories, label)
         width = 0.75 / len(frames)
-        for index, (model, column) in enumerate(_aligned(frames, category, order).items()):
-            x = np.arange(len(order)) + width * (index - (len(frames) - 1) / 2)
+        for index, (model, table) in enumerate(frames.items()):
             colour, name = _look(index)[0], shortened(model, 30)
-            if len(order) <= MANY:
-                axes.bar(x, column[value], width, color=colour, label=name)
+            if many:
+                falling = table[value].sort_values(ascending=False).to_numpy()
+                axes.stairs(falling, np.arange(len(falling) + 1) - 0.5, color=colour, lw=1, label=name, baseline=None)
             else:
-                axes.stairs(column[value], np.arange(len(order) + 1) - 0.5, color=colour, lw=0.7, label=name)
+                x = np.arange(len(categories)) + width * (index - (len(frames) - 1) / 2)
+                heights = table.set_index(category)[value].reindex(categories)
+                axes.bar(x, heights, width, color=colour, label=name)
+        if many:
+            axes.set_xlabel(f"rank of the {category} within its model; n = {len(categories):,}")
         axes.set_ylim(bottom=0)
         _legend(axes, len(frames))
     return figure
 
 
-def _canvas(
-    frames: Mapping[str, pd.DataFrame], category: str, value: str, label: str
-) -> tuple[Figure, Axes, Sequence[str]]:
+def _categories(frames: Mapping[str, pd.DataFrame], category: str, value: str) -> tuple[list[str], bool]:
+    """The categories in the order of the axis, and whether they are too many to be named."""
     first = next(iter(frames.values()))
-    ranked = len(first) > MANY
-    order = (first.sort_values(value, ascending=False, kind="stable") if ranked else first)[category].tolist()
-    width = COLUMN if len(order) <= 12 else FULL
+    many = len(first) > MANY
+    ordered = first.sort_values(value, ascending=False, kind="stable") if many else first
+    return ordered[category].tolist(), many
+
+
+def _canvas(categories: Sequence[str], label: str) -> tuple[Figure, Axes]:
+    width = COLUMN if len(categories) <= 12 else FULL
     figure = Figure(figsize=(width, 2.3), layout="constrained")
     axes = figure.add_subplot()
-    if ranked:
-        positions = thinned(order, 11)[0]
-        axes.set_xticks(positions, [f"{position + 1:,}" for position in positions])
-        axes.set_xlabel(
-            counted(f"rank of the {category} in {shortened(next(iter(frames)), 24)}", len(order), "mean", 1)
-        )
+    if len(categories) > MANY:
+        step = tick_step(len(categories), 11)
+        ranks = [1, *range(step, len(categories) + 1, step)]
+        axes.set_xticks([rank - 1 for rank in ranks], [f"{rank:,}" for rank in ranks])
     else:
-        positions, texts = thinned(order, 60)
+        positions, texts = thinned(categories, MANY)
         upright = max(map(len, texts)) * len(texts) > 14 * width
         axes.set_xticks(positions, texts, rotation=90 if upright else 0)
-    axes.set_xlim(-0.7, len(order) - 0.3)
+    axes.set_xlim(-0.7, len(categories) - 0.3)
     axes.set_ylabel(label)
-    return figure, axes, order
-
-
-def _aligned(frames: Mapping[str, pd.DataFrame], category: str, order: Sequence[str]) -> dict[str, pd.DataFrame]:
-    return {model: frame.set_index(category).reindex(order) for model, frame in frames.items()}
+    return figure, axes
 
 
 def _look(index: int) -> tuple[str, str]:

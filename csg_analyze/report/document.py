@@ -96,8 +96,8 @@ def summary_document(models: Sequence[ModelReport]) -> dict[str, JSON]:
 
 
 def as_text(document: JSON) -> str:
-    """A JSON document as it is printed and stored: indented, UTF-8 as it is, one newline at the end."""
-    return json.dumps(as_json(document), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    """A JSON document as it is printed and stored: indented, ASCII alone, one newline at the end."""
+    return json.dumps(as_json(document), indent=2, allow_nan=False) + "\n"
 
 
 def as_json(value: object) -> JSON:
@@ -116,9 +116,10 @@ def as_json(value: object) -> JSON:
     if isinstance(value, Mapping):
         return {str(key): as_json(entry) for key, entry in value.items()}
     if isinstance(value, os.PathLike):
-        return os.fspath(value)
+        return str(os.fspath(value))
     if isinstance(value, list | tuple | set | frozenset):
         return [as_json(entry) for entry in value]
-    if hasattr(value, "tolist"):  # NumPy scalars and arrays, tensors
-        return as_json(value.tolist())
+    plain = getattr(value, "tolist", None)  # NumPy scalars and arrays, tensors
+    if plain is not None:
+        return as_json(plain())
     raise TypeError(f"a {type(value).__name__} has no form in JSON: {value!r}")

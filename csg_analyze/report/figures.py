@@ -1,11 +1,12 @@
 """The figures that analyzers share: matrices side by side, and the gate over mutual information (Fig. 4).
 
-`style` and `captioned` for figures of an analyzer's own come from here too.
+`style` and `captioned`, for figures of an analyzer's own, come from here too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -16,16 +17,8 @@ from matplotlib.patches import Patch
 
 from csg_analyze.metrics.arrays import FloatArray
 from csg_analyze.report.charts import counts, dots_with_intervals
-from csg_analyze.report.reduction import (
-    Reduction,
-    block_size,
-    counted,
-    filters_by_class,
-    reduced,
-    shortened,
-    strongest_pairs,
-    thinned,
-)
+from csg_analyze.report.matrices import draw_matrix, name_columns, name_rows, panel_height, show_colours
+from csg_analyze.report.reduction import Reduction, block_size, filters_by_class, shortened, strongest_pairs, thinned
 from csg_analyze.report.style import (
     COLUMN,
     FULL,
@@ -87,23 +80,22 @@ def matrix_panels(
             raise ValueError(f"{name}: the matrix is {matrix.shape}, its labels {expected}")
     how: Reduction = reduction or ("largest magnitude" if signed else "maximum")
     cmap = colour_map(colours or (SIGNED if signed else SEQUENTIAL))
-    square = column_labels is not None and len(column_labels) == len(row_labels)
-    wide = min(len(matrices), 2 if len(matrices) in {2, 4} else 3)
     with style():
-        figure, panels = _grid(len(matrices), wide, len(row_labels), square)
+        figure, panels, (width, height) = _grid(len(matrices), row_labels, column_labels)
+        square, wide = width == height, panels.shape[1]
         common = colour_scale(list(matrices.values()), signed=signed, vmin=vmin, vmax=vmax)
-        for index, (axes, (name, matrix)) in enumerate(zip(panels, matrices.items(), strict=False)):
+        for index, (axes, (name, matrix)) in enumerate(zip(panels.flat, matrices.items(), strict=False)):
             norm = common if shared else colour_scale([matrix], signed=signed, vmin=vmin, vmax=vmax)
             draw_matrix(axes, matrix, norm=norm, cmap=cmap, reduction=how, square=square)
-            axes.set_title(shortened(name, 36))
-            name_rows(axes, row_labels, row_axis, how, named=index % wide == 0)
-            name_columns(axes, matrix.shape[1], column_labels, column_axis, how, most=25 if wide < 3 else 15)
+            axes.set_title(shortened(name, int(width * 15)))
+            name_rows(axes, row_labels, row_axis, how, inches=height, named=index % wide == 0)
+            name_columns(axes, matrix.shape[1], column_labels, column_axis, how, inches=width)
             if not shared:
                 _colour_bar(figure, norm, cmap, [axes], colour_label)
-        for axes in panels[len(matrices) :]:
+        for axes in panels.flat[len(matrices) :]:
             axes.set_axis_off()
         if shared:
-            _colour_bar(figure, common, cmap, panels, colour_label)
+            _colour_bar(figure, common, cmap, list(panels.flat), colour_label)
     return figure
 
 
@@ -121,127 +113,117 @@ def gate_and_information(
     """
     gates = gates or {}
     models = list(dict.fromkeys((*gates, *information)))
-    gate_norm, information_norm = Normalize(0, 1), colour_scale(list(information.values()))
-    kinds = [kind for kind, has in (("a", gates), ("b", information), ("c", gates.keys() & information)) if has]
+    scale = colour_scale(list(information.values()))
+    kinds = "abc" if gates and information else "a" if gates else "b"
     height = panel_height(len(class_names))
     with style():
         size = (FULL if len(kinds) > 1 else COLUMN, len(models) * (height + 0.4) + 0.55)
         figure = Figure(figsize=size, layout="constrained")
-        layout = figure.add_gridspec(len(models) + 1, len(kinds), height_ratios=[*[height] * len(models), 0.09])
+        grid = figure.add_gridspec(len(models) + 1, len(kinds), height_ratios=[*[height] * len(models), 0.09])
         for row, model in enumerate(models):
-            order = filters_by_class(gates.get(model, information.get(model, np.zeros((len(class_names), 0)))))
-            drawn: list[Axes] = []
+            gate, known = gates.get(model), information.get(model)
+            order = filters_by_class(gate if gate is not None else information[model])
             for column, kind in enumerate(kinds):
-                if model not in {"a": gates, "b": information, "c": gates.keys() & information}[kind]:
-                    continue
-                axes = figure.add_subplot(layout[row, column])
-                if kind == "a":
-                    draw_matrix(axes, gates[model][:, order], norm=gate_norm, cmap=colour_map(GATE))
-                elif kind == "b":
-                    draw_matrix(axes, information[model][:, order], norm=information_norm, cmap=colour_map(INFORMATION))
-                else:
-                    overlap_panel(axes, gates[model][:, order], information[model][:, order], information_norm)
-                drawn.append(axes)
-                title = {"a": "gate", "b": "mutual information", "c": "overlap"}[kind]
-                axes.set_title(f"({kind}) {title}, {shortened(model, 20)}")
-                name_rows(axes, class_names, "class", "maximum", named=axes is drawn[0])
-                name_columns(axes, len(order), None, "filter, by class", "maximum")
+                axes = figure.add_subplot(grid[row, column])
+                _draw_kind(
+                    axes,
+                    kind,
+                    None if gate is None else gate[:, order],
+                    None if known is None else known[:, order],
+                    scale,
+                )
+                number = row + 1 if len(models) > 1 else ""
+                if axes.has_data():
+                    axes.set_title(f"({kind}{number}) {KINDS[kind]}, {shortened(model, 22)}")
+                    how = "strongest" if kind == "c" else "maximum"
+                    name_columns(axes, len(order), None, "filter, by class", how, inches=2)
+                if column == 0 or axes.has_data():
+                    name_rows(axes, class_names, "class", "maximum", inches=height, named=column == 0)
         for column, kind in enumerate(kinds):
-            key = figure.add_subplot(layout[-1, column])
-            if kind == "c":
-                _overlap_key(key)
-            else:
-                norm, name = (gate_norm, GATE) if kind == "a" else (information_norm, INFORMATION)
-                label = "gate" if kind == "a" else "mutual information (nats)"
-                figure.colorbar(ScalarMappable(norm, colour_map(name)), cax=key, orientation="horizontal", label=label)
-                frame(key)
+            _draw_key(figure.add_subplot(grid[-1, column]), kind, scale)
     return figure
 
 
-def overlap_panel(axes: Axes, gate: FloatArray, information: FloatArray, norm: Normalize) -> None:
-    """Fig. 4c: both matrices (C, K) in one, each in its own colour; where both are high the product is dark.
+KINDS = {"a": "gate", "b": "mutual information", "c": "overlap"}
 
-    Where cells share a pixel, it shows the one with the largest sum. norm: the scale of `information`.
+
+def _draw_kind(
+    axes: Axes, kind: str, gate: FloatArray | None, information: FloatArray | None, scale: Normalize
+) -> None:
+    if kind == "a" and gate is not None:
+        draw_matrix(axes, gate, norm=Normalize(0, 1), cmap=colour_map(GATE))
+    elif kind == "b" and information is not None:
+        draw_matrix(axes, information, norm=scale, cmap=colour_map(INFORMATION))
+    elif kind == "c" and gate is not None and information is not None:
+        overlap_panel(axes, gate, information, scale)
+    elif kind == "c":
+        axes.set_axis_off()
+    else:
+        axes.set_ylim(len(gate if gate is not None else information) - 0.5, -0.5)  # type: ignore[arg-type]
+        axes.set_xticks([])
+        axes.tick_params(length=0)
+        axes.spines[:].set_visible(False)
+        axes.text(0.5, 0.5, f"no {KINDS[kind]}", transform=axes.transAxes, ha="center", va="center", color="0.5")
+
+
+def _draw_key(axes: Axes, kind: str, scale: Normalize) -> None:
+    """The scale of a column of Fig. 4, at its foot."""
+    if kind == "c":
+        red, green, blue = overlap_colours(np.ones((1, 1)), np.ones((1, 1)))[0, 0].tolist()
+        patches = [
+            Patch(facecolor=GATE_COLOUR, label="gate only"),
+            Patch(facecolor=INFORMATION_COLOUR, label="MI only"),
+            Patch(facecolor=(red, green, blue), label="both"),
+        ]
+        axes.legend(handles=patches, loc="center", ncols=3)
+        axes.set_axis_off()
+        return
+    norm, name = (Normalize(0, 1), GATE) if kind == "a" else (scale, INFORMATION)
+    label = "gate" if kind == "a" else "mutual information (nats)"
+    axes.figure.colorbar(ScalarMappable(norm, colour_map(name)), cax=axes, orientation="horizontal", label=label)
+    frame(axes)
+
+
+def overlap_panel(axes: Axes, gate: FloatArray, information: FloatArray, scale: Normalize) -> None:
+    """Fig. 4c: both matrices (C, K) in one, each in its own colour; where both are high their product is dark.
+
+    Where cells share a pixel, it shows the one with the largest sum. scale: that of `information`.
     """
     rows, columns = map(block_size, gate.shape)
-    scaled = np.asarray(np.clip(norm(information), 0, 1), dtype=np.float64)
-    _show(axes, overlap_colours(*strongest_pairs(gate, scaled, rows, columns)), gate.shape, square=False)
+    scaled = np.ma.filled(scale(np.ma.masked_invalid(information)), np.nan)
+    show_colours(axes, overlap_colours(*strongest_pairs(gate, np.clip(scaled, 0, 1), rows, columns)), gate.shape)
 
 
 def overlap_colours(gate: FloatArray, information: FloatArray) -> FloatArray:
     """(C, K) and (C, K), both in [0, 1] -> RGB (C, K, 3): two inks on white paper, grey where a value is missing."""
-    paper = np.ones(3)
-    for values, colour in ((gate, GATE_COLOUR), (information, INFORMATION_COLOUR)):
-        paper = paper * (1 - values[..., None] * (1 - np.array(to_rgb(colour))))
+    paper: FloatArray = np.ones((*gate.shape, 3))
+    for values, ink in ((gate, GATE_COLOUR), (information, INFORMATION_COLOUR)):
+        paper = paper * (1 - values[..., None] * (1 - np.array(to_rgb(ink))))
     return np.where(np.isnan(paper), np.array(to_rgb(MISSING)), paper)
 
 
-def draw_matrix(
-    axes: Axes,
-    matrix: FloatArray,
-    *,
-    norm: Normalize,
-    cmap: Colormap,
-    reduction: Reduction = "maximum",
-    square: bool = False,
-) -> None:
-    """Draw (R, C) on `axes` in its own row and column numbers, however many of them share a pixel."""
-    rows, columns = map(block_size, matrix.shape)
-    pixels = reduced(matrix, rows, columns, reduction)
-    _show(axes, np.asarray(cmap(norm(np.ma.masked_invalid(pixels)))), matrix.shape, square=square)
-
-
-def _show(axes: Axes, colours: FloatArray, shape: tuple[int, ...], *, square: bool) -> None:
-    # the last block may reach beyond the matrix: placed at its full size, then cut by the axes' limits
-    right = colours.shape[1] * block_size(shape[1]) - 0.5
-    bottom = colours.shape[0] * block_size(shape[0]) - 0.5
-    aspect = "equal" if square else "auto"
-    axes.imshow(colours, extent=(-0.5, right, bottom, -0.5), aspect=aspect, interpolation="nearest")
-    axes.set_xlim(-0.5, shape[1] - 0.5)
-    axes.set_ylim(shape[0] - 0.5, -0.5)
-    frame(axes)
-
-
-def name_rows(axes: Axes, labels: Sequence[str], axis: str, reduction: Reduction, *, named: bool = True) -> None:
-    """Put the rows' names, at most 25, on the y axis; where some are left out, it says how many rows there are."""
-    positions, texts = thinned(labels, 25)
-    axes.set_yticks(positions, texts if named else [""] * len(positions))
-    if named and len(positions) < len(labels):
-        axes.set_ylabel(counted(axis, len(labels), reduction))
-
-
-def name_columns(
-    axes: Axes, length: int, labels: Sequence[str] | None, axis: str, reduction: Reduction, most: int = 25
-) -> None:
-    """Put the columns' names, at most `most`, on the x axis, or say how many columns there are."""
-    positions, texts = thinned(labels or (), most)
-    upright = max(map(len, texts), default=0) > 2
-    axes.set_xticks(positions, texts, rotation=90 if upright else 0)
-    if len(positions) < length:
-        axes.set_xlabel(counted(axis, length, reduction))
-
-
-def panel_height(n_rows: int) -> float:
-    """Inches for a panel of that many rows: every name readable, at most a third of a page."""
-    return float(np.clip(0.135 * n_rows, 0.9, 2.7))
-
-
-def _grid(count: int, wide: int, n_rows: int, square: bool) -> tuple[Figure, list[Axes]]:
+def _grid(
+    count: int, row_labels: Sequence[str], column_labels: Sequence[str] | None
+) -> tuple[Figure, np.ndarray, tuple[float, float]]:
+    """Figure, its panels and the inches of one; a matrix with as many rows as columns is drawn square."""
+    wide = min(count, 2 if count in {2, 4} else 3)
     tall = -(-count // wide)
-    width = COLUMN if count == 1 else FULL
-    height = (width - 1.5) / wide if square else panel_height(n_rows)
-    figure = Figure(figsize=(width, tall * (height + 0.55)), layout="constrained")
-    return figure, list(figure.subplots(tall, wide, squeeze=False).flat)
+    beside, below = _room(row_labels), _room(column_labels or ())
+    total = COLUMN if count == 1 else FULL
+    width = (total - beside - 0.75) / wide
+    height = (
+        width if column_labels is not None and len(column_labels) == len(row_labels) else panel_height(len(row_labels))
+    )
+    layout: Literal["compressed", "constrained"] = "compressed" if width == height else "constrained"
+    figure = Figure(figsize=(total, tall * (height + below + 0.35)), layout=layout)
+    return figure, figure.subplots(tall, wide, squeeze=False), (width, height)
 
 
-def _colour_bar(figure: Figure, norm: Normalize, cmap: Colormap, panels: Sequence[Axes], label: str) -> None:
-    bar = figure.colorbar(ScalarMappable(norm, cmap), ax=list(panels), label=label, aspect=25, pad=0.02)
-    frame(bar.ax)
+def _room(labels: Sequence[str]) -> float:
+    """Inches that names take beside an axis, its own label included."""
+    longest = max(map(len, thinned(labels, 25)[1]), default=0)
+    return 0.06 * longest + (0.45 if len(labels) > 25 else 0.25)
 
 
-def _overlap_key(axes: Axes) -> None:
-    both = tuple(np.array(to_rgb(GATE_COLOUR)) * np.array(to_rgb(INFORMATION_COLOUR)))
-    inks = {"gate only": GATE_COLOUR, "MI only": INFORMATION_COLOUR, "both": both}
-    patches = [Patch(facecolor=colour, label=text) for text, colour in inks.items()]
-    axes.legend(handles=patches, loc="center", ncols=3, handlelength=1, columnspacing=1, handletextpad=0.5)
-    axes.set_axis_off()
+def _colour_bar(figure: Figure, norm: Normalize, cmap: Colormap, panels: list[Axes], label: str) -> None:
+    frame(figure.colorbar(ScalarMappable(norm, cmap), ax=panels, label=label, aspect=25, pad=0.02).ax)

@@ -39,10 +39,10 @@ def reduced(matrix: FloatArray, rows: int, columns: int, reduction: Reduction = 
     if reduction == "mean":
         count = (~np.isnan(cells)).sum(axis=-1)
         return np.where(count > 0, np.nansum(cells, axis=-1) / np.maximum(count, 1), np.nan)
-    highest = np.fmax.reduce(cells, axis=-1)
+    highest: FloatArray = np.fmax.reduce(cells, axis=-1)
     if reduction == "maximum":
         return highest
-    lowest = np.fmin.reduce(cells, axis=-1)
+    lowest: FloatArray = np.fmin.reduce(cells, axis=-1)
     return np.where(-lowest > highest, lowest, highest)
 
 
@@ -81,13 +81,13 @@ def thinned(labels: Sequence[str], most: int) -> tuple[list[int], list[str]]:
     return positions, [shortened(labels[position]) for position in positions]
 
 
-def shortened(label: str, length: int = 18) -> str:
+def shortened(label: str, length: int = 16) -> str:
     """A label on one line, cut to `length` characters with an ellipsis."""
     line = "".join(character if character.isprintable() else " " for character in label)
     return line if len(line) <= length else line[: length - 1].rstrip() + "…"
 
 
-def counted(axis: str, length: int, reduction: Reduction, size: int | None = None) -> str:
-    """What an axis without all its names says: "filter; n = 64", or "class; n = 1,000, maximum of every 3"."""
-    size = block_size(length) if size is None else size
-    return f"{axis}; n = {length:,}" + (f", {reduction} of every {size}" if size > 1 else "")
+def counted(axis: str, length: int, reduction: str) -> str:
+    """What an axis without all its names says: "filter; n = 64", or "class; n = 1,000 / maximum of every 3"."""
+    size = block_size(length)
+    return f"{axis}; n = {length:,}" + (f"\n{reduction} of every {size}" if size > 1 else "")

@@ -1,7 +1,7 @@
 """How every figure looks, and how it is saved.
 
 Text is never read as mathematics in this style: class and model names come from outside, and may hold a `$`. Write
-symbols as Unicode. Nothing here touches pyplot or the backend.
+symbols as Unicode, and give a logarithmic axis a plain formatter. Nothing here touches pyplot or the backend.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -42,7 +43,7 @@ FONTS = ("Arial", "Helvetica", "Liberation Sans", "Noto Sans CJK JP", "DejaVu Sa
 def style() -> Iterator[None]:
     """The settings of every figure, restored afterwards: 8 pt sans serif, thin lines, text embedded as text."""
     installed = set(font_manager.get_font_names())
-    settings = {
+    settings: dict[Any, Any] = {
         "font.family": [font for font in FONTS if font in installed],
         "font.size": 8,
         "axes.titlesize": 8,
@@ -51,6 +52,9 @@ def style() -> Iterator[None]:
         "ytick.labelsize": 7,
         "legend.fontsize": 7,
         "legend.frameon": False,
+        "legend.handlelength": 1.2,
+        "legend.handletextpad": 0.5,
+        "legend.columnspacing": 1.4,
         "axes.linewidth": 0.6,
         "xtick.major.width": 0.6,
         "ytick.major.width": 0.6,
@@ -61,6 +65,7 @@ def style() -> Iterator[None]:
         "axes.spines.right": False,
         "text.parse_math": False,
         "text.usetex": False,
+        "text.hinting": "none",
         "pdf.fonttype": 42,
         "svg.hashsalt": "csg-analyze",
         "figure.facecolor": "white",

@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 from rich import box
 from rich.console import Console
@@ -29,6 +31,9 @@ TABLE_1_NUMBERS = {
     "interval_high": ("gate", "interval_high"),
 }
 """Column of Table 1 -> analyzer and the name in its summary."""
+
+
+TEXT_COLUMNS = ("Model", "Architecture", "Training")
 
 
 def table_1(models: Sequence[ModelReport]) -> pd.DataFrame:
@@ -74,8 +79,7 @@ def table_1_as_shown(models: Sequence[ModelReport]) -> tuple[pd.DataFrame, pd.Da
     bold = pd.DataFrame(False, index=cells.index, columns=cells.columns)
     for column, name in (("Accuracy", "accuracy"), ("MIS", "mis")):
         rounded = numbers[name].round(4)  # two equal texts of which one is bold would look like a mistake
-        if rounded.nunique() > 1:
-            bold[column] = rounded == rounded.max()
+        bold[column] = (rounded == rounded.max()) & (rounded.max() > rounded.min())
     return cells, bold
 
 
@@ -96,7 +100,7 @@ def headline_table(report: Report) -> Table:
     cells, bold = table_1_as_shown(report.models)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in cells.columns:
-        table.add_column(column, justify="left" if column in {"Model", "Architecture", "Training"} else "right")
+        table.add_column(column, justify="left" if column in TEXT_COLUMNS else "right")
     for values, weights in zip(cells.to_numpy(), bold.to_numpy(), strict=True):
         table.add_row(*(Text(value, "bold" if heavy else "") for value, heavy in zip(values, weights, strict=True)))
     return table
@@ -126,17 +130,14 @@ def first_rows(table: pd.DataFrame, rows: int = 20) -> pd.DataFrame:
     return table.groupby("model", sort=False).head(each)
 
 
-def cell(value: object) -> str:
+def cell(value: Any) -> str:
     """One value as a reader wants it: four decimals, a dash for what is missing, a single line."""
-    if value is None or (pd.api.types.is_scalar(value) and pd.isna(value)):
+    if pd.api.types.is_scalar(value) and pd.isna(value):
         return DASH
     if pd.api.types.is_bool(value):
         return "yes" if value else "no"
-    if pd.api.types.is_integer(value):
-        return str(value)
-    if isinstance(value, float) or pd.api.types.is_float(value):
-        number = float(value)  # type: ignore[arg-type]
-        return f"{number:.4f}" if number == 0 or 1e-3 <= abs(number) < 1e5 else f"{number:.3g}"
+    if isinstance(value, float | np.floating):
+        return f"{value:.4f}" if value == 0 or 1e-3 <= abs(value) < 1e5 else f"{value:.3g}"
     # line breaks would break a table, and escape sequences a terminal
     return "".join(character if character.isprintable() else " " for character in str(value))
 
@@ -148,15 +149,17 @@ def as_cells(table: pd.DataFrame) -> pd.DataFrame:
 
 def write_csv(table: pd.DataFrame, path: Path) -> None:
     """Every row in full precision."""
-    table.to_csv(path, index=False, lineterminator="\n")
+    table.to_csv(path, index=False, lineterminator="\n", errors="backslashreplace")
 
 
-def write_latex(table: pd.DataFrame, path: Path, *, bold: pd.DataFrame | None = None) -> None:
+def write_latex(table: pd.DataFrame, path: Path, *, bold: pd.DataFrame | None = None, align: str = "") -> None:
     """A booktabs tabular to be \\input into a paper, everything escaped; `bold` has the shape of `table`.
 
-    Of more than 2,000 rows only the first 50 are written, and a comment says so.
+    align: "l" or "r" a column; numbers to the right by default. Of more than 2,000 rows only the first 50 are
+    written, and a comment says so.
     """
     lines = ["% needs \\usepackage{booktabs} and \\usepackage[T1]{fontenc}"]
+    align = align or "".join("r" if is_number(table[name]) else "l" for name in table.columns)
     if len(table) > LATEX_ROWS:
         lines.append(f"% the first {LATEX_EXCERPT} of {len(table)} rows; all of them are in {path.stem}.csv")
         table = table.head(LATEX_EXCERPT)
@@ -165,8 +168,7 @@ def write_latex(table: pd.DataFrame, path: Path, *, bold: pd.DataFrame | None = 
     if bold is not None:
         weights = bold.map(lambda heavy: "textbf:--rwrap;" if heavy else "")
         styler = styler.apply(lambda _: weights, axis=None)
-    columns = "".join("r" if is_number(table[name]) else "l" for name in table.columns)
-    path.write_text("\n".join([*lines, styler.to_latex(hrules=True, column_format=columns)]), encoding="utf-8")
+    path.write_text("\n".join([*lines, styler.to_latex(hrules=True, column_format=align)]), encoding="utf-8")
 
 
 def is_number(column: pd.Series) -> bool:

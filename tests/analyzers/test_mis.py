@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from sklearn.feature_selection import mutual_info_classif
 
 from csg_analyze.analyzers.mis import mis
+from csg_analyze.errors import UsageError
+from csg_analyze.metrics.permutations import permutation_test
 from tests.examples import random_gate
 
 NAMES = ("ant", "bee", "cat")
@@ -51,3 +55,27 @@ def test_a_class_without_images_is_said(data: tuple[np.ndarray, np.ndarray]) -> 
     result = mis(activations, labels, (*NAMES, "dodo"), None)
     assert "dodo" in result.notes[0]
     assert result.tables["per_class"].set_index("class").loc["dodo", "max_mi"] == 0
+
+
+def test_permutations_add_significance(data: tuple[np.ndarray, np.ndarray]) -> None:
+    activations, labels = data
+    noise = np.random.default_rng(1).normal(size=(240, 40))
+    result = mis(np.hstack([activations, noise]), labels, NAMES, None, permutations=99, significance=0.02)
+    test = permutation_test(np.hstack([activations, noise]), labels, n_permutations=99)
+    np.testing.assert_array_equal(result.tables["filters"]["best_p_value"], test.best_p_values)
+    np.testing.assert_array_equal(result.tables["matrix"]["p_value"], test.p_values.ravel())
+    assert (test.best_p_values[:5] == 0.01).all()  # the informative filters: as small as 99 permutations can show
+    assert result.summary["significant_filters"] == np.mean(test.best_p_values < 0.02)
+    assert float(result.summary["significant_filters"]) < 0.25  # type: ignore[arg-type]
+    plain = mis(np.hstack([activations, noise]), labels, NAMES, None)
+    assert plain.summary["mis"] == pytest.approx(result.summary["mis"], abs=1e-12)
+    assert "p_value" not in plain.tables["matrix"]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"n_neighbors": 0}, {"permutations": -1}, {"significance": 1.0}, {"permutations": 9, "estimator": "sklearn"}],
+)
+def test_bad_options_are_refused(data: tuple[np.ndarray, np.ndarray], options: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match="--"):
+        mis(*data, NAMES, None, **options)

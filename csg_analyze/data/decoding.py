@@ -1,0 +1,183 @@
+"""Encoded images -> RGB pixels: all at once into memory, or on access."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from csg_analyze.data.geometry import Placement, Progress, placement
+from csg_analyze.data.sources import Source
+from csg_analyze.errors import UsageError
+
+T = TypeVar("T")
+Pixels = NDArray[np.uint8]
+
+_RUN = 32  # images a thread takes at a time: small ones decode faster than a task is handed over
+_ROUND = 16  # runs submitted at once: what is lost where the first image is broken
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """Images of one size; `untouched`: no image had to be resized or cropped; digests: SHA-256 of every file."""
+
+    images: Tensor | DecodedOnAccess
+    digests: tuple[str, ...]
+    untouched: bool
+
+
+class DecodedOnAccess:
+    """Images that stay encoded in their source and are decoded, by a few threads, whenever they are asked for."""
+
+    def __init__(
+        self, source: Source, names: Sequence[str], size: int | None, resize: int | None, shape: tuple[int, int]
+    ) -> None:
+        self._source, self._names, self._size, self._resize = source, tuple(names), size, resize
+        self.shape = (len(self._names), 3, *shape)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def __getitem__(self, index: slice | Tensor) -> Tensor:
+        """Uint8 (n, 3, H, W). Raises UsageError for an image that turns out broken or of another size."""
+        names = self._selected(index)
+        pixels = np.empty((len(names), *self.shape[1:]), np.uint8)
+
+        def decode(i: int) -> None:
+            image, place = _opened(self._source.read(names[i]), names[i], self._size, self._resize)
+            _check_size(place, names[i], self.shape, self._names[0])
+            pixels[i] = _rgb(image, place, names[i])
+
+        for _ in _threaded(decode, len(names)):
+            pass
+        return torch.from_numpy(pixels)
+
+    def subset(self, index: Tensor) -> DecodedOnAccess:
+        """The images at `index`, still encoded."""
+        height, width = self.shape[2:]
+        return DecodedOnAccess(self._source, self._selected(index), self._size, self._resize, (height, width))
+
+    def _selected(self, index: slice | Tensor) -> Sequence[str]:
+        if isinstance(index, slice):
+            return self._names[index]
+        chosen = torch.arange(len(self))[index]  # torch's own rules: negative indices, masks, bounds
+        return [self._names[i] for i in chosen.flatten().tolist()]
+
+
+def decode_all(
+    source: Source,
+    names: Sequence[str],
+    size: int | None,
+    resize: int | None,
+    memory_budget: int,
+    progress: Progress | None = None,
+) -> Decoded:
+    """Read every file once: into one tensor if that takes at most `memory_budget` bytes, else to be decoded on access.
+
+    Closes the source as soon as it is not needed any more. Raises UsageError for a broken image and for images that
+    do not end up at one size, naming them.
+    """
+    _, first = _opened(source.read(names[0]), names[0], size, resize)
+    shape = (len(names), 3, first.height, first.width)
+    pixels = np.empty(shape, np.uint8) if np.prod(shape, dtype=np.int64) <= memory_budget else None
+
+    def examine(i: int) -> tuple[str, bool]:
+        data = source.read(names[i])
+        image, place = _opened(data, names[i], size, resize)
+        _check_size(place, names[i], shape, names[0])
+        if pixels is not None:
+            pixels[i] = _rgb(image, place, names[i])
+        return hashlib.sha256(data).hexdigest(), place.untouched
+
+    digests, untouched = [], True
+    for done, (digest, same) in enumerate(_threaded(examine, len(names)), 1):
+        digests.append(digest)
+        untouched &= same
+        if progress is not None and (done % (_RUN * _ROUND) == 0 or done == len(names)):
+            progress(done, len(names))
+    if pixels is not None:
+        source.close()
+        return Decoded(torch.from_numpy(pixels), tuple(digests), untouched)
+    on_access = DecodedOnAccess(source, names, size, resize, shape[2:])
+    weakref.finalize(source, _no_op)
+    return Decoded(on_access, tuple(digests), untouched)
+
+
+def decode(data: bytes, name: str, size: int | None = None, resize: int | None = None) -> Pixels:
+    """An encoded image of any kind as RGB (3, H, W), placed as `geometry.placement` says.
+
+    Transparency is dropped, 16 bits become 8, of an animation the first image is taken and EXIF rotation is not
+    applied: what torchvision's ImageFolder and Resize give. Raises UsageError, naming it, for a broken image.
+    """
+    return _rgb(*_opened(data, name, size, resize), name)
+
+
+def _opened(data: bytes, name: str, size: int | None, resize: int | None) -> tuple[Image.Image, Placement]:
+    try:
+        image = Image.open(io.BytesIO(data))
+    except Exception as error:  # a decoder fed with garbage raises whatever it stumbles on
+        raise _broken(name, error) from error
+    return image, placement(image.height, image.width, size, resize)
+
+
+def _rgb(image: Image.Image, place: Placement, name: str) -> Pixels:
+    # PIL, not OpenCV: a truncated file is an error to it, where OpenCV returns half an image and no error
+    try:
+        rgb = _eight_bits(image)
+    except Exception as error:
+        raise _broken(name, error) from error
+    if place.scaled != place.source:
+        rgb = rgb.resize((place.scaled[1], place.scaled[0]), Image.Resampling.BILINEAR)
+    pixels = np.asarray(rgb)[place.top : place.top + place.height, place.left : place.left + place.width]
+    return pixels.transpose(2, 0, 1)
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """Any mode of PIL's to RGB; `convert` alone would clip 16-bit grey at 255 instead of scaling it."""
+    if image.mode.startswith("I"):
+        values = np.asarray(image)
+        if values.min() < 0 or values.max() > 0xFFFF:
+            raise ValueError("its values take more than 16 bits")
+        return Image.fromarray((values >> 8).astype(np.uint8)).convert("RGB")
+    if image.mode == "F":
+        raise ValueError("its values are floating-point numbers")
+    if image.mode == "P" and "transparency" in image.info:
+        image = image.convert("RGBA")  # straight to RGB, PIL warns
+    return image.convert("RGB")
+
+
+def _broken(name: str, error: Exception) -> UsageError:
+    # PIL names the stream it read from, which tells a user nothing
+    reason = "not an image" if isinstance(error, Image.UnidentifiedImageError) else str(error) or type(error).__name__
+    return UsageError(f"{name!r} is broken ({reason}); replace or remove it.")
+
+
+def _check_size(place: Placement, name: str, shape: Sequence[int], first: str) -> None:
+    if (place.height, place.width) != (shape[2], shape[3]):
+        raise UsageError(
+            f"images differ in size: {first!r} is {shape[3]}x{shape[2]}, {name!r} {place.width}x{place.height}; "
+            "give one size with --size."
+        )
+
+
+def _threaded(work: Callable[[int], T], n: int) -> Iterator[T]:
+    """work(0), work(1), ... in order, computed by a few threads; an error ends it with the first that failed."""
+
+    def run(start: int) -> list[T]:
+        return [work(i) for i in range(start, min(start + _RUN, n))]
+
+    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+        for start in range(0, n, _RUN * _ROUND):
+            for results in pool.map(run, range(start, min(start + _RUN * _ROUND, n), _RUN)):
+                yield from results

@@ -1,0 +1,228 @@
+"""Files in a folder, a .zip or a .tar, read alike and never unpacked to disk."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import lzma
+import os
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path, PurePosixPath
+from threading import Lock
+from typing import IO, Any, Protocol
+
+from csg_analyze.data.memory import gigabytes
+from csg_analyze.errors import UsageError
+
+IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".gif"})
+
+# the first bytes of a compressed file -> what decompresses it
+_COMPRESSIONS: Mapping[bytes, Callable[[IO[bytes]], IO[bytes]]] = {
+    b"\x1f\x8b": lambda stream: gzip.GzipFile(fileobj=stream),
+    b"BZh": lambda stream: bz2.BZ2File(stream),
+    b"\xfd7zXZ\x00": lambda stream: lzma.LZMAFile(stream),
+}
+_CHUNK = 2**22
+_UNREADABLE = (
+    OSError, EOFError, zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError,
+    RuntimeError,  # zipfile: encrypted
+    NotImplementedError,  # zipfile: a compression it does not know
+)  # fmt: skip
+
+
+class Source(Protocol):
+    """A tree of files. Names are relative, parts joined by "/"; hidden files and folders are left out."""
+
+    def folders(self, under: str = "") -> list[str]:
+        """Names of the folders directly in the folder `under`, sorted."""
+        ...
+
+    def images(self, under: str) -> list[str]:
+        """Names of all image files at any depth below the folder `under`, sorted."""
+        ...
+
+    def read(self, name: str) -> bytes:
+        """A file's bytes; safe to call from several threads. Raises UsageError where it cannot be read."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the open file, if there is one."""
+        ...
+
+
+def open_source(path: Path, memory_budget: int) -> Source:
+    """The folder or archive at `path`, told by its content; a compressed .tar is decompressed into memory.
+
+    Raises UsageError where nothing is there, where it is no archive or a corrupt one, and where a compressed .tar
+    takes more than `memory_budget` bytes.
+    """
+    try:
+        if path.is_dir():
+            return Folder(path)
+        if not path.exists():
+            raise UsageError(f"there is nothing at {str(path)!r}; check the path.")
+        return ZipArchive(path) if zipfile.is_zipfile(path) else TarArchive(path, memory_budget)
+    except _UNREADABLE as error:
+        raise UsageError(
+            f"{str(path)!r} is neither a folder nor an intact .zip or .tar archive ({error}); give one of these."
+        ) from error
+
+
+class Folder:
+    """A folder on disk; links are followed."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def folders(self, under: str = "") -> list[str]:
+        """See Source."""
+        try:
+            inside = list((self.root / under).iterdir())
+        except OSError as error:
+            raise UsageError(f"cannot list {str(self.root / under)!r}: {error.strerror or error}.") from error
+        return sorted(path.name for path in inside if _visible(path.name) and path.is_dir())
+
+    def images(self, under: str) -> list[str]:
+        """See Source."""
+        found: list[str] = []
+        walked: set[str] = set()
+        for folder, inner, files in os.walk(self.root / under, followlinks=True):
+            # a link to a folder above would otherwise be walked for ever
+            real = os.path.realpath(folder)
+            inner[:] = [] if real in walked else [name for name in inner if _visible(name)]
+            if real not in walked:
+                relative = Path(folder).relative_to(self.root)
+                found += [(relative / name).as_posix() for name in files if _visible(name) and _is_image(name)]
+            walked.add(real)
+        return sorted(found)
+
+    def read(self, name: str) -> bytes:
+        """See Source."""
+        try:
+            return (self.root / name).read_bytes()
+        except OSError as error:
+            raise UsageError(f"cannot read {str(self.root / name)!r}: {error.strerror or error}.") from error
+
+    def close(self) -> None:
+        """See Source."""
+
+
+class Archive:
+    """What .zip and .tar share: a table of members, and one handle that readers take turns at."""
+
+    def __init__(self, path: Path, files: Mapping[str, Any], folders: Iterable[str]) -> None:
+        self.path = path
+        self._members = {name: files[name] for name in sorted(files)}
+        self._folders = {*folders, *(parent for name in files for parent in _parents(name))}
+        self._lock = Lock()
+
+    def folders(self, under: str = "") -> list[str]:
+        """See Source."""
+        parent = PurePosixPath(under)
+        return sorted(path.name for path in map(PurePosixPath, self._folders) if path.parent == parent and path.name)
+
+    def images(self, under: str) -> list[str]:
+        """See Source."""
+        prefix = f"{under}/" if under else ""
+        return [name for name in self._members if name.startswith(prefix) and _is_image(name)]
+
+    def read(self, name: str) -> bytes:
+        """See Source."""
+        try:
+            with self._lock:
+                return self._read(self._members[name])
+        except _UNREADABLE as error:
+            raise UsageError(f"cannot read {name!r} in {str(self.path)!r}: {error}.") from error
+
+    def _read(self, member: Any) -> bytes:
+        raise NotImplementedError
+
+
+class ZipArchive(Archive):
+    """A .zip."""
+
+    def __init__(self, path: Path) -> None:
+        self._zip = zipfile.ZipFile(path)
+        members = self._zip.infolist()
+        names = {member.filename: _clean(member.filename.replace("\\", "/")) for member in members}
+        files = {names[m.filename]: m for m in members if names[m.filename] and not m.is_dir()}
+        super().__init__(path, files, (names[m.filename] for m in members if names[m.filename] and m.is_dir()))
+
+    def _read(self, member: zipfile.ZipInfo) -> bytes:
+        return self._zip.read(member)
+
+    def close(self) -> None:
+        """See Source."""
+        self._zip.close()
+
+
+class TarArchive(Archive):
+    """A .tar; a compressed one is held decompressed in memory, since it cannot be read out of order."""
+
+    def __init__(self, path: Path, memory_budget: int) -> None:
+        stream = path.open("rb")
+        try:
+            self._stream = _decompressed(stream, path, memory_budget)
+            self._tar = tarfile.open(fileobj=self._stream, mode="r:")  # noqa: SIM115
+            members = self._tar.getmembers()
+        except BaseException:
+            stream.close()
+            raise
+        files = {_clean(member.name): member for member in members if member.isfile() or member.islnk()}
+        folders = {_clean(member.name) for member in members if member.isdir()}
+        files.pop("", None)
+        super().__init__(path, files, folders - {""})
+
+    def _read(self, member: tarfile.TarInfo) -> bytes:
+        content = self._tar.extractfile(member)
+        data = b"" if content is None else content.read()
+        if len(data) < member.size:
+            raise EOFError(f"ends after {len(data)} of {member.size} bytes")
+        return data
+
+    def close(self) -> None:
+        """See Source."""
+        self._tar.close()
+        self._stream.close()
+
+
+def _decompressed(stream: IO[bytes], path: Path, memory_budget: int) -> IO[bytes]:
+    """The stream itself where it is not compressed, else its content in memory."""
+    start = stream.read(6)
+    stream.seek(0)
+    opener = next((opener for magic, opener in _COMPRESSIONS.items() if start.startswith(magic)), None)
+    if opener is None:
+        return stream
+    content = io.BytesIO()
+    with stream, opener(stream) as plain:
+        while chunk := plain.read(_CHUNK):
+            content.write(chunk)
+            if content.tell() > memory_budget:
+                raise UsageError(
+                    f"{str(path)!r} takes more than {gigabytes(memory_budget)} decompressed, too much for this "
+                    "machine's memory; unpack it, or make a .zip or an uncompressed .tar of it."
+                )
+    content.seek(0)
+    return content
+
+
+def _clean(name: str) -> str:
+    """A member's name without "./" and a leading "/"; empty for what is to be ignored."""
+    parts = [part for part in PurePosixPath(name).parts if part not in ("/", ".")]
+    return "/".join(parts) if all(_visible(part) for part in parts) else ""
+
+
+def _parents(name: str) -> Iterator[str]:
+    return (str(parent) for parent in PurePosixPath(name).parents if parent.name)
+
+
+def _visible(name: str) -> bool:
+    return not name.startswith(".") and name != "__MACOSX"
+
+
+def _is_image(name: str) -> bool:
+    return PurePosixPath(name).suffix.lower() in IMAGE_SUFFIXES

@@ -1,0 +1,100 @@
+"""Is a filter's mutual information more than chance? Labels are permuted, everything else stays as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import repeat
+
+import joblib
+import numpy as np
+from scipy.special import digamma
+
+from csg_analyze.metrics.arrays import FloatArray, IntArray
+from csg_analyze.metrics.mutual_information import checked, noise_in_blocks, sort_with_noise
+from csg_analyze.metrics.ross import information_of_filter
+
+AT_ONCE = 4  # labelings in memory together: enough work for a thread to be worth handing over
+ROUNDING = 1e-12  # sums in another order: an equal estimate must count as reached
+
+
+@dataclass(frozen=True)
+class PermutationTest:
+    """What chance makes of the mutual-information matrix.
+
+    A p-value is (1 + number of permutations that reach the observed value) / (1 + n_permutations), so it is valid at
+    any number of permutations and never 0; it is not corrected for the number of tests.
+    """
+
+    matrix: FloatArray
+    """(K, C) observed mutual information, in nats."""
+    p_values: FloatArray
+    """(K, C), of every entry by itself; 1 for a class without samples."""
+    best_p_values: FloatArray
+    """(K,), of max_c M[k, c] against the maxima under permutation: corrected for picking the best class."""
+    n_permutations: int
+
+
+def permutation_test(
+    activations: FloatArray,
+    labels: IntArray,
+    *,
+    n_permutations: int,
+    n_classes: int | None = None,
+    n_neighbors: int = 3,
+    seed: int = 0,
+    n_jobs: int | None = None,
+    progress: Callable[[float], None] | None = None,
+) -> PermutationTest:
+    """Mutual information of every filter with every class, and its p-values under permuted labels.
+
+    The p-th labels are the p-th `numpy.random.default_rng(seed).permutation(labels)`, the same for all filters. What
+    does not depend on the labels, the sorting above all, is done once a filter, and no (P, K, C) array is held.
+
+    Args:
+        activations: (N, K), as for `mutual_information`, like the arguments not named here.
+        labels: (N,), integers in 0..n_classes-1.
+        n_permutations: P.
+        n_classes: C; by default the largest label + 1.
+        n_neighbors: neighbours a density is estimated from.
+        seed: of the tie-breaking noise and of the permutations.
+        n_jobs: threads; None takes every available core. The result does not depend on it.
+        progress: called now and then with the share that is done, at last with 1.
+
+    Raises:
+        ValueError: as `mutual_information`, and for fewer than one permutation.
+    """
+    if n_permutations < 1:
+        raise ValueError(f"n_permutations must be at least 1, not {n_permutations}.")
+    labels, counts = checked(activations, labels, n_classes, n_neighbors)
+    n_filters = activations.shape[1]
+    matrix = np.empty((n_filters, len(counts)))
+    reached = np.zeros((n_filters, len(counts)), np.int64)
+    best_reached = np.zeros(n_filters, np.int64)
+    fixed = (repeat(counts), repeat(n_neighbors), repeat(digamma(np.arange(len(labels) + 1.0))))
+    workers = joblib.effective_n_jobs(-1 if n_jobs is None else n_jobs)
+
+    with ThreadPoolExecutor(workers) as pool:
+        for filters, x in noise_in_blocks(activations, seed, workers, bytes_a_sample=12):
+            orders = np.empty(x.shape, np.int32)
+            columns = activations.T[filters.start : filters.stop]
+            for order, sorting in zip(orders, pool.map(sort_with_noise, columns, x), strict=True):
+                order[:] = sorting
+            observed = pool.map(information_of_filter, x, orders, repeat(labels[None]), *fixed)
+            for k, information in zip(filters, observed, strict=True):
+                matrix[k] = information[0]
+            generator = np.random.default_rng(seed)
+            for done in range(0, n_permutations, AT_ONCE):
+                n_drawn = min(AT_ONCE, n_permutations - done)
+                labelings = np.stack([generator.permutation(labels) for _ in range(n_drawn)])
+                null = pool.map(information_of_filter, x, orders, repeat(labelings), *fixed)
+                for k, chance in zip(filters, null, strict=True):  # (n_drawn, C)
+                    reached[k] += np.sum(chance >= matrix[k] - ROUNDING, axis=0)
+                    best_reached[k] += np.sum(chance.max(axis=1) >= matrix[k].max() - ROUNDING)
+                if progress is not None:
+                    share = (done + n_drawn) / n_permutations
+                    progress((filters.start + share * len(filters)) / n_filters)
+    return PermutationTest(
+        matrix, (1 + reached) / (1 + n_permutations), (1 + best_reached) / (1 + n_permutations), n_permutations
+    )

@@ -1,0 +1,206 @@
+"""What the pages of a report show: tables, figures and samples, written to their files on the way."""
+
+from __future__ import annotations
+
+import base64
+import inspect
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from csg_analyze.report.document import Report, Section
+from csg_analyze.report.style import save, style
+from csg_analyze.report.tables import (
+    TEXT_COLUMNS,
+    as_cells,
+    cell,
+    first_rows,
+    is_number,
+    joined,
+    stacked,
+    table_1,
+    table_1_as_shown,
+    write_csv,
+    write_latex,
+)
+from csg_analyze.result import Result
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell: what it shows, and the number it is sorted by (None: by its text)."""
+
+    text: str
+    number: float | None = None
+    bold: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table as far as a page shows it. columns: (name, whether it holds numbers). total: rows in the file."""
+
+    columns: tuple[tuple[str, bool], ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    number: int = 0
+    title: str = ""
+    total: int = 0
+    file: str = ""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure: its caption, its files (`figures/<file>.png`, `.pdf`) and its size in inches."""
+
+    number: int
+    caption: str
+    file: str
+    png: str
+    width: float
+    height: float
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One section of the report. notes, skipped: (whom it concerns, what is to be said)."""
+
+    anchor: str
+    title: str
+    description: tuple[str, ...]
+    summary: Table | None
+    tables: tuple[Table, ...]
+    pictures: tuple[Picture, ...]
+    notes: tuple[tuple[str, str], ...]
+    skipped: tuple[tuple[str, str], ...]
+    samples: str
+
+
+@dataclass
+class Ledger:
+    """The folder being written, and the file names and numbers given out so far."""
+
+    folder: Path
+    taken: set[str] = field(default_factory=set)
+    tables: Iterator[int] = field(default_factory=lambda: count(1))
+    figures: Iterator[int] = field(default_factory=lambda: count(1))
+
+    def name(self, *parts: str) -> str:
+        """A file name of its own, safe on every system, even for parts that were meant as paths."""
+        wanted = re.sub(r"[^A-Za-z0-9.-]+", "_", "_".join(parts)).strip("._")[:100] or "unnamed"
+        names = (wanted if number == 1 else f"{wanted}-{number}" for number in count(1))
+        name = next(name for name in names if name.casefold() not in self.taken)
+        self.taken.add(name.casefold())
+        return name
+
+
+def write_headline(report: Report, ledger: Ledger) -> Table:
+    """Table 1, written in full precision (CSV) and as shown (LaTeX)."""
+    cells, bold = table_1_as_shown(report.models)
+    name, folder = ledger.name("table1"), ledger.folder / "tables"
+    write_csv(table_1(report.models), folder / f"{name}.csv")
+    align = "".join("l" if column in TEXT_COLUMNS else "r" for column in cells.columns)
+    write_latex(cells, folder / f"{name}.tex", bold=bold, align=align)
+    rows = tuple(
+        tuple(Cell(text, bold=bool(heavy)) for text, heavy in zip(texts, weights, strict=True))
+        for texts, weights in zip(cells.to_numpy(), bold.to_numpy(), strict=True)
+    )
+    columns = tuple((column, column not in TEXT_COLUMNS) for column in cells.columns)
+    return Table(columns, rows, next(ledger.tables), "", len(rows), name)
+
+
+def write_section(section: Section, report: Report, ledger: Ledger) -> Outcome:
+    """Write one analyzer's tables, figures and samples, and say what the page shows of them."""
+    models = {model.name: model for model in report.models}
+    results = {name: model.results[section.analyzer] for name, model in models.items() if section.analyzer in model.results}
+    skipped = {name: model.skipped[section.analyzer] for name, model in models.items() if section.analyzer in model.skipped}
+    paragraphs = re.split(r"\n\s*\n", inspect.cleandoc(section.description))
+    return Outcome(
+        anchor=re.sub(r"[^A-Za-z0-9]+", "-", section.analyzer).strip("-") or "section",
+        title=section.title,
+        description=tuple(" ".join(text.split()) for text in paragraphs if text.strip()),
+        summary=_summary(results),
+        tables=tuple(_write_tables(section, results, ledger)),
+        pictures=tuple(_write_figures(section, results, ledger)),
+        notes=_by_text({name: result.notes for name, result in results.items()}, everybody=len(results)),
+        skipped=_by_text({name: (reason,) for name, reason in skipped.items()}, everybody=0),
+        samples=_write_samples(section, results, ledger),
+    )
+
+
+def _summary(results: Mapping[str, Result]) -> Table | None:
+    names = dict.fromkeys(name for result in results.values() for name in result.summary)
+    if not names:
+        return None
+    rows = tuple(
+        (Cell(name), *(Cell(cell(result.summary.get(name))) for result in results.values())) for name in names
+    )
+    return Table((("", False), *((model, True) for model in results)), rows)
+
+
+def _write_tables(section: Section, results: Mapping[str, Result], ledger: Ledger) -> Iterator[Table]:
+    for title in dict.fromkeys(title for result in results.values() for title in result.tables):
+        table = joined(results, title)
+        name = ledger.name(section.analyzer, title)
+        write_csv(table, ledger.folder / "tables" / f"{name}.csv")
+        write_latex(table, ledger.folder / "tables" / f"{name}.tex")
+        excerpt = first_rows(table)
+        numeric = [is_number(table[column]) for column in table.columns]
+        columns = tuple(zip(map(cell, table.columns), numeric, strict=True))
+        rows = tuple(
+            tuple(Cell(text, float(value) if number and pd.notna(value) else None)
+                  for text, value, number in zip(texts, values, numeric, strict=True))
+            for texts, values in zip(
+                as_cells(excerpt).itertuples(index=False), excerpt.itertuples(index=False), strict=True
+            )
+        )  # fmt: skip
+        yield Table(columns, rows, next(ledger.tables), title.replace("_", " "), len(table), name)
+
+
+def _write_figures(section: Section, results: Mapping[str, Result], ledger: Ledger) -> Iterator[Picture]:
+    drawn: dict[str, Callable[..., Any]] = {}
+    for result in results.values():
+        drawn = {**result.figures, **drawn}
+    order = dict.fromkeys(title for result in results.values() for title in result.figures)
+    for title in order:
+        try:
+            with style():
+                figure = drawn[title]({name: r.tables for name, r in results.items() if title in r.figures})
+            name = ledger.name(section.analyzer, title)
+            png = save(figure, ledger.folder / "figures", name)
+        except Exception as error:
+            error.add_note(f"while drawing the figure {title!r} of the analyzer {section.analyzer!r}")
+            raise
+        caption = str(figure.get_label()) or _first_paragraph(drawn[title]) or title.replace("_", " ")
+        width, height = figure.get_size_inches()
+        text = base64.b64encode(png).decode("ascii")
+        yield Picture(next(ledger.figures), caption, name, text, float(width), float(height))
+
+
+def _first_paragraph(draw: Callable[..., Any]) -> str:
+    documentation = inspect.getdoc(getattr(draw, "func", draw)) or ""  # .func: what functools.partial holds
+    return " ".join(documentation.split("\n\n")[0].split())
+
+
+def _write_samples(section: Section, results: Mapping[str, Result], ledger: Ledger) -> str:
+    frames = {name: result.samples for name, result in results.items() if result.samples is not None}
+    if not frames:
+        return ""
+    file = f"samples/{ledger.name(section.analyzer, 'samples').removesuffix('_samples')}.csv.gz"
+    (ledger.folder / "samples").mkdir(exist_ok=True)
+    # mtime: otherwise the same samples would be another file every second
+    compression = {"method": "gzip", "mtime": 0}
+    stacked(frames).to_csv(ledger.folder / file, index=False, compression=compression, errors="backslashreplace")  # type: ignore[arg-type]
+    return file
+
+
+def _by_text(texts: Mapping[str, tuple[str, ...]], *, everybody: int) -> tuple[tuple[str, str], ...]:
+    """(models, text) for every different text; no models are named where it concerns all `everybody` of them."""
+    concerned: dict[str, list[str]] = {}
+    for model, said in texts.items():
+        for text in dict.fromkeys(said):
+            concerned.setdefault(text, []).append(model)
+    return tuple(("" if len(names) == everybody else ", ".join(names), text) for text, names in concerned.items())

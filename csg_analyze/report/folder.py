@@ -1,0 +1,111 @@
+"""The report folder: written whole beside its place, then moved there; never half of it, never over other files."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from csg_analyze.errors import UsageError
+from csg_analyze.report.contents import Ledger, write_headline, write_section
+from csg_analyze.report.document import Report, as_text, summary_document
+from csg_analyze.report.pages import html_page, markdown_page
+
+FILES = ("index.html", "report.md", "summary.json", "provenance.json")
+FOLDERS = ("tables", "figures", "samples")
+
+
+def write_report(report: Report, out: Path, *, force: bool = False) -> None:
+    """Write the report folder `out`; on any error `out` is what it was before.
+
+    Contents: index.html, report.md, summary.json, provenance.json, tables/*.{csv,tex}, figures/*.{png,pdf}, and
+    samples/*.csv.gz where an analyzer has samples. force: an existing report is replaced, whole.
+    Raises UsageError as `check_out` does.
+    """
+    with new_folder(out, force=force) as folder:
+        for name in ("tables", "figures"):
+            (folder / name).mkdir()
+        ledger = Ledger(folder)
+        headline = write_headline(report, ledger)
+        outcomes = [write_section(section, report, ledger) for section in report.presented()]
+        _write(folder / "index.html", html_page(report, headline, outcomes))
+        _write(folder / "report.md", markdown_page(report, headline, outcomes))
+        _write(folder / "provenance.json", as_text(report.provenance))
+        _write(folder / "summary.json", as_text(summary_document(report.models)))
+
+
+def _write(path: Path, text: str) -> None:
+    # file names may hold bytes that are no text in any encoding
+    path.write_text(text, encoding="utf-8", errors="backslashreplace", newline="\n")
+
+
+def check_out(out: Path, force: bool = False) -> None:
+    """Raise UsageError where `write_report` would: to be called before the long work.
+
+    `out` exists, and force is not given, or it is not a report alone; or its place cannot be written.
+    """
+    out = Path(out)
+    try:
+        if os.path.lexists(out):
+            _check_replaceable(out, force)
+        place = _existing_parent(out)
+        Path(tempfile.mkdtemp(prefix=".report-", dir=place)).rmdir()
+    except OSError as error:
+        raise _unwritable(out, error) from error
+
+
+def _check_replaceable(out: Path, force: bool) -> None:
+    if not out.is_dir():
+        raise UsageError(f"{str(out)!r} exists and is not a folder; choose another place for the report.")
+    if not force:
+        raise UsageError(f"{str(out)!r} exists; choose another place for the report, or replace it with --force.")
+    present = {path.name for path in out.iterdir()} - {".DS_Store", "Thumbs.db", "desktop.ini"}
+    foreign = sorted(present.difference(FILES, FOLDERS))
+    if foreign or (present and "summary.json" not in present):
+        found = repr(foreign[0]) if foreign else "no summary.json"
+        raise UsageError(
+            f"{str(out)!r} is not a report alone (it has {found}), and replacing it would delete other files; "
+            "choose another place for the report."
+        )
+
+
+def _existing_parent(out: Path) -> Path:
+    return next(parent for parent in out.resolve().parents if os.path.lexists(parent))
+
+
+def _unwritable(out: Path, error: OSError) -> UsageError:
+    reason = error.strerror or str(error)
+    return UsageError(f"cannot write a report to {str(out)!r}: {reason}; choose another place.")
+
+
+@contextmanager
+def new_folder(out: Path, *, force: bool = False) -> Iterator[Path]:
+    """Yield an empty folder beside `out`; on success it takes its place, on any error nothing is left behind."""
+    check_out(out, force)
+    target = Path(out).resolve()  # a link keeps pointing to the folder that is replaced
+    workplace = Path(tempfile.mkdtemp(prefix=".report-", dir=_existing_parent(target)))
+    try:
+        folder = workplace / "new"
+        folder.mkdir()
+        yield folder
+        _swap(folder, target, workplace / "old", force)
+    except OSError as error:
+        raise _unwritable(out, error) from error
+    finally:
+        shutil.rmtree(workplace, ignore_errors=True)
+
+
+def _swap(folder: Path, target: Path, old: Path, force: bool) -> None:
+    check_out(target, force)  # another run may have been quicker
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if target.exists():
+        target.rename(old)
+    try:
+        folder.rename(target)
+    except BaseException:
+        if old.exists():
+            old.rename(target)
+        raise

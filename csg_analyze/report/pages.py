@@ -1,0 +1,85 @@
+"""index.html and report.md: two templates over the same contents."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from csg_analyze.report.contents import Outcome, Table
+from csg_analyze.report.document import JSON, Report
+from csg_analyze.report.tables import cell
+
+SHOWN = 12
+"""Entries of a list in the provenance or the data's description beyond which it is cut."""
+
+
+def html_page(report: Report, headline: Table, outcomes: Sequence[Outcome]) -> str:
+    """index.html: everything inside, nothing fetched, every text escaped."""
+    return _render("index.html.j2", report, headline, outcomes, autoescape=True)
+
+
+def markdown_page(report: Report, headline: Table, outcomes: Sequence[Outcome]) -> str:
+    """report.md: the same contents, figures by relative path, every text escaped."""
+    return _render("report.md.j2", report, headline, outcomes, finalize=escaped_markdown)
+
+
+def _render(
+    template: str,
+    report: Report,
+    headline: Table,
+    outcomes: Sequence[Outcome],
+    *,
+    autoescape: bool = False,
+    finalize: Callable[..., Any] | None = None,
+) -> str:
+    environment = Environment(
+        loader=PackageLoader("csg_analyze.report"),
+        autoescape=autoescape,
+        finalize=finalize,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["prose"] = prose
+    return environment.get_template(template).render(
+        report=report,
+        headline=headline,
+        outcomes=outcomes,
+        data=facts(report.data),
+        provenance=facts(report.provenance),
+    )
+
+
+def prose(text: str) -> Markup:
+    """A paragraph in HTML, with what stands between backticks as code."""
+    pieces = re.split(r"`([^`\n]+)`", text)
+    return Markup("").join(
+        Markup("<code>{}</code>").format(piece) if index % 2 else escape(piece) for index, piece in enumerate(pieces)
+    )
+
+
+def escaped_markdown(value: object) -> str:
+    """Text as Markdown that shows just this text, on one line; what is marked safe is left as it is."""
+    if isinstance(value, Markup):
+        return str(value)
+    text = re.sub(r"([\\`*_{}\[\]<>|$~&#])", r"\\\1", cell(value) if not isinstance(value, int) else str(value))
+    return re.sub(r"^(\s*)(?:([-+=])|(\d+)([.)])(?=\s))", r"\1\3\\\2\4", text)
+
+
+def facts(mapping: Mapping[str, JSON]) -> list[tuple[str, list[str]]]:
+    """A nested mapping as names and lines of text, long lists cut."""
+    return [(name.replace("_", " "), _lines(value)) for name, value in mapping.items()]
+
+
+def _lines(value: JSON) -> list[str]:
+    if isinstance(value, Mapping):
+        return [f"{name}: {', '.join(_lines(entry))}" for name, entry in value.items()]
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        lines = [", ".join(_lines(entry)) for entry in value[:SHOWN]]
+        return lines + ([f"and {len(value) - SHOWN:,} more"] if len(value) > SHOWN else [])
+    return [cell(value)]

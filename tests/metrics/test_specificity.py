@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy.stats import entropy
+
+from csg_analyze.metrics.specificity import (
+    class_entropy,
+    class_means,
+    class_selectivity,
+    mutual_information_score,
+    normalised_information,
+    overlap_with_gate,
+    rank_correlation,
+)
+
+RNG = np.random.default_rng(0)
+LABELS = np.repeat([0, 1, 3], [5, 3, 2])  # class 2 is absent
+
+
+def test_entropy_by_scipy() -> None:
+    for c, found in enumerate(class_entropy(LABELS, 4)):
+        p = (LABELS == c).mean()
+        assert found == pytest.approx(entropy([p, 1 - p]))
+
+
+def test_a_filter_that_tells_all_has_normalised_information_one() -> None:
+    matrix = np.tile(class_entropy(LABELS, 4), (2, 1)) * [[1.0], [0.5]]
+    normalised = normalised_information(matrix, LABELS)
+    np.testing.assert_allclose(normalised[:, [0, 1, 3]], [[1, 1, 1], [0.5, 0.5, 0.5]])
+    assert np.isnan(normalised[:, 2]).all()
+
+
+def test_class_means_by_plain_loops() -> None:
+    activations = RNG.normal(size=(10, 3)).astype(np.float32)
+    means = class_means(activations, LABELS, 4)
+    for c in (0, 1, 3):
+        for k in range(3):
+            values = [float(activations[i, k]) for i in range(10) if LABELS[i] == c]
+            assert means[c, k] == pytest.approx(sum(values) / len(values), rel=1e-6)
+    assert np.isnan(means[2]).all()
+
+
+def test_selectivity_by_the_definition() -> None:
+    means = np.array([[4.0, 1, 0, 2, -1], [1.0, 1, 0, 0, 2], [np.nan] * 5, [2.0, 1, 0, 0, -3]])
+    found = class_selectivity(means)
+    np.testing.assert_allclose(found[[0, 1, 3]], [(4 - 1.5) / (4 + 1.5), 0, 1])
+    assert math.isnan(found[2])  # a dead filter
+    assert math.isnan(found[4])  # negative activations
+
+
+@given(arrays(np.float64, (4, 3), elements=st.floats(0.01, 100)), st.floats(0.01, 100))
+def test_selectivity_lies_in_0_1_and_knows_no_scale(means: np.ndarray, scale: float) -> None:
+    found = class_selectivity(means)
+    assert ((found >= 0) & (found <= 1)).all()
+    np.testing.assert_allclose(class_selectivity(means * scale), found, atol=1e-9)
+    np.testing.assert_allclose(class_selectivity(means[::-1]), found, atol=1e-9)
+
+
+def test_score_and_overlap_by_plain_loops() -> None:
+    matrix, gate = RNG.random((6, 4)), (RNG.random((4, 6)) > 0.5).astype(float)
+    assert mutual_information_score(matrix) == pytest.approx(sum(max(row) for row in matrix) / 6)
+    hits = sum(gate[max(range(4), key=lambda c: matrix[k, c]), k] == max(gate[:, k]) for k in range(6))
+    assert overlap_with_gate(matrix, gate) == pytest.approx(hits / 6)
+
+
+def test_rank_correlation_sees_order_only_and_knows_when_there_is_none() -> None:
+    values = np.array([0.1, 0.5, 0.2, np.nan, 3.0])
+    assert rank_correlation(values, np.exp(values)) == pytest.approx(1)
+    assert rank_correlation(values, -values) == pytest.approx(-1)
+    assert rank_correlation(values, np.ones(5)) is None

@@ -1,0 +1,173 @@
+"""What differs between trainings: what a step's loss is, and what happens after the step.
+
+A further method is one more class with these four members, not one more loop.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from csg_analyze.errors import UsageError
+from training.gate import Psi, fixed_gate, gated, penalty, project_
+from training.optimisation import Path
+from training.recipes import Recipe, bound_of
+
+
+class Strategy(Protocol):
+    """A training method, as the loop sees it."""
+
+    @property
+    def gate(self) -> Tensor | None:
+        """(C, K), or None."""
+        ...
+
+    def path(self, epoch: int) -> Path:
+        """Which path the epoch (counted from 0) takes."""
+        ...
+
+    def loss(self, path: Path, network: nn.Module, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """The step's loss, a scalar, and the logits (N, C) that training accuracy is counted on."""
+        ...
+
+    def after_step(self, path: Path, scaler: torch.amp.GradScaler) -> None:
+        """What follows the network's update; gradients of the step are still there."""
+        ...
+
+
+@dataclass(frozen=True)
+class Standard:
+    """STD: plain cross-entropy, lines 10 and 11 of Algorithm 1."""
+
+    gate: Tensor | None = None
+
+    def path(self, epoch: int) -> Path:
+        """The STD path, always."""
+        return "std"
+
+    def loss(self, path: Path, network: nn.Module, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """CE(y || y~)."""
+        logits = network(images)
+        return F.cross_entropy(logits, labels), logits
+
+    def after_step(self, path: Path, scaler: torch.amp.GradScaler) -> None:
+        """Nothing."""
+
+
+@dataclass(frozen=True)
+class ClassSpecific:
+    """CSG: Algorithm 1 (alternate) or Eq. 3 in every step (joint).
+
+    gate: (C, K), a leaf that gradients flow to unless it is fixed. gate_optimizer: None for a fixed gate, which has
+    no penalty either. feature_layer: what the gate multiplies.
+    """
+
+    gate: Tensor
+    gate_optimizer: torch.optim.Optimizer | None
+    feature_layer: nn.Module
+    bound: float
+    recipe: Recipe
+
+    def path(self, epoch: int) -> Path:
+        """STD while warming up; then joint, or (as the authors' `epoch % 3 >= 2`) CSG in the last epochs of a period."""
+        recipe = self.recipe
+        if epoch < recipe.warmup_epochs:
+            return "std"
+        if recipe.scheme == "joint":
+            return "joint"
+        return "csg" if epoch % recipe.period >= recipe.period - recipe.csg_epochs else "std"
+
+    def loss(self, path: Path, network: nn.Module, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """CE; lambda1 CE^G + lambda2 d; or CE + lambda1 CE^G + lambda2 d. Logits are the STD path's where it runs."""
+        if path == "std":
+            return Standard().loss(path, network, images, labels)
+        with gated(self.feature_layer, self.gate, labels, beside_plain=path == "joint"):
+            logits = network(images)
+        plain, blocked = logits.chunk(2) if path == "joint" else (logits, logits)
+        loss = self.recipe.lambda1 * F.cross_entropy(blocked, labels)
+        if path == "joint":
+            loss = loss + F.cross_entropy(plain, labels)
+        if self.gate_optimizer is not None:
+            psi: Psi = self.recipe.psi
+            loss = loss + self.recipe.lambda2 * penalty(self.gate, self.bound, psi)
+        return loss, plain
+
+    def after_step(self, path: Path, scaler: torch.amp.GradScaler) -> None:
+        """A plain gradient step of the gate, then its projection: lines 6 to 8 of Algorithm 1."""
+        if path == "std" or self.gate_optimizer is None:
+            return
+        scaler.step(self.gate_optimizer)
+        self.gate_optimizer.zero_grad()
+        project_(self.gate)
+
+
+def class_specific(
+    recipe: Recipe, network: nn.Module, feature_layer: str, probe: Tensor, n_classes: int, start: Tensor | None
+) -> ClassSpecific:
+    """The CSG strategy for a network, with its gate at the start.
+
+    probe: (1, 3, H, W) pixels the network takes. start: the gate (C, K) of the checkpoint that is fine-tuned, if it
+    has one that fits; it is gone on with unless the recipe fixes the gate.
+    Raises UsageError for a gate bound or fixed gate that does not fit, a feature layer without filters, a training
+    without a CSG epoch, and the joint scheme on a network with batch norm behind the feature layer.
+    """
+    n_filters, norms_behind = look_behind(network, feature_layer, probe)
+    if recipe.scheme == "joint" and norms_behind:
+        raise UsageError(
+            f"--scheme joint runs both paths as one batch behind layer {feature_layer!r}, but batch norm "
+            f"{norms_behind[0]!r} there would mix them; take --scheme alternate or another --layer."
+        )
+    gate = torch.full((n_classes, n_filters), recipe.gate_start)
+    if recipe.fixed_gate is not None:
+        gate = fixed_gate(n_classes, n_filters, *recipe.fixed_gate)
+    elif start is not None and start.shape == gate.shape:
+        gate = start.float().clone()
+    learnt = recipe.fixed_gate is None
+    gate = gate.to(probe.device).requires_grad_(learnt)
+    strategy = ClassSpecific(
+        gate,
+        torch.optim.SGD([gate], recipe.gate_rate) if learnt else None,
+        network.get_submodule(feature_layer),
+        bound_of(recipe.gate_bound, n_classes, n_filters),
+        recipe,
+    )
+    if all(strategy.path(epoch) == "std" for epoch in range(recipe.epochs)):
+        raise UsageError(
+            f"none of the {recipe.epochs} epochs takes the CSG path (--warmup-epochs {recipe.warmup_epochs}, "
+            f"--period {recipe.period}, --csg-epochs {recipe.csg_epochs}); give more --epochs or fewer --warmup-epochs."
+        )
+    return strategy
+
+
+def look_behind(network: nn.Module, feature_layer: str, probe: Tensor) -> tuple[int, list[str]]:
+    """K of the feature layer, and the names of the batch norms that run after it, from one pass in eval mode."""
+    order: list[tuple[str, tuple[int, ...]]] = []
+
+    def watch(name: str, module: nn.Module) -> torch.utils.hooks.RemovableHandle:
+        def note(_module: nn.Module, _inputs: tuple[Tensor, ...], output: object) -> None:
+            order.append((name, tuple(output.shape) if isinstance(output, Tensor) else ()))
+
+        return module.register_forward_hook(note)
+
+    norm = nn.modules.batchnorm._BatchNorm
+    modules: dict[str, nn.Module] = dict(network.named_modules())
+    hooks = [watch(name, module) for name, module in modules.items() if isinstance(module, norm)]
+    hooks.append(watch(feature_layer, modules[feature_layer]))
+    was_training = network.training
+    try:
+        network.eval()
+        with torch.no_grad():
+            network(probe)
+    finally:
+        network.train(was_training)
+        for hook in hooks:
+            hook.remove()
+    shapes = [shape for name, shape in order if name == feature_layer]
+    if len(shapes) != 1 or len(shapes[0]) != 4:
+        raise UsageError(f"layer {feature_layer!r} gives no (N, K, h, w) map once a pass; choose another --layer.")
+    after = [name for name, _ in order]
+    return shapes[0][1], after[after.index(feature_layer) + 1 :]
