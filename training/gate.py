@@ -55,9 +55,9 @@ def project_(gate: Tensor) -> Tensor:
 
 
 def fixed_gate(n_classes: int, n_filters: int, owned: int, shared: int) -> Tensor:
-    """The binary gate of Sec. 4.3, float32 (C, K): every class owns `owned` filters, all classes share the last `shared`.
+    """The binary gate of Sec. 4.3, float32 (C, K).
 
-    Class c owns filters [c * owned, (c + 1) * owned).
+    Class c owns filters [c * owned, (c + 1) * owned), the last `shared` filters belong to all classes.
     Raises UsageError unless owned * C + shared fills the K filters exactly, naming a pair that does.
     """
     if owned < 1 or shared < 0 or n_classes * owned + shared != n_filters:

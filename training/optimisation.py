@@ -17,7 +17,7 @@ from torch import nn
 from csg_analyze.errors import unknown
 from training.recipes import Recipe, Schedule
 
-Path = Literal["std", "csg", "joint"]
+PathName = Literal["std", "csg", "joint"]
 """What a step runs: the STD path, the CSG path, or both."""
 
 ONECYCLE_START, ONECYCLE_END = 25.0, 1e4  # torch's OneCycleLR: start = peak / 25, end = start / 1e4
@@ -62,12 +62,12 @@ def _half_cosine(first: float, last: float, share: float) -> float:
     return last + (first - last) * (1 + math.cos(math.pi * share)) / 2
 
 
-def optimisations(network: nn.Module, recipe: Recipe, paths: frozenset[Path]) -> dict[Path, Optimisation]:
+def optimisations(network: nn.Module, recipe: Recipe, paths: frozenset[PathName]) -> dict[PathName, Optimisation]:
     """One optimizer a path; the joint path has the STD path's settings, the CSG path its own where the recipe has some.
 
     Raises UsageError for a prefix that is no layer of the network.
     """
-    built: dict[Path, Optimisation] = {}
+    built: dict[PathName, Optimisation] = {}
     for path in sorted(paths):
         csg = path == "csg"
         peak = (csg and recipe.csg_lr) or recipe.lr

@@ -15,6 +15,7 @@ from pydantic.dataclasses import dataclass
 
 from csg_analyze.errors import UsageError, unknown
 
+Training = Literal["std", "csg"]
 Optimizer = Literal["sgd", "adam", "adamw"]
 Schedule = Literal["onecycle", "cosine", "step", "constant"]
 Share = Annotated[float, Field(gt=0, lt=1)]
@@ -30,7 +31,7 @@ def _split(value: object) -> object:
 LISTED = BeforeValidator(_split)
 
 GATE_FIELDS = "the CSG path (std takes these flags too and ignores them, so that twins differ in one word)"
-PANELS = {"arch": "network and data", "optimizer": "optimisation", "scheme": GATE_FIELDS}
+PANELS = {"arch": "network and data", "epochs": "optimisation", "scheme": GATE_FIELDS}
 """Titles of the groups that flags are shown in, by the first field of each group."""
 
 
@@ -196,7 +197,7 @@ def bound_of(gate_bound: str, n_classes: int, n_filters: int) -> float:
     bound = float(number or 1) * per_unit
     if bound < n_filters * (1 - 1e-9):  # 0.1CK may round to just below K
         raise UsageError(
-            f"--gate-bound {gate_bound} (here {bound:g}) is below K = {n_filters}, but every filter keeps one gate at 1 "
-            f"and the norm never falls under K; give at least K."
+            f"--gate-bound {gate_bound} (here {bound:g}) is below K = {n_filters}, but every filter keeps one gate at "
+            f"1 and the norm never falls under K; give at least K."
         )
     return bound

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from csg_analyze.errors import UsageError
 from training.gate import Psi, fixed_gate, gated, penalty, project_
-from training.optimisation import Path
+from training.optimisation import PathName
 from training.recipes import Recipe, bound_of
 
 
@@ -26,15 +26,15 @@ class Strategy(Protocol):
         """(C, K), or None."""
         ...
 
-    def path(self, epoch: int) -> Path:
+    def path(self, epoch: int) -> PathName:
         """Which path the epoch (counted from 0) takes."""
         ...
 
-    def loss(self, path: Path, network: nn.Module, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    def loss(self, path: PathName, network: nn.Module, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """The step's loss, a scalar, and the logits (N, C) that training accuracy is counted on."""
         ...
 
-    def after_step(self, path: Path, scaler: torch.amp.GradScaler) -> None:
+    def after_step(self, path: PathName, scaler: torch.amp.GradScaler) -> None:
         """What follows the network's update; gradients of the step are still there."""
         ...
 
@@ -45,16 +45,16 @@ class Standard:
 
     gate: Tensor | None = None
 
-    def path(self, epoch: int) -> Path:
+    def path(self, epoch: int) -> PathName:
         """The STD path, always."""
         return "std"
 
-    def loss(self, path: Path, network: nn.Module, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    def loss(self, path: PathName, network: nn.Module, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """CE(y || y~)."""
         logits = network(images)
         return F.cross_entropy(logits, labels), logits
 
-    def after_step(self, path: Path, scaler: torch.amp.GradScaler) -> None:
+    def after_step(self, path: PathName, scaler: torch.amp.GradScaler) -> None:
         """Nothing."""
 
 
@@ -72,8 +72,8 @@ class ClassSpecific:
     bound: float
     recipe: Recipe
 
-    def path(self, epoch: int) -> Path:
-        """STD while warming up; then joint, or (as the authors' `epoch % 3 >= 2`) CSG in the last epochs of a period."""
+    def path(self, epoch: int) -> PathName:
+        """STD while warming up; then joint, or (the authors' `epoch % 3 >= 2`) CSG in the last epochs of a period."""
         recipe = self.recipe
         if epoch < recipe.warmup_epochs:
             return "std"
@@ -81,7 +81,7 @@ class ClassSpecific:
             return "joint"
         return "csg" if epoch % recipe.period >= recipe.period - recipe.csg_epochs else "std"
 
-    def loss(self, path: Path, network: nn.Module, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    def loss(self, path: PathName, network: nn.Module, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """CE; lambda1 CE^G + lambda2 d; or CE + lambda1 CE^G + lambda2 d. Logits are the STD path's where it runs."""
         if path == "std":
             return Standard().loss(path, network, images, labels)
@@ -96,7 +96,7 @@ class ClassSpecific:
             loss = loss + self.recipe.lambda2 * penalty(self.gate, self.bound, psi)
         return loss, plain
 
-    def after_step(self, path: Path, scaler: torch.amp.GradScaler) -> None:
+    def after_step(self, path: PathName, scaler: torch.amp.GradScaler) -> None:
         """A plain gradient step of the gate, then its projection: lines 6 to 8 of Algorithm 1."""
         if path == "std" or self.gate_optimizer is None:
             return
@@ -126,11 +126,11 @@ def class_specific(
         gate = fixed_gate(n_classes, n_filters, *recipe.fixed_gate)
     elif start is not None and start.shape == gate.shape:
         gate = start.float().clone()
-    learnt = recipe.fixed_gate is None
-    gate = gate.to(probe.device).requires_grad_(learnt)
+    learned = recipe.fixed_gate is None
+    gate = gate.to(probe.device).requires_grad_(learned)
     strategy = ClassSpecific(
         gate,
-        torch.optim.SGD([gate], recipe.gate_rate) if learnt else None,
+        torch.optim.SGD([gate], recipe.gate_rate) if learned else None,
         network.get_submodule(feature_layer),
         bound_of(recipe.gate_bound, n_classes, n_filters),
         recipe,

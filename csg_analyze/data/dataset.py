@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol, overload
+from typing import Protocol, overload, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -29,6 +29,15 @@ class Images(Protocol):
     def __getitem__(self, index: Tensor) -> Tensor: ...
 
 
+@runtime_checkable
+class OnAccess(Images, Protocol):
+    """Images that are decoded whenever asked for: indexing decodes, so a choice of them is made by `subset`."""
+
+    def subset(self, index: Tensor) -> Images:
+        """The images at `index` (int64), not decoded yet."""
+        ...
+
+
 @dataclass(frozen=True)
 class Dataset:
     """One split of a labelled image dataset.
@@ -36,7 +45,7 @@ class Dataset:
     images: uint8 (N, 3, H, W), RGB. labels: int64 (N,), indices into `class_names`.
     boxes: float32 (N, 4) as x0, y0, x1, y1 in pixels, x1 and y1 exclusive; None where the data has none.
     masks: bool (N, H, W), True on the object; None where the data has none.
-    fingerprint: SHA-256 in hex of everything an analysis can see (pixels or encoded files, labels, names, boxes, masks).
+    fingerprint: SHA-256 in hex of everything an analysis can see (pixels or encoded files, labels, names ...).
     spec: what the user wrote to get it ("scenes", "folder:PATH"); split: "train" or "test".
     notes: what a report should say about it (what was left out, resized, mapped).
     """
@@ -71,16 +80,8 @@ class Dataset:
         Takes the first image of every class, then the second of every class, and so on: neither a random
         choice nor the first class alone. Raises UsageError for a limit below 1.
         """
-        if limit is None or limit >= len(self):
-            return self
-        if limit < 1:
-            raise UsageError(f"--limit must be at least 1, not {limit}.")
-        rank = torch.zeros(len(self), dtype=torch.long)
-        for label in range(len(self.class_names)):
-            members = torch.nonzero(self.labels == label).flatten()
-            rank[members] = torch.arange(len(members))
-        chosen = torch.argsort(rank, stable=True)[:limit].sort().values
-        return self.subset(chosen, note=f"{limit} of {len(self)} images, classes balanced (--limit)")
+        chosen = balanced_choice(self.labels, limit)
+        return self if chosen is None else self.subset(chosen, note=limit_note(len(chosen), len(self)))
 
     def subset(self, index: Tensor, *, note: str) -> Dataset:
         """The images at `index` (int64, distinct), in that order."""
@@ -88,7 +89,7 @@ class Dataset:
 
         return replace(
             self,
-            images=self.images[index],
+            images=self.images.subset(index) if isinstance(self.images, OnAccess) else self.images[index],
             labels=self.labels[index],
             sample_ids=tuple(self.sample_ids[i] for i in index.tolist()),
             fingerprint=fingerprint_of(self.fingerprint, index),
@@ -96,3 +97,55 @@ class Dataset:
             masks=None if self.masks is None else self.masks[index],
             notes=(*self.notes, note),
         )
+
+    def relabelled(self, class_names: Sequence[str]) -> Dataset:
+        """The same images with their classes in the order of `class_names`, a checkpoint's.
+
+        Classes are matched by name where the names are the same; where they are not, by position, with a note.
+        Raises UsageError for another number of classes.
+        """
+        theirs, ours = tuple(class_names), self.class_names
+        if theirs == ours:
+            return self
+        if len(theirs) != len(ours):
+            raise UsageError(
+                f"the checkpoint has {len(theirs)} classes ({_some(theirs)}), the data {len(ours)} ({_some(ours)}); "
+                "give the data it was trained on with --data."
+            )
+        if set(theirs) != set(ours) or len(set(theirs)) < len(theirs):
+            note = f"class names differ and were matched by position: data {_some(ours)}; checkpoint {_some(theirs)}"
+            return replace(self, notes=(*self.notes, note))
+        from csg_analyze.data.fingerprint import fingerprint_of
+
+        return replace(
+            self,
+            labels=torch.tensor([theirs.index(name) for name in ours])[self.labels],
+            class_names=theirs,
+            fingerprint=fingerprint_of(self.fingerprint, *theirs),
+            notes=(*self.notes, "classes put in the checkpoint's order by their names"),
+        )
+
+
+def balanced_choice(labels: Tensor, limit: int | None) -> Tensor | None:
+    """Indices of the images that `Dataset.limited` keeps, ascending; None where it keeps all.
+
+    labels: int64 (N,). Raises UsageError for a limit below 1.
+    """
+    if limit is not None and limit < 1:
+        raise UsageError(f"--limit must be at least 1, not {limit}.")
+    if limit is None or limit >= len(labels):
+        return None
+    rank = torch.zeros(len(labels), dtype=torch.long)
+    for label in set(labels.tolist()):
+        members = torch.nonzero(labels == label).flatten()
+        rank[members] = torch.arange(len(members))
+    return torch.argsort(rank, stable=True)[:limit].sort().values
+
+
+def limit_note(kept: int, of: int) -> str:
+    """What a report says about a limited dataset."""
+    return f"{kept} of {of} images, classes balanced (--limit)"
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")

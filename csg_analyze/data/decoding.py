@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-import weakref
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from typing import TypeVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
 from csg_analyze.data.geometry import Placement, Progress, placement
@@ -85,7 +84,7 @@ def decode_all(
 ) -> Decoded:
     """Read every file once: into one tensor if that takes at most `memory_budget` bytes, else to be decoded on access.
 
-    Closes the source as soon as it is not needed any more. Raises UsageError for a broken image and for images that
+    Raises UsageError for a broken image and for images that
     do not end up at one size, naming them.
     """
     _, first = _opened(source.read(names[0]), names[0], size, resize)
@@ -107,10 +106,8 @@ def decode_all(
         if progress is not None and (done % (_RUN * _ROUND) == 0 or done == len(names)):
             progress(done, len(names))
     if pixels is not None:
-        source.close()
         return Decoded(torch.from_numpy(pixels), tuple(digests), untouched)
-    on_access = DecodedOnAccess(source, names, size, resize, shape[2:])
-    weakref.finalize(source, _no_op)
+    on_access = DecodedOnAccess(source, names, size, resize, (first.height, first.width))
     return Decoded(on_access, tuple(digests), untouched)
 
 
@@ -159,7 +156,7 @@ def _eight_bits(image: Image.Image) -> Image.Image:
 
 def _broken(name: str, error: Exception) -> UsageError:
     # PIL names the stream it read from, which tells a user nothing
-    reason = "not an image" if isinstance(error, Image.UnidentifiedImageError) else str(error) or type(error).__name__
+    reason = "not an image" if isinstance(error, UnidentifiedImageError) else str(error) or type(error).__name__
     return UsageError(f"{name!r} is broken ({reason}); replace or remove it.")
 
 

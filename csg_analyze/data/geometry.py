@@ -42,7 +42,9 @@ def check_sizes(size: int | None, resize: int | None) -> None:
         if value is not None and value < 1:
             raise UsageError(f"the {name} of images must be at least 1 pixel, not {value}.")
     if size is not None and resize is not None and resize < size:
-        raise UsageError(f"a crop of {size} pixels does not fit in images resized to {resize}; resize to {size} or more.")
+        raise UsageError(
+            f"a crop of {size} pixels does not fit in images resized to {resize}; resize to {size} or more."
+        )
 
 
 def placement(height: int, width: int, size: int | None, resize: int | None) -> Placement:
@@ -62,7 +64,7 @@ def placement(height: int, width: int, size: int | None, resize: int | None) -> 
 
 
 def resized(dataset: Dataset, size: int | None, resize: int | None = None, progress: Progress | None = None) -> Dataset:
-    """The dataset with its images, boxes and masks scaled and cropped as `placement` says; itself where that is nothing.
+    """The dataset, its images, boxes and masks scaled and cropped as `placement` says; itself where that is nothing.
 
     Images are interpolated bilinearly with antialiasing, masks by the nearest pixel. Boxes are clipped to the image:
     one that lies outside the crop ends with no area.

@@ -95,7 +95,7 @@ def make_scenes(split: Literal["train", "test"], *, seed: int = 0, n: int | None
 
 def tight_boxes(masks: NDArray[np.bool_]) -> NDArray[np.float32]:
     """The smallest boxes (N, 4), x0 y0 x1 y1 with x1 and y1 exclusive, around masks (N, H, W) that are not empty."""
-    columns, rows = masks.any(1), masks.any(2)  # (N, W), (N, H)
+    columns, rows = np.any(masks, axis=1), np.any(masks, axis=2)  # (N, W), (N, H)
     x0, y0 = columns.argmax(1), rows.argmax(1)
     x1 = columns.shape[1] - columns[:, ::-1].argmax(1)
     y1 = rows.shape[1] - rows[:, ::-1].argmax(1)
@@ -148,9 +148,9 @@ def _draw_scene(rng: np.random.Generator, alpha: Pixels) -> NDArray[np.uint8]:
 def _ink_against(rng: np.random.Generator, base: NDArray[np.float64]) -> NDArray[np.float64]:
     """A colour of limited contrast against `base`, lighter or darker, with a hue of its own; RGB."""
     contrast = rng.uniform(*CONTRAST)
-    level = base.mean()
-    room_above, room_below = 255 - level > contrast, level > contrast
-    sign = rng.choice((-1, 1)) if room_above and room_below else (1 if room_above else -1)
+    level = float(base.mean())
+    roomy = [sign for sign, room in ((1, 255 - level), (-1, level)) if room > contrast]
+    sign = roomy[rng.integers(len(roomy))] if roomy else (1 if level < 127.5 else -1)
     hue = rng.normal(0, 20, 3)
     return np.clip(base + sign * contrast + hue - hue.mean(), 0, 255)
 
@@ -179,9 +179,7 @@ def _draw_stroke(
         cv2.line(canvas, _fixed(x - dx, y - dy), _fixed(x + dx, y + dy), paint, thickness, cv2.LINE_AA, _BITS)
     else:
         axes, sweep = _fixed(half, half * rng.uniform(0.4, 1)), rng.uniform(90, 250)
-        cv2.ellipse(
-            canvas, _fixed(x, y), axes, np.degrees(angle), 0, sweep, paint, thickness, cv2.LINE_AA, _BITS
-        )
+        cv2.ellipse(canvas, _fixed(x, y), axes, np.degrees(angle), 0, sweep, paint, thickness, cv2.LINE_AA, _BITS)
 
 
 def _fixed(x: float, y: float) -> tuple[int, int]:

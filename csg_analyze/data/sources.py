@@ -8,10 +8,11 @@ import io
 import lzma
 import os
 import tarfile
+import weakref
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from pathlib import Path, PurePosixPath
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from threading import Lock
 from typing import IO, Any, Protocol
 
@@ -20,11 +21,11 @@ from csg_analyze.errors import UsageError
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".gif"})
 
-# the first bytes of a compressed file -> what decompresses it
-_COMPRESSIONS: Mapping[bytes, Callable[[IO[bytes]], IO[bytes]]] = {
-    b"\x1f\x8b": lambda stream: gzip.GzipFile(fileobj=stream),
-    b"BZh": lambda stream: bz2.BZ2File(stream),
-    b"\xfd7zXZ\x00": lambda stream: lzma.LZMAFile(stream),
+# the first bytes of a compressed file -> what reads it decompressed
+_COMPRESSIONS: Mapping[bytes, Callable[[IO[bytes]], Any]] = {
+    b"\x1f\x8b": gzip.open,
+    b"BZh": bz2.open,
+    b"\xfd7zXZ\x00": lzma.open,
 }
 _CHUNK = 2**22
 _UNREADABLE = (
@@ -117,13 +118,13 @@ class Archive:
     def __init__(self, path: Path, files: Mapping[str, Any], folders: Iterable[str]) -> None:
         self.path = path
         self._members = {name: files[name] for name in sorted(files)}
-        self._folders = {*folders, *(parent for name in files for parent in _parents(name))}
+        self._folders = _with_parents({*folders, *(name.rpartition("/")[0] for name in files)})
         self._lock = Lock()
 
     def folders(self, under: str = "") -> list[str]:
         """See Source."""
-        parent = PurePosixPath(under)
-        return sorted(path.name for path in map(PurePosixPath, self._folders) if path.parent == parent and path.name)
+        split = (folder.rpartition("/") for folder in self._folders)
+        return sorted(name for parent, _, name in split if parent == under)
 
     def images(self, under: str) -> list[str]:
         """See Source."""
@@ -172,6 +173,7 @@ class TarArchive(Archive):
         except BaseException:
             stream.close()
             raise
+        weakref.finalize(self, self._stream.close)  # as ZipFile does by itself
         files = {_clean(member.name): member for member in members if member.isfile() or member.islnk()}
         folders = {_clean(member.name) for member in members if member.isdir()}
         files.pop("", None)
@@ -212,12 +214,17 @@ def _decompressed(stream: IO[bytes], path: Path, memory_budget: int) -> IO[bytes
 
 def _clean(name: str) -> str:
     """A member's name without "./" and a leading "/"; empty for what is to be ignored."""
-    parts = [part for part in PurePosixPath(name).parts if part not in ("/", ".")]
+    # plain string operations: archives have a million members, and PurePosixPath takes its time
+    parts = [part for part in name.split("/") if part not in ("", ".")]
     return "/".join(parts) if all(_visible(part) for part in parts) else ""
 
 
-def _parents(name: str) -> Iterator[str]:
-    return (str(parent) for parent in PurePosixPath(name).parents if parent.name)
+def _with_parents(folders: set[str]) -> set[str]:
+    found: set[str] = set()
+    while folders := folders - found - {""}:
+        found |= folders
+        folders = {folder.rpartition("/")[0] for folder in folders}
+    return found
 
 
 def _visible(name: str) -> bool:
@@ -225,4 +232,4 @@ def _visible(name: str) -> bool:
 
 
 def _is_image(name: str) -> bool:
-    return PurePosixPath(name).suffix.lower() in IMAGE_SUFFIXES
+    return name[name.rfind(".") :].lower() in IMAGE_SUFFIXES

@@ -1,8 +1,104 @@
-"""What a user writes to name a dataset."""
+"""What a user writes to name a dataset: `scenes`, `folder:PATH`, `cifar10:ROOT`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
 
 from csg_analyze.data.dataset import Dataset
+from csg_analyze.data.geometry import Progress, check_sizes, resized
+from csg_analyze.errors import UsageError, unknown
+
+Split = Literal["train", "test"]
+
+KINDS: Mapping[str, str] = {
+    "scenes": "scenes or scenes:SEED - the embedded data: handwritten digits in 32x32 scenes, with masks and boxes",
+    "folder": "folder:PATH - train/ and test/ (or val/) with one folder of images a class; a directory, .zip or .tar",
+    "cifar10": "cifar10:ROOT - CIFAR-10 as torchvision downloads it below ROOT",
+}
+"""Kind of data -> how it is written and what it is, in one line."""
 
 
-def load_dataset(spec: str, split: str = "test", **_: object) -> Dataset:
-    """Stub while being written."""
-    raise NotImplementedError
+@dataclass(frozen=True)
+class Reading:
+    """How the images of a dataset are wanted; see `load_dataset`."""
+
+    size: int | None = None
+    resize: int | None = None
+    limit: int | None = None
+    progress: Progress | None = None
+
+    def applied_to(self, dataset: Dataset) -> Dataset:
+        """For a dataset that is in memory already: cut to the limit, then resized."""
+        return resized(dataset.limited(self.limit), self.size, self.resize, self.progress)
+
+
+def load_dataset(
+    spec: str,
+    split: Split = "test",
+    *,
+    size: int | None = None,
+    resize: int | None = None,
+    limit: int | None = None,
+    progress: Progress | None = None,
+) -> Dataset:
+    """The split of the dataset that `spec` names; KINDS lists what can be named.
+
+    size, resize: the shorter side of every image is scaled to `resize` (by default to `size`), then the central
+    size x size pixels are taken; both None: images as they are. limit: at most so many images, classes balanced.
+    progress: called with (images done, images in all) now and then.
+    Raises UsageError where the spec names nothing, or its data cannot be read.
+    """
+    if split not in ("train", "test"):
+        raise unknown("split", split, ("train", "test"))
+    kind, _, argument = spec.partition(":")
+    if kind not in _LOADERS:
+        if spec and Path(os.path.expandvars(spec)).expanduser().exists():
+            raise UsageError(f"unknown data spec {spec!r}; did you mean 'folder:{spec}'?")
+        raise unknown("data spec", spec if spec == kind else kind, KINDS)
+    check_sizes(size, resize)
+    return _LOADERS[kind](argument, split, Reading(size, resize, limit, progress))
+
+
+def _scenes(argument: str, split: Split, reading: Reading) -> Dataset:
+    from csg_analyze.data.scenes import make_scenes
+
+    if argument and not argument.isdecimal():
+        raise UsageError(f"the seed of 'scenes:{argument}' must be a whole number of at least 0, as in scenes:3.")
+    return reading.applied_to(make_scenes(split, seed=int(argument or 0)))
+
+
+def _folder(argument: str, split: Split, reading: Reading) -> Dataset:
+    from csg_analyze.data.folders import load_folder
+
+    return load_folder(
+        _needed("folder:PATH", argument),
+        split,
+        size=reading.size,
+        resize=reading.resize,
+        limit=reading.limit,
+        progress=reading.progress,
+    )
+
+
+def _cifar10(argument: str, split: Split, reading: Reading) -> Dataset:
+    from csg_analyze.data.cifar10 import load_cifar10
+
+    return reading.applied_to(load_cifar10(_needed("cifar10:ROOT", argument), split))
+
+
+def _needed(form: str, argument: str) -> str:
+    kind, _, name = form.partition(":")
+    if not argument:
+        raise UsageError(f"{kind!r} alone names no data; write {form} with a path for {name}.")
+    return argument
+
+
+_LOADERS: Mapping[str, Callable[[str, Split, Reading], Dataset]] = {
+    "scenes": _scenes,
+    "folder": _folder,
+    "cifar10": _cifar10,
+}

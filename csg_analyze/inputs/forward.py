@@ -33,12 +33,13 @@ class ForwardPass:
 
     activations: float32 (N, K), the feature layer's maps averaged over their positions. logits: float32 (N, C).
     layers: per convolution, in the order of definition, its output averaged over positions, float32 (N, K_layer);
-    empty where no analyzer asked for it.
+    empty where no analyzer asked for it. batch_size: images at once, for inputs that run the network again.
     """
 
     activations: FloatArray
     logits: FloatArray
     layers: Mapping[str, FloatArray] = field(default_factory=dict)
+    batch_size: int = 256
 
 
 def forward_pass(
@@ -50,8 +51,10 @@ def forward_pass(
     *,
     batch_size: Annotated[int, "images in one forward pass"] = 256,
 ) -> ForwardPass:
-    """Run the network once over the dataset. requested: the names of all inputs of this run, so that one pass serves
-    them all. Raises UsageError for a batch size below 1.
+    """Run the network once over the dataset.
+
+    requested: the names of all inputs of this run, so that one pass serves them all. Raises UsageError for a batch
+    size below 1, and for a network that gives NaN.
     """
     if batch_size < 1:
         raise UsageError(f"--batch-size must be at least 1, not {batch_size}.")
@@ -68,7 +71,7 @@ def forward_pass(
         "batch_size": batch_size,
     }
     arrays = cache.fetch("forward", key, lambda: _run(classifier, dataset, layers, batch_size, track))
-    return ForwardPass(arrays[FEATURES], arrays[LOGITS], {name: arrays[LAYER + name] for name in layers})
+    return ForwardPass(arrays[FEATURES], arrays[LOGITS], {name: arrays[LAYER + name] for name in layers}, batch_size)
 
 
 def _run(

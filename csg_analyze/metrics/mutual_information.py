@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 
 import joblib
 import numpy as np
@@ -34,7 +35,7 @@ def mutual_information(
         n_classes: C; by default the largest label + 1.
         n_neighbors: neighbours a density is estimated from; fewer in a class that has fewer.
         seed: of the noise (1e-10 of the scale) that breaks ties, as scikit-learn's `random_state`.
-        n_jobs: threads; None takes every available core. The result does not depend on it.
+        n_jobs: threads at most; None takes every available core. The result does not depend on it.
 
     Returns:
         (K, C) float64, in nats.
@@ -43,24 +44,41 @@ def mutual_information(
         ValueError: shapes that do not fit, no samples, NaN or infinite activations, labels out of range, or fewer
             than one neighbour.
 
-    Takes O(K N (log N + n_neighbors)) time, and, once K is a few times the number of threads, less than twice the
-    activations' memory.
+    Takes O(K N (log N + n_neighbors)) time, and from about ten filters on less than twice the activations' memory,
+    for which the number of threads is kept down where there are few filters.
     """
     labels, counts = checked(activations, labels, n_classes, n_neighbors)
     matrix = np.empty((activations.shape[1], len(counts)))
     psi = digamma(np.arange(len(labels) + 1.0))
-    workers = joblib.effective_n_jobs(-1 if n_jobs is None else n_jobs)
+    n_threads, n_at_once = threads_and_filters_at_once(activations, n_jobs)
 
     def row(k: int, noise: FloatArray) -> FloatArray:
-        order = sort_with_noise(activations[:, k], noise)
-        return information_of_filter(noise, order, labels[None], counts, n_neighbors, psi)[0]
+        order = np.empty(len(labels), np.int32)
+        sort_with_noise(activations[:, k], noise, order)
+        return information_of_filter(noise, order, labels[None], counts, n_neighbors, psi)
 
     # A plain pool: joblib's own threads are polled every 10 ms, much of what a whole matrix takes.
-    with ThreadPoolExecutor(workers) as pool:
-        for filters, noises in noise_in_blocks(activations, seed, workers):
+    with ThreadPoolExecutor(n_threads) as pool:
+        for filters, noises in noise_in_blocks(activations.shape, seed, n_at_once):
             for k, information in zip(filters, pool.map(row, filters, noises), strict=True):
-                matrix[k] = information
+                matrix[k] = information[0]
     return matrix
+
+
+def threads_and_filters_at_once(
+    activations: FloatArray, n_jobs: int | None, *, bytes_a_filter: int = 8, bytes_besides: int = 12
+) -> tuple[int, int]:
+    """As many threads as asked for, and filters in memory together, as twice the activations' memory has room for.
+
+    In bytes a sample: what a filter keeps, what is there besides (labels and digamma table), and 20 a thread for the
+    columns it works on. A quarter of the room is left to the allocator, whose freed pieces stay resident.
+    """
+    n_samples, n_filters = activations.shape
+    room = int(1.5 * activations.nbytes / n_samples) - bytes_besides
+    # joblib's reading of n_jobs (negative numbers, processor limits), except that None is every core
+    n_wanted = joblib.effective_n_jobs(-1 if n_jobs is None else n_jobs)
+    n_threads = max(1, min(n_wanted, n_filters, room // (bytes_a_filter + 20)))
+    return n_threads, max(n_threads, (room - 20 * n_threads) // bytes_a_filter)
 
 
 def checked(
@@ -68,9 +86,7 @@ def checked(
 ) -> tuple[IntArray, IntArray]:
     """The labels as int32 and the number of samples of each class (C,); ValueError for what cannot be estimated."""
     if activations.ndim != 2 or labels.ndim != 1:
-        raise ValueError(
-            f"activations must be (N, K) and labels (N,), not {activations.shape} and {labels.shape}."
-        )
+        raise ValueError(f"activations must be (N, K) and labels (N,), not {activations.shape} and {labels.shape}.")
     if len(activations) != len(labels):
         raise ValueError(f"there are {len(activations)} rows of activations but {len(labels)} labels.")
     if len(labels) == 0:
@@ -81,41 +97,35 @@ def checked(
         raise ValueError(f"labels must be integers, not {labels.dtype}.")
     n_classes = int(labels.max()) + 1 if n_classes is None else n_classes
     if labels.min() < 0 or labels.max() >= n_classes:
-        raise ValueError(
-            f"labels run from {labels.min()} to {labels.max()}, but must lie in 0..{n_classes - 1}."
-        )
+        raise ValueError(f"labels run from {labels.min()} to {labels.max()}, but must lie in 0..{n_classes - 1}.")
     if not np.isfinite(activations).all():
         raise ValueError("activations hold NaN or infinite values; mutual information needs finite ones.")
-    return labels.astype(np.int32), np.bincount(labels, minlength=n_classes)
+    labels = labels.astype(np.int32)
+    return labels, np.bincount(labels, minlength=n_classes)
 
 
-def noise_in_blocks(
-    activations: FloatArray, seed: int, workers: int, *, bytes_a_sample: int = 8
-) -> Iterator[tuple[range, FloatArray]]:
-    """scikit-learn's tie-breaking noise, a block of filters at a time: the filters and their noise (filters, N).
+def noise_in_blocks(shape: tuple[int, ...], seed: int, n_at_once: int) -> Iterator[tuple[range, FloatArray]]:
+    """scikit-learn's tie-breaking noise for (N, K) activations, for a few filters at a time: (filters, N) float64.
 
-    The noise was drawn sample by sample, (N, K) float64: twice the memory of float32 activations. Blocks that the
-    caller's `bytes_a_sample` for each filter leave below that are drawn again from the start, the others' noise
-    dropped. All blocks share their memory: a block is gone once the next is asked for.
+    It is drawn sample by sample, and in one piece would take twice the memory of float32 activations. So every block
+    draws all of it again and drops the other filters' part. The blocks share their memory: one is gone once the next
+    is asked for, and may be written to until then.
     """
-    n_samples, n_filters = activations.shape
-    # A thread's own columns take 16 bytes a sample; some air is left for what else lies around.
-    budget = 1.5 * activations.nbytes / n_samples - 24 * workers
-    n_blocks = -(-n_filters // max(workers, int(budget / bytes_a_sample), 1))
-    bounds = np.linspace(0, n_filters, n_blocks + 1).astype(int)
-    memory = np.empty((int(np.diff(bounds).max(initial=0)), n_samples))
-    n_drawn = max(1, 2**16 // max(n_filters, 1))
-    for begin, end in zip(bounds[:-1], bounds[1:], strict=True):
+    n_samples, n_filters = shape
+    bounds = np.linspace(0, n_filters, -(-n_filters // n_at_once) + 1).astype(int).tolist()
+    memory = np.empty((max(np.diff(bounds), default=0), n_samples))
+    n_drawn = max(1, 2**14 // max(n_filters, 1))
+    for begin, end in pairwise(bounds):
         block = memory[: end - begin]
-        generator = np.random.RandomState(seed)  # noqa: NPY002  the draws must be scikit-learn's
+        generator = np.random.RandomState(seed)  # the legacy one: the draws are scikit-learn's
         for row in range(0, n_samples, n_drawn):
             drawn = generator.standard_normal((min(n_drawn, n_samples - row), n_filters))
             block[:, row : row + n_drawn] = drawn[:, begin:end].T
         yield range(begin, end), block
 
 
-def sort_with_noise(activation: FloatArray, noise: FloatArray) -> IntArray:
-    """Turn `noise` (N,), in place, into the sorted activation that carries it; returns the order (N,) that sorted it.
+def sort_with_noise(activation: FloatArray, noise: FloatArray, order: IntArray) -> None:
+    """Replace `noise` (N,) by the sorted activation that carries it, and `order` (N,) by the order that sorted it.
 
     Scaling and noise are scikit-learn's to the last bit, or values with ties would sort differently.
     """
@@ -123,8 +133,7 @@ def sort_with_noise(activation: FloatArray, noise: FloatArray) -> IntArray:
     deviation = np.std(x)
     if deviation >= 10 * np.finfo(np.float64).eps:
         x /= deviation
-    noise *= 1e-10 * max(1.0, np.mean(np.abs(x)))
+    noise *= 1e-10 * max(1.0, float(np.mean(np.abs(x))))
     x += noise
-    order = np.argsort(x)
+    order[:] = np.argsort(x)
     np.take(x, order, out=noise, mode="clip")  # the default mode would buffer the output
-    return order.astype(np.int32)

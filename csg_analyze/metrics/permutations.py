@@ -7,12 +7,16 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import repeat
 
-import joblib
 import numpy as np
 from scipy.special import digamma
 
 from csg_analyze.metrics.arrays import FloatArray, IntArray
-from csg_analyze.metrics.mutual_information import checked, noise_in_blocks, sort_with_noise
+from csg_analyze.metrics.mutual_information import (
+    checked,
+    noise_in_blocks,
+    sort_with_noise,
+    threads_and_filters_at_once,
+)
 from csg_analyze.metrics.ross import information_of_filter
 
 AT_ONCE = 4  # labelings in memory together: enough work for a thread to be worth handing over
@@ -59,7 +63,7 @@ def permutation_test(
         n_classes: C; by default the largest label + 1.
         n_neighbors: neighbours a density is estimated from.
         seed: of the tie-breaking noise and of the permutations.
-        n_jobs: threads; None takes every available core. The result does not depend on it.
+        n_jobs: threads at most; None takes every available core. The result does not depend on it.
         progress: called now and then with the share that is done, at last with 1.
 
     Raises:
@@ -73,14 +77,14 @@ def permutation_test(
     reached = np.zeros((n_filters, len(counts)), np.int64)
     best_reached = np.zeros(n_filters, np.int64)
     fixed = (repeat(counts), repeat(n_neighbors), repeat(digamma(np.arange(len(labels) + 1.0))))
-    workers = joblib.effective_n_jobs(-1 if n_jobs is None else n_jobs)
+    n_threads, n_at_once = threads_and_filters_at_once(
+        activations, n_jobs, bytes_a_filter=12, bytes_besides=12 + 4 * AT_ONCE
+    )
 
-    with ThreadPoolExecutor(workers) as pool:
-        for filters, x in noise_in_blocks(activations, seed, workers, bytes_a_sample=12):
+    with ThreadPoolExecutor(n_threads) as pool:
+        for filters, x in noise_in_blocks(activations.shape, seed, n_at_once):
             orders = np.empty(x.shape, np.int32)
-            columns = activations.T[filters.start : filters.stop]
-            for order, sorting in zip(orders, pool.map(sort_with_noise, columns, x), strict=True):
-                order[:] = sorting
+            list(pool.map(sort_with_noise, activations.T[filters.start : filters.stop], x, orders))
             observed = pool.map(information_of_filter, x, orders, repeat(labels[None]), *fixed)
             for k, information in zip(filters, observed, strict=True):
                 matrix[k] = information[0]

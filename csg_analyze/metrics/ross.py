@@ -28,7 +28,7 @@ Returned = TypeVar("Returned")
 
 def compiled(function: Callable[Parameters, Returned]) -> Callable[Parameters, Returned]:
     """Compile at the first call, keep the machine code on disk, and release the GIL: filters run in threads."""
-    return cast("Callable[Parameters, Returned]", numba.njit(nogil=True, cache=True)(function))
+    return cast("Callable[Parameters, Returned]", numba.njit(nogil=True, cache=True, forceinline=True)(function))
 
 
 @compiled
@@ -50,9 +50,7 @@ def information_of_filter(
 
 
 @compiled
-def information_of_labels(
-    x: FloatArray, labels: IntArray, counts: IntArray, k: int, psi: FloatArray
-) -> FloatArray:
+def information_of_labels(x: FloatArray, labels: IntArray, counts: IntArray, k: int, psi: FloatArray) -> FloatArray:
     """One row of the matrix: puts the sums of psi(m_i) together, with scikit-learn's treatment of tiny labels."""
     n = len(x)
     information = np.zeros(len(counts))
@@ -136,9 +134,7 @@ def sum_over_label(x: FloatArray, own: IntArray, k: int, psi: FloatArray, alone:
 
 
 @compiled
-def sums_over_rests(
-    x: FloatArray, labels: IntArray, counts: IntArray, k: int, psi: FloatArray
-) -> FloatArray:
+def sums_over_rests(x: FloatArray, labels: IntArray, counts: IntArray, k: int, psi: FloatArray) -> FloatArray:
     """For every class, the sum of psi(m_i) over the samples outside it (C,); meaningless where those are k or fewer."""
     n = len(x)
     corrections = np.zeros(len(counts))

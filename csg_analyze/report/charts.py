@@ -21,21 +21,24 @@ def dots_with_intervals(frames: Mapping[str, pd.DataFrame], *, category: str, va
     """A point with its interval for every category and model.
 
     frames: model -> a row a category, with the columns `category`, `value`, low and high (missing: no point).
-    More than 60 categories are ranked by the first model's value, and the intervals fade into bands.
+    More than 60 categories are drawn as one falling line a model, each ranked by itself, with a band for the interval.
     """
-    categories, many = _categories(frames, category, value)
+    categories = next(iter(frames.values()))[category].tolist()
     with style():
-        figure, axes = _canvas(categories, label)
-        spread = 0.0 if many else 0.5 / len(frames)
+        figure, axes = _canvas(categories, category, label)
         for index, (model, table) in enumerate(frames.items()):
-            table = table.set_index(category).reindex(categories)
-            x = np.arange(len(categories)) + spread * (index - (len(frames) - 1) / 2)
             colour, marker = _look(index)
-            axes.vlines(x, table["low"], table["high"], color=colour, lw=0.8, alpha=0.15 if many else 1)
-            size = 1.2 if many else 3.2
-            axes.plot(x, table[value], marker, color=colour, ms=size, mew=0, label=shortened(model, 30))
-        if many:
-            axes.set_xlabel(f"rank of the {category} in {shortened(next(iter(frames)), 24)}; n = {len(categories):,}")
+            name = shortened(model, 30)
+            if len(categories) > MANY:
+                ranked = table.sort_values(value, ascending=False)
+                ranks = np.arange(len(ranked))
+                axes.fill_between(ranks, ranked["low"], ranked["high"], color=colour, alpha=0.18, lw=0)
+                axes.plot(ranks, ranked[value], color=colour, label=name)
+            else:
+                table = table.set_index(category).reindex(categories)
+                x = np.arange(len(categories)) + 0.5 / len(frames) * (index - (len(frames) - 1) / 2)
+                axes.vlines(x, table["low"], table["high"], color=colour, lw=0.8)
+                axes.plot(x, table[value], marker, color=colour, ms=3.2, mew=0, label=name)
         _legend(axes, len(frames))
     return figure
 
@@ -45,35 +48,25 @@ def counts(frames: Mapping[str, pd.DataFrame], *, category: str, value: str, lab
 
     More than 60 categories are drawn as one falling line a model, each ranked by itself.
     """
-    categories, many = _categories(frames, category, value)
+    categories = next(iter(frames.values()))[category].tolist()
     with style():
-        figure, axes = _canvas(categories, label)
+        figure, axes = _canvas(categories, category, label)
         width = 0.75 / len(frames)
         for index, (model, table) in enumerate(frames.items()):
             colour, name = _look(index)[0], shortened(model, 30)
-            if many:
+            if len(categories) > MANY:
                 falling = table[value].sort_values(ascending=False).to_numpy()
                 axes.stairs(falling, np.arange(len(falling) + 1) - 0.5, color=colour, lw=1, label=name, baseline=None)
             else:
                 x = np.arange(len(categories)) + width * (index - (len(frames) - 1) / 2)
                 heights = table.set_index(category)[value].reindex(categories)
                 axes.bar(x, heights, width, color=colour, label=name)
-        if many:
-            axes.set_xlabel(f"rank of the {category} within its model; n = {len(categories):,}")
         axes.set_ylim(bottom=0)
         _legend(axes, len(frames))
     return figure
 
 
-def _categories(frames: Mapping[str, pd.DataFrame], category: str, value: str) -> tuple[list[str], bool]:
-    """The categories in the order of the axis, and whether they are too many to be named."""
-    first = next(iter(frames.values()))
-    many = len(first) > MANY
-    ordered = first.sort_values(value, ascending=False, kind="stable") if many else first
-    return ordered[category].tolist(), many
-
-
-def _canvas(categories: Sequence[str], label: str) -> tuple[Figure, Axes]:
+def _canvas(categories: Sequence[str], category: str, label: str) -> tuple[Figure, Axes]:
     width = COLUMN if len(categories) <= 12 else FULL
     figure = Figure(figsize=(width, 2.3), layout="constrained")
     axes = figure.add_subplot()
@@ -81,6 +74,7 @@ def _canvas(categories: Sequence[str], label: str) -> tuple[Figure, Axes]:
         step = tick_step(len(categories), 11)
         ranks = [1, *range(step, len(categories) + 1, step)]
         axes.set_xticks([rank - 1 for rank in ranks], [f"{rank:,}" for rank in ranks])
+        axes.set_xlabel(f"rank of the {category} within its model; n = {len(categories):,}")
     else:
         positions, texts = thinned(categories, MANY)
         upright = max(map(len, texts)) * len(texts) > 14 * width

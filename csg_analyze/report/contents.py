@@ -115,8 +115,12 @@ def write_headline(report: Report, ledger: Ledger) -> Table:
 def write_section(section: Section, report: Report, ledger: Ledger) -> Outcome:
     """Write one analyzer's tables, figures and samples, and say what the page shows of them."""
     models = {model.name: model for model in report.models}
-    results = {name: model.results[section.analyzer] for name, model in models.items() if section.analyzer in model.results}
-    skipped = {name: model.skipped[section.analyzer] for name, model in models.items() if section.analyzer in model.skipped}
+    results = {
+        name: model.results[section.analyzer] for name, model in models.items() if section.analyzer in model.results
+    }
+    skipped = {
+        name: model.skipped[section.analyzer] for name, model in models.items() if section.analyzer in model.skipped
+    }
     paragraphs = re.split(r"\n\s*\n", inspect.cleandoc(section.description))
     return Outcome(
         anchor=re.sub(r"[^A-Za-z0-9]+", "-", section.analyzer).strip("-") or "section",
@@ -135,9 +139,7 @@ def _summary(results: Mapping[str, Result]) -> Table | None:
     names = dict.fromkeys(name for result in results.values() for name in result.summary)
     if not names:
         return None
-    rows = tuple(
-        (Cell(name), *(Cell(cell(result.summary.get(name))) for result in results.values())) for name in names
-    )
+    rows = tuple((Cell(name), *(Cell(cell(result.summary.get(name))) for result in results.values())) for name in names)
     return Table((("", False), *((model, True) for model in results)), rows)
 
 
@@ -192,8 +194,8 @@ def _write_samples(section: Section, results: Mapping[str, Result], ledger: Ledg
     file = f"samples/{ledger.name(section.analyzer, 'samples').removesuffix('_samples')}.csv.gz"
     (ledger.folder / "samples").mkdir(exist_ok=True)
     # mtime: otherwise the same samples would be another file every second
-    compression = {"method": "gzip", "mtime": 0}
-    stacked(frames).to_csv(ledger.folder / file, index=False, compression=compression, errors="backslashreplace")  # type: ignore[arg-type]
+    gzip = {"method": "gzip", "mtime": 0}
+    stacked(frames).to_csv(ledger.folder / file, index=False, compression=gzip, errors="backslashreplace")
     return file
 
 

@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from csg_analyze.errors import UsageError
@@ -49,7 +49,8 @@ def check_out(out: Path, force: bool = False) -> None:
     """
     out = Path(out)
     try:
-        if os.path.lexists(out):
+        with suppress(FileNotFoundError):
+            out.lstat()
             _check_replaceable(out, force)
         place = _existing_parent(out)
         Path(tempfile.mkdtemp(prefix=".report-", dir=place)).rmdir()
@@ -93,6 +94,9 @@ def new_folder(out: Path, *, force: bool = False) -> Iterator[Path]:
         yield folder
         _swap(folder, target, workplace / "old", force)
     except OSError as error:
+        # what an analyzer's own drawing could not read or write elsewhere is another matter
+        if error.filename and not str(error.filename).startswith(str(workplace)):
+            raise
         raise _unwritable(out, error) from error
     finally:
         shutil.rmtree(workplace, ignore_errors=True)

@@ -51,7 +51,7 @@ def _render(
         headline=headline,
         outcomes=outcomes,
         data=facts(report.data),
-        provenance=facts(report.provenance),
+        provenance=facts({name: value for name, value in report.provenance.items() if value != report.data}),
     )
 
 
@@ -72,14 +72,16 @@ def escaped_markdown(value: object) -> str:
 
 
 def facts(mapping: Mapping[str, JSON]) -> list[tuple[str, list[str]]]:
-    """A nested mapping as names and lines of text, long lists cut."""
-    return [(name.replace("_", " "), _lines(value)) for name, value in mapping.items()]
+    """A nested mapping as names and lines of text; long lists are cut, what is empty is left out."""
+    return [(name.replace("_", " "), lines) for name, value in mapping.items() if (lines := _lines(value))]
 
 
 def _lines(value: JSON) -> list[str]:
     if isinstance(value, Mapping):
-        return [f"{name}: {', '.join(_lines(entry))}" for name, entry in value.items()]
+        lines = [f"{name}: {', '.join(inner)}" for name, entry in value.items() if (inner := _lines(entry))]
+        return [", ".join(lines)] if lines and max(map(len, lines)) < 24 else lines
     if isinstance(value, Sequence) and not isinstance(value, str):
-        lines = [", ".join(_lines(entry)) for entry in value[:SHOWN]]
-        return lines + ([f"and {len(value) - SHOWN:,} more"] if len(value) > SHOWN else [])
+        entries = [", ".join(_lines(entry)) for entry in value[:SHOWN]]
+        more = [f"and {len(value) - SHOWN:,} more"] if len(value) > SHOWN else []
+        return [", ".join(entries + more)] if entries else []
     return [cell(value)]

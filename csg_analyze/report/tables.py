@@ -69,10 +69,10 @@ def table_1_as_shown(models: Sequence[ModelReport]) -> tuple[pd.DataFrame, pd.Da
             "K": numbers["filters"].map(cell),
             "Training": numbers["training"].map(cell),
             "Accuracy": numbers["accuracy"].map(cell),
-            "95 % interval": _intervals(numbers, "accuracy_low", "accuracy_high"),
+            "95 % interval": _intervals(numbers, "accuracy_low", "accuracy_high", ".4f"),
             "MIS": numbers["mis"].map(cell),
             "L1-density": numbers["l1_density"].map(cell),
-            "L1-interval": _intervals(numbers, "interval_low", "interval_high"),
+            "L1-interval": _intervals(numbers, "interval_low", "interval_high", ".4g"),
         },
         dtype=object,
     )
@@ -83,9 +83,9 @@ def table_1_as_shown(models: Sequence[ModelReport]) -> tuple[pd.DataFrame, pd.Da
     return cells, bold
 
 
-def _intervals(numbers: pd.DataFrame, low: str, high: str) -> list[str]:
+def _intervals(numbers: pd.DataFrame, low: str, high: str, form: str) -> list[str]:
     pairs = zip(numbers[low], numbers[high], strict=True)
-    return [DASH if pd.isna(a) or pd.isna(b) else f"[{a:.4g}, {b:.4g}]" for a, b in pairs]
+    return [DASH if pd.isna(a) or pd.isna(b) else f"[{a:{form}}, {b:{form}}]" for a, b in pairs]
 
 
 def headline(report: Report) -> str:
@@ -132,12 +132,13 @@ def first_rows(table: pd.DataFrame, rows: int = 20) -> pd.DataFrame:
 
 def cell(value: Any) -> str:
     """One value as a reader wants it: four decimals, a dash for what is missing, a single line."""
-    if pd.api.types.is_scalar(value) and pd.isna(value):
+    if pd.api.types.is_scalar(value) and bool(pd.isna(value)):
         return DASH
-    if pd.api.types.is_bool(value):
+    if isinstance(value, bool | np.bool_):
         return "yes" if value else "no"
     if isinstance(value, float | np.floating):
-        return f"{value:.4f}" if value == 0 or 1e-3 <= abs(value) < 1e5 else f"{value:.3g}"
+        number = float(value)
+        return f"{number:.4f}" if number == 0 or 1e-3 <= abs(number) < 1e5 else f"{number:.3g}"
     # line breaks would break a table, and escape sequences a terminal
     return "".join(character if character.isprintable() else " " for character in str(value))
 

@@ -1,0 +1,167 @@
+"""Image folders, `train/` and `test/` with one folder a class, on disk or in an archive."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+from csg_analyze.data import memory
+from csg_analyze.data.dataset import Dataset, balanced_choice, limit_note
+from csg_analyze.data.decoding import decode_all
+from csg_analyze.data.fingerprint import fingerprint_of
+from csg_analyze.data.geometry import Progress, check_sizes
+from csg_analyze.data.memory import gigabytes
+from csg_analyze.data.sources import Source, open_source
+from csg_analyze.errors import UsageError
+
+SPLIT_FOLDERS = {"train": ("train",), "test": ("test", "val", "valid", "validation")}
+"""The folders that hold a split, the preferred first; upper and lower case are the same."""
+EXPECTED = "train/ and test/ (or val/) with one folder of images a class"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where things are: the folder that holds the splits ("" for the top) and each split's folder below it."""
+
+    root: str
+    splits: Mapping[str, str]
+
+    def inside(self, *parts: str) -> str:
+        """A path within the source."""
+        return "/".join(part for part in (self.root, *parts) if part)
+
+
+def load_folder(
+    path: str,
+    split: Literal["train", "test"] = "test",
+    *,
+    size: int | None = None,
+    resize: int | None = None,
+    limit: int | None = None,
+    memory_budget: int | None = None,
+    progress: Progress | None = None,
+) -> Dataset:
+    """One split of an image folder: a directory, a .zip or a .tar of one, with a single folder around it or none.
+
+    Class indices follow the sorted names of the class folders of all splits. `~` and environment variables in
+    `path` are expanded. size, resize: see `geometry.placement`; limit: see `Dataset.limited`, nothing else is read.
+    Images that take more than `memory_budget` bytes decoded (by default a quarter of the available memory) stay
+    encoded and are decoded on access, to the same pixels.
+    The fingerprint covers names, encoded bytes, classes and sizes, never the path: a folder and an archive of it agree.
+    Raises UsageError for what cannot be read, each case in one sentence.
+    """
+    check_sizes(size, resize)
+    budget = memory.memory_budget() if memory_budget is None else memory_budget
+    source = open_source(Path(os.path.expandvars(path)).expanduser(), budget)
+    layout = find_layout(source, path)
+    if split not in layout.splits:
+        wanted = " or ".join(f"{name}/" for name in SPLIT_FOLDERS[split])
+        found = ", ".join(f"{name}/" for name in layout.splits.values())
+        raise UsageError(f"{path!r} has no {wanted}, only {found}; a {split} split is needed here.")
+    class_names = find_classes(source, layout, path)
+    names, labels, notes = _list_images(source, layout, split, class_names, path)
+    chosen = balanced_choice(labels, limit)
+    if chosen is not None:
+        notes.append(limit_note(len(chosen), len(names)))
+        names, labels = [names[i] for i in chosen.tolist()], labels[chosen]
+    decoded = decode_all(source, names, size, resize, budget, progress)
+    shape = decoded.images.shape
+    if not decoded.untouched:
+        notes.append(f"images resized and cropped to {shape[3]}x{shape[2]} pixels")
+    if isinstance(decoded.images, torch.Tensor):
+        source.close()
+    else:
+        notes.append(f"images decoded on access: in memory they would take {gigabytes(torch.Size(shape).numel())}")
+    sample_ids = tuple(name.removeprefix(f"{layout.root}/") if layout.root else name for name in names)
+    files = zip(sample_ids, decoded.digests, strict=True)
+    # sizes count only where they changed something
+    sizes = repr(None if decoded.untouched else (size, resize))
+    return Dataset(
+        spec=f"folder:{path}",
+        split=split,
+        images=decoded.images,
+        labels=labels,
+        class_names=class_names,
+        sample_ids=sample_ids,
+        fingerprint=fingerprint_of("folder", sizes, *class_names, labels, *(f"{name} {sha}" for name, sha in files)),
+        notes=tuple(notes),
+    )
+
+
+def find_layout(source: Source, path: str) -> Layout:
+    """The splits at the top of a source or in the one folder there that holds some.
+
+    path: what the user wrote, for messages. Raises UsageError where there are no splits or several candidates.
+    """
+    top = source.folders()
+    if splits := _splits(top):
+        return Layout("", splits)
+    inner = {folder: _splits(source.folders(folder)) for folder in top}
+    holders = [folder for folder, found in inner.items() if found]
+    if len(holders) > 1:
+        raise UsageError(f"{path!r} holds several image folders ({_list(holders)}); name one of them.")
+    if holders:
+        return Layout(holders[0], inner[holders[0]])
+    if not top:
+        raise UsageError(f"{path!r} has no folders; expected {EXPECTED}.")
+    raise UsageError(
+        f"{path!r} has no split folders, only {_list(top)}; expected {EXPECTED} (if this is one split, name the folder "
+        "above it)."
+    )
+
+
+def find_classes(source: Source, layout: Layout, path: str) -> tuple[str, ...]:
+    """The sorted names of the class folders of all splits. Raises UsageError for fewer than two."""
+    found = {name for folder in layout.splits.values() for name in source.folders(layout.inside(folder))}
+    if not found:
+        raise UsageError(f"{path!r} has no class folders in {_list(layout.splits.values())}; expected {EXPECTED}.")
+    if len(found) == 1:
+        raise UsageError(f"{path!r} has only one class, {next(iter(found))!r}; at least 2 are needed.")
+    return tuple(sorted(found))
+
+
+def _list_images(
+    source: Source, layout: Layout, split: str, class_names: tuple[str, ...], path: str
+) -> tuple[list[str], torch.Tensor, list[str]]:
+    """Image names by class and name, labels (N,), notes. Raises UsageError for no images and for an empty class."""
+    folder = layout.inside(layout.splits[split])
+    members: dict[str, list[str]] = {name: [] for name in class_names}
+    stray = 0
+    for image in source.images(folder):
+        owner, _, rest = image.removeprefix(f"{folder}/").partition("/")
+        if rest:
+            members[owner].append(image)
+        else:
+            stray += 1
+    if not any(members.values()):
+        raise UsageError(f"{path!r} has no images in {folder}/; expected {EXPECTED}.")
+    empty = [name for name, images in members.items() if not images]
+    others = [other for name, other in layout.splits.items() if name != split]
+    for name in empty:
+        if not any(source.images(layout.inside(other, name)) for other in others):
+            raise UsageError(f"{path!r} has no images of class {name!r}; remove its folder or put images there.")
+    notes = [f"no image of {name!r} in {folder}/" for name in empty]
+    notes += [f"{stray} images of {folder}/ lie in no class folder and were left out"] if stray else []
+    labels = [label for label, name in enumerate(class_names) for _ in members[name]]
+    return [image for name in class_names for image in members[name]], torch.tensor(labels), notes
+
+
+def _splits(folders: list[str]) -> dict[str, str]:
+    """Split -> the folder that holds it, for those there are."""
+    found = {}
+    for split, candidates in SPLIT_FOLDERS.items():
+        # where train and Train stand side by side, the plain one is meant
+        matches = [f for name in candidates for f in sorted(folders, reverse=True) if f.lower() == name]
+        if matches:
+            found[split] = matches[0]
+    return found
+
+
+def _list(names: Iterable[str]) -> str:
+    shown = list(names)
+    return ", ".join(f"{name}/" for name in shown[:5]) + (" ..." if len(shown) > 5 else "")

@@ -1,0 +1,264 @@
+"""The network with only some filters of its feature layer left, the others multiplied by zero.
+
+Where the logits are a linear function of the pooled activations, that is arithmetic on cached activations; elsewhere
+the network runs again with a channel mask behind its feature layer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Annotated, Any, Literal, TypeAlias
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from csg_analyze.checkpoints import Classifier
+from csg_analyze.data import Dataset
+from csg_analyze.errors import UsageError
+from csg_analyze.inputs.forward import ForwardPass, Track, to_pixels
+from csg_analyze.metrics.arrays import BoolArray, FloatArray, IntArray
+
+TOLERANCE = 1e-4
+"""Largest difference, as a share of the largest logit, between the network's logits and activations @ W.T + b up to
+which they count as the same: rounding stays a hundred times below it, another head far above."""
+
+CLOSE = 1e-5
+"""Two logits nearer than this share of the largest one may have been set apart by rounding alone."""
+
+BLOCK = 1024
+"""Images at once on cached activations: their logits stay in the processor's cache for a thousand classes."""
+
+
+@dataclass(frozen=True)
+class CachedAblation:
+    """Masked logits of N images by arithmetic: the full logits minus what the removed filters contributed.
+
+    activations: float32 (N, K). full: the network's own logits, float32 (N, C). weight: (C, K). bias: (C,). origin: for
+    the reader of a report, why this is the same as masking the network.
+    """
+
+    activations: FloatArray
+    full: FloatArray
+    weight: FloatArray
+    bias: FloatArray
+    origin: str
+
+    def logits(self, keep: BoolArray) -> FloatArray:
+        """Float32 (N, C) where only the filters in `keep` (K,) pass. The cost grows with the number of removed ones."""
+        return self._masked(slice(None), keep)
+
+    def predictions(self, keeps: BoolArray) -> IntArray:
+        """The highest logit's class of every image under each of M masks (M, K): int32 (M, N)."""
+        found: IntArray = np.empty((len(keeps), len(self.full)), np.int32)
+        for index, keep in enumerate(keeps):
+            for start in range(0, len(self.full), BLOCK):
+                rows = slice(start, start + BLOCK)
+                found[index, rows] = self._predicted(rows, keep)
+        return found
+
+    def predictions_each(self, keeps: BoolArray, which: IntArray) -> IntArray:
+        """As `predictions`, image i under the one mask `keeps[which[i]]`; which: (N,). int32 (N,)."""
+        found: IntArray = np.empty(len(self.full), np.int32)
+        for index in np.unique(which):
+            rows = np.flatnonzero(which == index)
+            found[rows] = self._predicted(rows, keeps[index])
+        return found
+
+    @cached_property
+    def _close(self) -> float:
+        return CLOSE * float(np.abs(self.full).max(initial=0))
+
+    def _masked(self, rows: slice | IntArray, keep: BoolArray) -> FloatArray:
+        removed = np.flatnonzero(~keep)
+        if 2 * len(removed) > len(keep):
+            return self._from_kept(rows, keep)
+        lost = self.activations[rows].take(removed, axis=1) @ self.weight.T[removed]
+        return np.subtract(self.full[rows], lost, out=lost)
+
+    def _from_kept(self, rows: slice | IntArray, keep: BoolArray) -> FloatArray:
+        kept = np.flatnonzero(keep)
+        masked: FloatArray = self.activations[rows].take(kept, axis=1) @ self.weight.T[kept] + self.bias
+        return masked
+
+    def _predicted(self, rows: slice | IntArray, keep: BoolArray) -> IntArray:
+        if keep.all():
+            return _classes(self.full[rows])
+        masked = self._masked(rows, keep)
+        images = np.arange(len(masked))
+        predicted = _classes(masked)
+        best = masked[images, predicted]
+        masked[images, predicted] = -np.inf
+        # what is left of a removed contribution after the subtraction, 1e-8, must not decide between equal logits
+        doubtful = images[best - masked.max(axis=1) <= self._close]
+        if len(doubtful):
+            doubted = doubtful + (rows.start or 0) if isinstance(rows, slice) else rows[doubtful]
+            predicted[doubtful] = self._from_kept(doubted, keep).argmax(axis=1)
+        return predicted
+
+
+@dataclass(frozen=True)
+class NetworkAblation:
+    """Masked logits by running the network over its N images again, a mask behind the feature layer.
+
+    images_at_once: rows of the largest batch. joint: whether what follows the feature layer takes several masked copies
+    of a batch in one go, so that the layers before it run once for many masks. origin: as in CachedAblation.
+    """
+
+    classifier: Classifier = field(repr=False)
+    dataset: Dataset = field(repr=False)
+    images_at_once: int
+    track: Track[Any]
+    joint: bool
+    origin: str
+
+    def logits(self, keep: BoolArray) -> FloatArray:
+        """Float32 (N, C) where only the filters in `keep` (K,) pass; one pass over the data."""
+        found: FloatArray = self._run(keep[None, None], lambda logits: logits)[0]
+        return found
+
+    def predictions(self, keeps: BoolArray) -> IntArray:
+        """As CachedAblation.predictions; a pass over the data for every mask, or for as many as a batch takes."""
+        found: IntArray = self._run(keeps[:, None], _classes)
+        return found
+
+    def predictions_each(self, keeps: BoolArray, which: IntArray) -> IntArray:
+        """As CachedAblation.predictions_each, in one pass over the data: every image carries its own mask."""
+        found: IntArray = self._run(keeps[which][None], _classes)[0]
+        return found
+
+    def _run(self, masks: BoolArray, reduced: Callable[[FloatArray], Any]) -> Any:
+        """`reduced` logits (M, N, ...) under masks (M, N or 1 for all images, K)."""
+        together = min(len(masks), self.images_at_once) if self.joint else 1
+        size = max(1, self.images_at_once // together)
+        steps = [
+            (slice(first, first + together), slice(start, start + size))
+            for first in range(0, len(masks), together)
+            for start in range(0, len(self.dataset), size)
+        ]
+        description = f"{self.classifier.name}: {len(masks)} masks on {len(self.dataset)} images"
+        found: Any = None
+        with torch.no_grad(), masking(self.classifier.layer()) as install:
+            for group, images in self.track(steps, description, len(steps)):
+                masked = masks[group] if masks.shape[1] == 1 else masks[group, images]
+                install(torch.from_numpy(masked).to(self.classifier.device))
+                logits = self.classifier.network(to_pixels(self.dataset.images[images], self.classifier.device))
+                part = reduced(logits.float().cpu().numpy().reshape(len(masked), -1, self.classifier.n_classes))
+                if found is None:
+                    found = np.empty((len(masks), len(self.dataset), *part.shape[2:]), part.dtype)
+                found[group, images] = part
+        return found
+
+
+Ablation: TypeAlias = CachedAblation | NetworkAblation
+
+
+def ablation(
+    classifier: Classifier,
+    dataset: Dataset,
+    forward_pass: ForwardPass,
+    track: Track[Any],
+    *,
+    ablate: Annotated[
+        Literal["auto", "cached", "network"], "filters are removed on cached activations or in the network"
+    ] = "auto",
+) -> Ablation:
+    """The network with some filters of its feature layer multiplied by zero (Sec. 4.2).
+
+    "auto" computes on cached activations where all logits of the forward pass equal activations @ W.T + b within
+    1e-4 of the largest one, W and b those of the head; elsewhere it runs the network with a channel mask.
+    Raises UsageError for "cached" where that does not hold.
+    """
+    head = _linear_head(classifier)
+    apart = float("inf") if head is None else _relative_difference(forward_pass, *head)
+    if head is not None and apart <= TOLERANCE and ablate != "network":
+        origin = (
+            f"filters are removed on cached activations: the logits equal activations @ W.T + b within {apart:.0e} "
+            f"of the largest logit (tolerance {TOLERANCE:.0e})."
+        )
+        return CachedAblation(forward_pass.activations, forward_pass.logits, *head, origin)
+    why = (
+        "no layer takes the pooled activations to the logits"
+        if head is None
+        else f"the logits differ from activations @ W.T + b by {apart:.2g} of the largest logit"
+    )
+    if ablate == "cached":
+        raise UsageError(f"{classifier.name}: --ablate cached cannot be used, {why}; leave it at auto.")
+    why = "as asked for" if ablate == "network" else why
+    origin = f"filters are removed by a channel mask in the network: {why}."
+    separate = NetworkAblation(classifier, dataset, forward_pass.batch_size, track, joint=False, origin=origin)
+    return replace(separate, joint=_takes_masked_copies(separate))
+
+
+def _linear_head(classifier: Classifier) -> tuple[FloatArray, FloatArray] | None:
+    """W (C, K) and b (C,) of the head where it is linear in K features (a 1x1 convolution is); else None."""
+    head = classifier.layer(classifier.head)
+    if not isinstance(head, nn.Linear | nn.Conv2d):
+        return None
+    weight = head.weight.detach().flatten(1).float().cpu()
+    if weight.shape != (classifier.n_classes, classifier.n_filters):
+        return None
+    bias = torch.zeros(len(weight)) if head.bias is None else head.bias.detach().float().cpu()
+    return weight.numpy(), bias.numpy()
+
+
+def _relative_difference(forward_pass: ForwardPass, weight: FloatArray, bias: FloatArray) -> float:
+    """Largest |logits - (activations @ W.T + b)| of all images, as a share of the largest |logit|."""
+    largest = apart = 0.0
+    for start in range(0, len(forward_pass.logits), BLOCK):
+        logits = forward_pass.logits[start : start + BLOCK]
+        expected = forward_pass.activations[start : start + BLOCK] @ weight.T + bias
+        largest = max(largest, float(np.abs(logits).max(initial=0)))
+        apart = max(apart, float(np.abs(logits - expected).max(initial=0)))
+    return apart / largest if largest else apart
+
+
+def _classes(logits: FloatArray) -> IntArray:
+    predicted: IntArray = logits.argmax(axis=-1).astype(np.int32)
+    return predicted
+
+
+def _takes_masked_copies(separate: NetworkAblation) -> bool:
+    """Whether two masked copies of two images in one batch give the logits that each mask gives alone.
+
+    Not where a connection leads around the feature layer, or where the images' number is used further on.
+    """
+    two = separate.dataset.subset(torch.arange(min(2, len(separate.dataset))), note="to try masks on")
+    alone = replace(separate, dataset=two, track=_silently)
+    evens: BoolArray = np.arange(separate.classifier.n_filters) % 2 == 0
+    masks: BoolArray = np.stack([evens, ~evens])
+    try:
+        copies = replace(alone, joint=True, images_at_once=2 * len(two))._run(masks[:, None], lambda logits: logits)
+    except (RuntimeError, ValueError, AssertionError, IndexError):
+        return False
+    one_by_one = np.stack([alone.logits(mask) for mask in masks])
+    return bool(np.allclose(copies, one_by_one, rtol=0, atol=TOLERANCE * np.abs(one_by_one).max()))
+
+
+def _silently(steps: Any, _description: str, _total: int) -> Any:
+    return steps
+
+
+@contextmanager
+def masking(layer: nn.Module) -> Iterator[Callable[[Tensor], None]]:
+    """Multiply the layer's output (n, K, h, w) by the installed masks (M, n or 1, K), giving (M * n, K, h, w).
+
+    Yields the function that installs masks. The layer's own output is never written to, and the hook comes off again.
+    """
+    masks: list[Tensor] = []
+
+    def install(installed: Tensor) -> None:
+        masks[:] = [installed]
+
+    def hook(_module: nn.Module, _inputs: object, output: Tensor) -> Tensor:
+        (mask,) = masks
+        return (output * mask[:, :, :, None, None]).flatten(0, 1)
+
+    handle = layer.register_forward_hook(hook)
+    try:
+        yield install
+    finally:
+        handle.remove()

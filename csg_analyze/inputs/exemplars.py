@@ -1,0 +1,112 @@
+"""The images that activate each filter most, with the filter's map on them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from csg_analyze.checkpoints import Classifier
+from csg_analyze.data import Dataset
+from csg_analyze.errors import UsageError
+from csg_analyze.inputs.forward import ForwardPass, Track, to_pixels
+from csg_analyze.metrics.arrays import FloatArray, IntArray
+from csg_analyze.metrics.exemplars import Exemplars, most_activating
+
+SIDE = 64
+"""Largest height and width of a thumbnail in pixels."""
+MOST = 36
+
+
+def exemplars(
+    classifier: Classifier,
+    dataset: Dataset,
+    forward_pass: ForwardPass,
+    track: Track[Tensor],
+    *,
+    n_exemplars: Annotated[int, "images shown of every filter: those that activate it most"] = 9,
+) -> Exemplars:
+    """For every filter the images with its highest averaged activations, and its maps on them.
+
+    The images are found from the cached activations; one more pass over those images alone records the maps, so that
+    memory grows with K n h w and never with N. Fewer than `n_exemplars` where the data has fewer images.
+    Raises UsageError for `n_exemplars` outside 1..36.
+    """
+    if not 1 <= n_exemplars <= MOST:
+        raise UsageError(f"--n-exemplars must be between 1 and {MOST}, not {n_exemplars}.")
+    activations = forward_pass.activations
+    chosen = most_activating(activations, min(n_exemplars, len(activations)))
+    needed, thumbnail_of = np.unique(chosen, return_inverse=True)
+    thumbnail_of = thumbnail_of.reshape(chosen.shape)
+    maps, thumbnails = _record(classifier, dataset, needed, thumbnail_of, forward_pass.batch_size, track)
+    return Exemplars(
+        images=chosen,
+        activations=np.take_along_axis(activations.T, chosen, axis=1),
+        maps=maps,
+        thumbnails=thumbnails,
+        thumbnail_of=thumbnail_of,
+    )
+
+
+def _record(
+    classifier: Classifier,
+    dataset: Dataset,
+    needed: IntArray,
+    thumbnail_of: IntArray,
+    batch_size: int,
+    track: Track[Tensor],
+) -> tuple[FloatArray, np.ndarray]:
+    """The maps (K, n, h, w) and thumbnails (U, t, s, 3), from one pass over the images `needed` (U,)."""
+    n_filters, n = thumbnail_of.shape
+    pairs = torch.from_numpy(np.argsort(thumbnail_of, axis=None, kind="stable"))  # k * n + rank, image after image
+    images_of_pairs = torch.from_numpy(thumbnail_of.ravel())[pairs].contiguous()
+    starts = torch.arange(0, len(needed), batch_size)
+    maps: Tensor | None = None
+    thumbnails: list[np.ndarray] = []
+    recorder = _Recorder(classifier.layer())
+    try:
+        with torch.no_grad():
+            description = f"{classifier.name}: {len(needed)} images that activate filters most"
+            for start in track(starts, description, len(starts)):
+                images = dataset.images[torch.from_numpy(needed[int(start) : int(start) + batch_size])]
+                first, last = torch.searchsorted(images_of_pairs, torch.tensor([start, start + len(images)]))
+                here = pairs[first:last]
+                recorder.wanted = images_of_pairs[first:last] - start, here // n
+                classifier.network(to_pixels(images, classifier.device))
+                if maps is None:
+                    maps = torch.empty((n_filters * n, *recorder.found.shape[1:]), dtype=torch.float32)
+                maps[here] = recorder.found.float().cpu()
+                thumbnails += [thumbnail(image) for image in images]
+    finally:
+        recorder.remove()
+    assert maps is not None  # every dataset has images
+    return maps.reshape(n_filters, n, *maps.shape[1:]).numpy(), np.stack(thumbnails)
+
+
+class _Recorder:
+    """A hook that keeps, of a layer's output (n, K, h, w), the maps of the `wanted` (images, filters)."""
+
+    wanted: tuple[Tensor, Tensor]
+    found: Tensor
+
+    def __init__(self, layer: nn.Module) -> None:
+        self.remove = layer.register_forward_hook(self._keep).remove
+
+    def _keep(self, _module: nn.Module, _inputs: object, output: Tensor) -> None:
+        # indexing copies: neither an in-place ReLU further on nor the next batch reaches these values
+        images, filters = self.wanted
+        self.found = output[images.to(output.device), filters.to(output.device)]
+
+
+def thumbnail(image: Tensor) -> np.ndarray:
+    """An image, uint8 (3, H, W), as uint8 (t, s, 3), shrunk to at most 64 pixels a side; a smaller one as it is."""
+    pixels: np.ndarray = image.permute(1, 2, 0).cpu().numpy()
+    height, width = pixels.shape[:2]
+    shrink = SIDE / max(height, width)
+    if shrink >= 1:
+        return pixels
+    size = (max(1, round(width * shrink)), max(1, round(height * shrink)))
+    return np.asarray(cv2.resize(np.ascontiguousarray(pixels), size, interpolation=cv2.INTER_AREA))

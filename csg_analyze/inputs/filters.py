@@ -1,0 +1,144 @@
+"""The filters themselves: weights of a convolution, and the sizes of a gate that training kept fixed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated
+
+import torch
+from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
+
+from csg_analyze.checkpoints import Classifier
+from csg_analyze.errors import NotAvailable, UsageError, unknown
+from csg_analyze.metrics.correlation import FilterWeights
+from csg_analyze.metrics.groups import fixed_sizes, recorded_sizes
+
+PROBED = 3
+"""Filters of which it is tried whether they make the feature layer's channel of the same number."""
+
+
+def filter_weights(
+    classifier: Classifier,
+    *,
+    weights_layer: Annotated[str | None, "convolution whose filters are compared; default: the feature layer's"] = None,
+) -> FilterWeights:
+    """Flattened weights of a convolution's filters, (F, D), with its name.
+
+    By default the feature layer itself if it is a convolution; else, of the convolutions that run before the feature
+    layer's output, the last one with K filters; else the last one. Whether its filter k makes channel k of the feature
+    layer is tried on the network. Raises UsageError for a layer that does not exist or has no filters.
+    """
+    convolutions = classifier.convolutions()
+    name = _named(classifier, convolutions, weights_layer) if weights_layer else _default(classifier, convolutions)
+    convolution = convolutions[name]
+    weights = convolution.weight.detach().cpu().double().flatten(1).numpy()
+    return FilterWeights(name, weights, matches_features(classifier, convolution))
+
+
+def fixed_gate(classifier: Classifier) -> tuple[int, int]:
+    """(m1, m2) of a fixed gate (Sec. 4.3): m1 filters a class, m2 of all; from the recipe, else from the gate."""
+    recipe = classifier.record.get("recipe")
+    given = recipe.get("fixed_gate") if isinstance(recipe, Mapping) else None
+    sizes = recorded_sizes(given, classifier.n_classes, classifier.n_filters)
+    if sizes is None and classifier.gate is not None:
+        sizes = fixed_sizes(classifier.gate)
+    if sizes is None:
+        raise NotAvailable("the gate of this checkpoint was not fixed")
+    return sizes
+
+
+def _named(classifier: Classifier, convolutions: Mapping[str, nn.Conv2d], name: str) -> str:
+    if name in convolutions:
+        return name
+    if name not in dict(classifier.network.network.named_modules()):
+        raise unknown("layer with filters", name, convolutions)
+    around, candidates = name, list(convolutions)
+    while around:  # those inside the layer, else those of the smallest part of the network around it
+        inside = [known for known in convolutions if known.startswith(around + ".")]
+        around, candidates = ("", inside) if inside else (around.rpartition(".")[0], candidates)
+    raise UsageError(
+        f"layer {name!r} is no convolution and has no filters of its own; choose one with --weights-layer: "
+        f"{', '.join(candidates)}."
+    )
+
+
+def _default(classifier: Classifier, convolutions: Mapping[str, nn.Conv2d]) -> str:
+    if classifier.feature_layer in convolutions:
+        return classifier.feature_layer
+    before = _run_before_features(classifier, convolutions)
+    if not before:
+        raise UsageError(
+            f"no convolution runs before layer {classifier.feature_layer!r}; choose one with --weights-layer: "
+            f"{', '.join(convolutions)}."
+        )
+    fitting = [name for name in before if convolutions[name].out_channels == classifier.n_filters]
+    return (fitting or before)[-1]
+
+
+def _run_before_features(classifier: Classifier, convolutions: Mapping[str, nn.Conv2d]) -> list[str]:
+    """The convolutions that run before the feature layer's (last) output, in the order of execution."""
+    order: list[str] = []
+    watched: dict[str, nn.Module] = {**convolutions, classifier.feature_layer: classifier.layer()}
+
+    def note(name: str) -> RemovableHandle:
+        def hook(_module: nn.Module, _inputs: object, _output: object) -> None:
+            order.append(name)
+
+        return watched[name].register_forward_hook(hook)
+
+    _run(classifier, _probe(classifier, 1), [note(name) for name in watched])
+    end = max(index for index, name in enumerate(order) if name == classifier.feature_layer)
+    return [name for name in order[:end] if name in convolutions]
+
+
+def matches_features(classifier: Classifier, convolution: nn.Conv2d) -> bool:
+    """Whether filter k of the convolution makes channel k of the feature layer, and no other channel.
+
+    Tried, not assumed: what is added to the output of a filter must change that channel alone. In a ResNet this holds
+    for the last convolution of a block and not for those inside it, though all may have K filters.
+    """
+    n_filters = classifier.n_filters
+    if convolution.out_channels != n_filters:
+        return False
+    if convolution is classifier.layer():
+        return True
+    # every chosen filter once up and once down: a ReLU may hide one of the two
+    channels = torch.linspace(0, n_filters - 1, min(PROBED, n_filters)).round().long().repeat_interleave(2)
+    images = 1 + torch.arange(len(channels))  # the first one stays as it is
+    features: list[Tensor] = []
+
+    def disturb(_module: nn.Module, _inputs: object, output: Tensor) -> Tensor:
+        disturbed = output.clone()
+        step = 1 + 2 * output.abs().max()
+        signs = torch.tensor([1.0, -1.0], device=output.device).repeat(len(channels) // 2)
+        disturbed[images, channels] += step * signs[:, None, None]
+        return disturbed
+
+    def keep(_module: nn.Module, _inputs: object, output: Tensor) -> None:
+        features.append(output.detach().clone())
+
+    handles = [convolution.register_forward_hook(disturb), classifier.layer().register_forward_hook(keep)]
+    _run(classifier, _probe(classifier, 1 + len(channels)), handles)
+    change = (features[-1][1:] - features[-1][:1]).abs().amax((2, 3)).cpu()  # (2 PROBED, K)
+    own = torch.zeros_like(change, dtype=torch.bool)
+    own[torch.arange(len(channels)), channels] = True
+    # batched arithmetic may round one image a little differently from the next
+    return bool(change[own].max() > 0 and (change[~own] <= 1e-4 * change[own].max()).all())
+
+
+def _probe(classifier: Classifier, count: int) -> Tensor:
+    """One image of noise, the same every time, `count` times."""
+    size = classifier.preprocessing.size or 224
+    image = torch.rand(1, 3, size, size, generator=torch.Generator().manual_seed(0))
+    return image.repeat(count, 1, 1, 1).to(classifier.device)
+
+
+def _run(classifier: Classifier, images: Tensor, handles: list[RemovableHandle]) -> None:
+    """One pass for what the hooks see of it; they come off whatever happens."""
+    try:
+        with torch.no_grad():
+            classifier.network(images)
+    finally:
+        for handle in handles:
+            handle.remove()

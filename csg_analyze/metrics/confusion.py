@@ -1,0 +1,68 @@
+"""Which filters stand for a class, and what a network confuses once they are gone (Sec. 4.2, Fig. 5)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from csg_analyze.metrics.arrays import BoolArray, FloatArray, IntArray
+
+
+def confusion_matrix(labels: IntArray, predictions: IntArray, n_classes: int) -> IntArray:
+    """Images of each true class (rows) given to each predicted class (columns), (C, C)."""
+    cells = np.bincount(labels.astype(np.int64) * n_classes + predictions, minlength=n_classes**2)
+    return cells.reshape(n_classes, n_classes)
+
+
+def recall(labels: IntArray, predictions: IntArray, n_classes: int) -> FloatArray:
+    """Share of every class's images that are recognised: predictions (..., N) -> (..., C), NaN for no images."""
+    images = np.bincount(labels, minlength=n_classes)
+    rows = predictions.reshape(-1, len(labels))
+    right = np.stack([np.bincount(labels[row == labels], minlength=n_classes) for row in rows])
+    return shares(right, images).reshape(*predictions.shape[:-1], n_classes)
+
+
+def shares(counts: FloatArray | IntArray, of: FloatArray | IntArray) -> FloatArray:
+    """`counts` / `of`, broadcast, NaN where `of` is 0: of nothing there is no share."""
+    counts, of = np.broadcast_arrays(counts, of)
+    share: FloatArray = np.full(counts.shape, np.nan)
+    return np.divide(counts, of, out=share, where=of != 0)
+
+
+def mean_recall(recalls: FloatArray, classes: BoolArray) -> FloatArray:
+    """Mean over the chosen classes that have images: recalls (M, C), classes (M, C) -> (M,); NaN for none of them."""
+    counted = classes & ~np.isnan(recalls)
+    return shares(np.where(counted, recalls, 0.0).sum(axis=1), counted.sum(axis=1))
+
+
+def mean_activation(activations: FloatArray, labels: IntArray, groups: BoolArray) -> FloatArray:
+    """Mean activation of every filter over the images of every group of classes.
+
+    activations: (N, K). groups: (M, C), True for the group's classes. Returns float64 (M, K), NaN for no images.
+    """
+    means: FloatArray = np.full((len(groups), activations.shape[1]), np.nan)
+    for row, classes in zip(means, groups, strict=True):
+        images = classes[labels]
+        if images.any():
+            row[:] = activations[images].mean(axis=0, dtype=np.float64)
+    return means
+
+
+def highest_information(information: FloatArray, groups: BoolArray) -> FloatArray:
+    """Highest mutual information of every filter with any class of every group: (K, C), groups (M, C) -> (M, K)."""
+    return np.stack([information[:, classes].max(axis=1) for classes in groups])
+
+
+def strongest(scores: FloatArray, fraction: float) -> BoolArray:
+    """The share `fraction` of the filters (rounded, at least one) with the highest scores in each row, (M, K).
+
+    Ties go to the filter that comes first; a row of NaN has no filter.
+    """
+    count = max(1, round(fraction * scores.shape[1]))
+    chosen: BoolArray = np.zeros(scores.shape, dtype=bool)
+    np.put_along_axis(chosen, np.argsort(-scores, axis=1, kind="stable")[:, :count], True, axis=1)
+    return chosen & ~np.isnan(scores)
+
+
+def owned_by_any(belongs: BoolArray, groups: BoolArray) -> BoolArray:
+    """The filters that belong to any class of every group: (C, K), groups (M, C) -> (M, K)."""
+    return np.stack([belongs[classes].any(axis=0) for classes in groups])

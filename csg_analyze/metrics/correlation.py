@@ -1,0 +1,115 @@
+"""How alike the filters of a convolution are: cosine of their flattened weights (Sec. 4.3, Fig. 7 and 8)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from csg_analyze.metrics.arrays import BoolArray, FloatArray, IntArray
+from csg_analyze.metrics.similarity import ROUNDING, cosines
+
+
+@dataclass(frozen=True)
+class FilterWeights:
+    """The filters of one convolution.
+
+    layer: its name. weights: float (F, D), a flattened filter a row; D is what one filter sees, so in a grouped
+    convolution only its own group's input. matches: filter k makes channel k of the feature layer, so that gate and
+    activations, which have a column a channel, speak of these filters.
+    """
+
+    layer: str
+    weights: FloatArray
+    matches: bool
+
+
+def correlation_matrix(weights: FloatArray) -> FloatArray:
+    """C[i, j], the cosine of the flattened filters i and j: float64 (F, F), symmetric, with a diagonal of exactly 1.
+
+    A filter whose weights are all zero has no direction: its row and column are NaN.
+    """
+    correlations = cosines(weights, weights)
+    correlations = (correlations + correlations.T) / 2
+    np.fill_diagonal(correlations, np.where(np.isnan(correlations.diagonal()), np.nan, 1.0))
+    return correlations
+
+
+def pair_values(correlations: FloatArray) -> FloatArray:
+    """C[i, j] of every pair i < j of filters with a direction, one value a pair."""
+    alive = ~np.isnan(correlations.diagonal())
+    pairs: FloatArray = correlations[np.ix_(alive, alive)][np.triu_indices(int(alive.sum()), 1)]
+    return pairs
+
+
+def share_at_least(pairs: FloatArray, thresholds: FloatArray, n_diagonal: int = 0) -> FloatArray:
+    """r_s of Sec. 4.3: the share of the elements of a correlation matrix that are at least s, for every s.
+
+    pairs: the values above the diagonal (`pair_values`). n_diagonal: how many filters have a direction, to count the
+    ones on the diagonal as the paper's words have it ("elements in a correlation matrix"); 0 leaves the diagonal out.
+    thresholds: (S,). NaN where there is no element.
+    """
+    below = np.searchsorted(np.sort(pairs), thresholds - ROUNDING)
+    ones = n_diagonal * (thresholds - ROUNDING <= 1)
+    total = 2 * len(pairs) + n_diagonal
+    count = 2 * (len(pairs) - below) + ones
+    return _ratio(count, np.full(len(thresholds), total))
+
+
+def near_duplicates(pairs: FloatArray, threshold: float) -> float:
+    """Share of the pairs of filters that point nearly the same or the opposite way: |C[i, j]| >= threshold."""
+    return float((np.abs(pairs) >= threshold - ROUNDING).mean()) if len(pairs) else float("nan")
+
+
+def between_groups(correlations: FloatArray, members: BoolArray) -> tuple[float, FloatArray]:
+    """Mean of C[k, k'] over k in one group and k' in another: of all groups, and of each against the others, (C,).
+
+    members: (C, F), the groups; they may overlap, and an empty one does not count. With the groups A_c of equal size
+    m this is C_IC of Sec. 4.3, 1 / (C (C-1) m^2) times the sum over c != c', where a filter of both groups counts
+    with its C[k, k] = 1. Blank filters are left out. NaN where no two groups have filters.
+    """
+    sums, sizes = _sums(correlations, members)
+    own = sums.diagonal()
+    others = sizes * (sizes.sum() - sizes)
+    total = float(others.sum())
+    overall = float((sums.sum() - own.sum()) / total) if total else float("nan")
+    return overall, _ratio(sums.sum(axis=1) - own, others)
+
+
+def within_groups(correlations: FloatArray, members: BoolArray) -> tuple[float, FloatArray]:
+    """Mean of C[k, k'] over pairs of different filters of one group: over all such pairs, and for each group, (C,).
+
+    Blank filters are left out. NaN where no group has two filters.
+    """
+    sums, sizes = _sums(correlations, members)
+    of_pairs, pairs = sums.diagonal() - sizes, sizes * (sizes - 1)  # without the ones of the diagonal
+    overall = float(of_pairs.sum() / pairs.sum()) if pairs.sum() else float("nan")
+    return overall, _ratio(of_pairs, pairs)
+
+
+def _sums(correlations: FloatArray, members: BoolArray) -> tuple[FloatArray, FloatArray]:
+    """Sum of C[k, k'] over every pair of groups, (C, C), and the number of filters with a direction in each, (C,)."""
+    alive = ~np.isnan(correlations.diagonal())
+    selected = csr_array((members & alive).astype(np.float64))  # a thousand groups of two: nearly all zeros
+    sums: FloatArray = (selected @ np.nan_to_num(correlations)) @ selected.T
+    return sums, np.asarray(selected.sum(axis=1), dtype=np.float64)
+
+
+def _ratio(numerator: FloatArray, denominator: FloatArray) -> FloatArray:
+    ratio: FloatArray = np.divide(numerator, denominator, out=np.full(len(numerator), np.nan), where=denominator > 0)
+    return ratio
+
+
+def nearest_filters(correlations: FloatArray) -> tuple[IntArray, FloatArray]:
+    """For every filter the other one whose cosine has the largest magnitude, and that cosine, each (F,).
+
+    -1 and NaN for a filter without a direction, or where there is no other.
+    """
+    magnitude = np.abs(correlations)
+    np.fill_diagonal(magnitude, np.nan)
+    magnitude = np.where(np.isnan(magnitude), -1.0, magnitude)
+    nearest = magnitude.argmax(axis=1)
+    rows = np.arange(len(correlations))
+    exists = magnitude[rows, nearest] >= 0
+    return np.where(exists, nearest, -1), np.where(exists, correlations[rows, nearest], np.nan)

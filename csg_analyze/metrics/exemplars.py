@@ -1,0 +1,73 @@
+"""The images that activate a filter most: which they are, and how many of them are of the filter's class."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from csg_analyze.metrics.arrays import FloatArray, IntArray
+
+AT_ONCE = 64
+"""Filters whose activations are copied at once: their columns lie far apart in memory."""
+
+
+@dataclass(frozen=True)
+class Exemplars:
+    """The n images that activate each of K filters most, and where they do.
+
+    images: int64 (K, n), indices into the data, the most activating first. activations: (K, n), the filter's averaged
+    activation on them. maps: float32 (K, n, h, w), the filter's own map on them, not averaged.
+    thumbnails: uint8 (U, t, s, 3), RGB, the distinct ones of these images, at most 64 pixels high and wide.
+    thumbnail_of: int64 (K, n), rows of `thumbnails`.
+    """
+
+    images: IntArray
+    activations: FloatArray
+    maps: FloatArray
+    thumbnails: np.ndarray
+    thumbnail_of: IntArray
+
+
+def most_activating(activations: FloatArray, n: int) -> IntArray:
+    """For every filter the n images with the highest activation, int64 (K, n), the highest first.
+
+    activations: (N, K) with N >= n, finite. Of equal activations the lower index comes first.
+    """
+    n_images, n_filters = activations.shape
+    chosen: IntArray = np.empty((n_filters, n), np.int64)
+    for start in range(0, n_filters, AT_ONCE):
+        columns = np.ascontiguousarray(activations[:, start : start + AT_ONCE].T)
+        lowest = np.partition(columns, n_images - n, axis=1)[:, n_images - n]
+        for k, column in enumerate(columns):
+            candidates = np.flatnonzero(column >= lowest[k])  # ascending, and all of those that tie
+            chosen[start + k] = candidates[np.argsort(-column[candidates], kind="stable")[:n]]
+    return chosen
+
+
+def share_of_class(labels: IntArray, owner: IntArray, n_classes: int) -> FloatArray:
+    """Share of each filter's exemplars that are of the filter's class, float64 (K,).
+
+    labels: (K, n), the exemplars' classes. owner: (K,), the filter's class, or a number from C on where it has none:
+    NaN there.
+    """
+    return np.where(owner < n_classes, (labels == owner[:, None]).mean(axis=1), np.nan)
+
+
+def information_margin(matrix: FloatArray, owner: IntArray) -> FloatArray:
+    """How far a filter's class stands out by mutual information, (K,) in [-1, 1].
+
+    (M[k, c] - m) / max(M[k, c], m), c the filter's class and m the highest value of another one: 1 where the filter
+    tells of no other class, 0 at a tie, negative where it tells more of another class. matrix: (K, C), C > 1; owner: as
+    in `share_of_class`; NaN without a class, and where both are 0.
+    """
+    n_filters, n_classes = matrix.shape
+    rows = np.arange(n_filters)
+    column = np.minimum(owner, n_classes - 1)
+    own = matrix[rows, column]
+    others = matrix.copy()
+    others[rows, column] = -np.inf
+    best = others.max(axis=1)
+    highest = np.maximum(own, best)
+    known = (owner < n_classes) & (highest > 0)
+    return np.divide(own - best, highest, out=np.full(n_filters, np.nan), where=known)

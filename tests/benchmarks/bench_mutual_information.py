@@ -1,0 +1,148 @@
+"""The exact matrix against one scikit-learn call a class, timed in turns in one run: medians and their ratio."""
+
+from __future__ import annotations
+
+import ctypes
+import statistics
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from sklearn.feature_selection import mutual_info_classif
+
+from csg_analyze.metrics.arrays import FloatArray, IntArray
+from csg_analyze.metrics.mutual_information import mutual_information
+from csg_analyze.metrics.permutations import permutation_test
+
+COLUMNS = ("what", "ours, s", "the usual way, s", "ratio", "target", "largest difference", "memory / activations")
+N_PERMUTATIONS = 20
+Answer = TypeVar("Answer")
+
+
+def rows() -> list[dict[str, str]]:
+    """What is printed; ours is warm (compiled), which the compiled functions' cache on disk makes the usual state."""
+    return [
+        against_scikit_learn(10_000, 64, 10, timed_classes=10, repeats=3, target=100),
+        against_scikit_learn(50_000, 8, 1000, timed_classes=2, repeats=3, target=5000),
+        permutations(10_000, 64, 10),
+    ]
+
+
+def example(n: int, n_filters: int, n_classes: int) -> tuple[FloatArray, IntArray]:
+    """ReLU activations as float32, half of them above zero, and labels that have to do with them."""
+    generator = np.random.default_rng(0)
+    labels = generator.integers(0, n_classes, n)
+    liking = generator.normal(0, 0.5, (n_classes, n_filters))
+    return np.maximum(generator.normal(size=(n, n_filters)) + liking[labels], 0).astype(np.float32), labels
+
+
+def against_scikit_learn(
+    n: int, n_filters: int, n_classes: int, *, timed_classes: int, repeats: int, target: int
+) -> dict[str, str]:
+    activations, labels = example(n, n_filters, n_classes)
+    columns = range(timed_classes)
+
+    def one_call_a_class() -> FloatArray:
+        each = [mutual_info_classif(activations, labels == c, random_state=0) for c in columns]
+        return np.stack(each, axis=1)
+
+    matrix, expected = mutual_information(activations, labels), None
+    ours, theirs = [], []
+    for _ in range(repeats):  # in turns, so that a noisy minute hits both
+        expected, seconds = timed(one_call_a_class)
+        theirs.append(seconds)
+        for _ in range(3):
+            matrix, seconds = timed(lambda: mutual_information(activations, labels))
+            ours.append(seconds)
+    assert expected is not None
+    usual = statistics.median(theirs) * n_classes / timed_classes
+    scaled = "" if timed_classes == n_classes else f" (scaled from {timed_classes} classes)"
+    return {
+        "what": f"matrix, N={n} K={n_filters} C={n_classes}",
+        "ours, s": f"{statistics.median(ours):.3f}",
+        "the usual way, s": f"{usual:.1f}{scaled}",
+        "ratio": f"{usual / statistics.median(ours):.0f}",
+        "target": f">= {target}, memory < 2",
+        "largest difference": f"{np.abs(matrix[:, columns] - expected).max():.0e}",
+        "memory / activations": peak_memory(mutual_information, n, n_filters, n_classes),
+    }
+
+
+def permutations(n: int, n_filters: int, n_classes: int) -> dict[str, str]:
+    activations, labels = example(n, n_filters, n_classes)
+
+    def test() -> object:
+        return permutation_test(activations, labels, n_permutations=N_PERMUTATIONS)
+
+    def matrix_each_time() -> object:
+        generator = np.random.default_rng(0)
+        return [mutual_information(activations, generator.permutation(labels)) for _ in range(N_PERMUTATIONS)]
+
+    test()
+    ways: dict[str, Callable[[], object]] = {"ours": test, "usual": matrix_each_time}
+    seconds = {name: [timed(way)[1] for _ in range(3)] for name, way in ways.items()}
+    ours, usual = (statistics.median(seconds[name]) / N_PERMUTATIONS for name in ways)
+    return {
+        "what": f"a permutation, N={n} K={n_filters} C={n_classes}",
+        "ours, s": f"{ours:.3f}",
+        "the usual way, s": f"{usual:.3f} (the matrix anew)",
+        "ratio": f"{usual / ours:.1f}",
+        "target": "< 0.15 s",
+        "largest difference": "-",
+        "memory / activations": peak_memory(few_permutations, n, n_filters, n_classes),
+    }
+
+
+def few_permutations(activations: FloatArray, labels: IntArray) -> object:
+    return permutation_test(activations, labels, n_permutations=4)
+
+
+def timed(function: Callable[[], Answer]) -> tuple[Answer, float]:
+    start = time.perf_counter()
+    answer = function()
+    return answer, time.perf_counter() - start
+
+
+def peak_memory(function: Callable[[FloatArray, IntArray], object], n: int, n_filters: int, n_classes: int) -> str:
+    """Peak resident memory beyond what was there before, in a fresh process: compiled code's is included."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
+        share = process.submit(extra_memory, function, n, n_filters, n_classes).result()
+    return "-" if share is None else f"{share:.2f}"
+
+
+def extra_memory(
+    function: Callable[[FloatArray, IntArray], object], n: int, n_filters: int, n_classes: int
+) -> float | None:
+    activations, labels = example(n, n_filters, n_classes)
+    function(activations[:100], labels[:100])
+    try:
+        ctypes.CDLL(None).malloc_trim(0)  # or memory freed a moment ago would serve, uncounted
+        Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew from what is resident now
+        before = resident("VmRSS")
+        function(activations, labels)
+        return (resident("VmHWM") - before) / activations.nbytes
+    except (OSError, AttributeError):  # not Linux with glibc, or not allowed
+        return None
+
+
+def resident(field: str) -> int:
+    """A field of /proc/self/status, in bytes."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(field))
+
+
+def aligned(table: Iterable[dict[str, str]]) -> str:
+    lines = [COLUMNS, *(tuple(row[name] for name in COLUMNS) for row in table)]
+    widths = [max(map(len, cells)) for cells in zip(*lines, strict=True)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
+    )
+
+
+if __name__ == "__main__":
+    print("medians of one run; ours after compiling")
+    print(aligned(rows()))

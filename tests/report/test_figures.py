@@ -1,0 +1,219 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.axes import Axes
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+
+from csg_analyze.metrics.arrays import FloatArray
+from csg_analyze.report.figures import (
+    counts,
+    dots_with_intervals,
+    gate_and_information,
+    matrix_panels,
+    overlap_colours,
+)
+from csg_analyze.report.matrices import draw_matrix
+from csg_analyze.report.style import GATE_COLOUR, INFORMATION_COLOUR, captioned, colour_map, colour_scale, save, style
+
+NAMES = ["c$at$", "d_og", "b^ird$"]
+
+
+def texts(figure: Figure) -> list[str]:
+    figure.canvas.draw()
+    found = [text.get_text() for text in figure.findobj(mpl.text.Text)]
+    return [text for text in found if text]
+
+
+def panels(figure: Figure) -> list[Axes]:
+    """The axes that show a matrix."""
+    return [axes for axes in figure.axes if axes.images]
+
+
+def drawn(axes: Axes) -> FloatArray:
+    return np.asarray(axes.images[0].get_array())
+
+
+def gate_like(n_classes: int, n_filters: int, seed: int = 0) -> FloatArray:
+    return np.random.default_rng(seed).random((n_classes, n_filters))
+
+
+def test_panels_show_the_matrices_on_one_scale() -> None:
+    matrices = {"a": gate_like(3, 5), "b": 4 * gate_like(3, 7, 1)}
+    figure = matrix_panels(matrices, row_labels=NAMES, colour_label="share")
+    scale = Normalize(0, max(matrix.max() for matrix in matrices.values()))
+    for axes, matrix in zip(panels(figure), matrices.values(), strict=True):
+        np.testing.assert_allclose(drawn(axes), colour_map("Blues")(scale(matrix)))
+    assert [axes.get_title() for axes in panels(figure)] == ["a", "b"]
+    assert {"share", "class", *NAMES, "filter; n = 5", "filter; n = 7"} <= set(texts(figure))
+
+
+def test_panels_on_scales_of_their_own() -> None:
+    matrices = {"a": gate_like(3, 5), "b": 4 * gate_like(3, 5)}
+    figure = matrix_panels(matrices, row_labels=NAMES, colour_label="share", shared=False)
+    a, b = map(drawn, panels(figure))
+    np.testing.assert_allclose(a, b)
+    assert len(figure.axes) == 4
+
+
+def test_signed_matrices_are_centred_on_white_and_gaps_are_grey() -> None:
+    matrix = np.array([[0.0, -2.0], [np.nan, 1.0]])
+    figure = matrix_panels(
+        {"m": matrix}, row_labels=NAMES[:2], column_labels=["x", "y"], colour_label="cosine", signed=True
+    )
+    colours = drawn(panels(figure)[0])
+    assert colours[0, 0, :3].min() > 0.95
+    np.testing.assert_allclose(colours[0, 1], colour_map("RdBu_r")(0.0))
+    np.testing.assert_allclose(colours[1, 1], colour_map("RdBu_r")(0.75))
+    np.testing.assert_allclose(colours[1, 0], mpl.colors.to_rgba("#d9d9d9"))
+
+
+@pytest.mark.parametrize(("shape", "columns"), [((2, 5), None), ((4, 5), None), ((3, 4), "vwxyz")])
+def test_labels_that_do_not_fit_are_refused(shape: tuple[int, int], columns: str | None) -> None:
+    with pytest.raises(ValueError, match="its labels"):
+        matrix_panels({"m": np.zeros(shape)}, row_labels=NAMES, column_labels=columns, colour_label="")
+
+
+def test_a_large_matrix_is_drawn_in_blocks_and_its_axes_say_so() -> None:
+    matrix = gate_like(1000, 2048)
+    figure = matrix_panels(
+        {"m": matrix}, row_labels=[f"class {i}" for i in range(1000)], colour_label="", vmin=0, vmax=1
+    )
+    axes = panels(figure)[0]
+    expected = [
+        [matrix[top : top + 3, left : left + 6].max() for left in range(0, 2048, 6)] for top in range(0, 1000, 3)
+    ]
+    np.testing.assert_allclose(drawn(axes), colour_map("Blues")(np.array(expected)))
+    assert axes.get_ylabel() == "class; n = 1,000\nmaximum of every 3"
+    assert axes.get_xlabel() == "filter; n = 2,048\nmaximum of every 6"
+    assert len(axes.get_yticks()) <= 25
+    # ticks stay at the rows' own numbers, and only the matrix itself is in view
+    assert axes.get_ylim() == (999.5, -0.5)
+    assert axes.get_xlim() == (-0.5, 2047.5)
+    assert tuple(axes.images[0].get_extent()) == (-0.5, 342 * 6 - 0.5, 334 * 3 - 0.5, -0.5)
+
+
+def test_text_from_outside_is_never_mathematics(tmp_path: Path) -> None:
+    figure = matrix_panels({r"$\notacommand{$": gate_like(3, 5)}, row_labels=NAMES, colour_label="$\\frac{")
+    save(figure, tmp_path, "m")  # broken mathematics would raise here
+    assert r"$\notacommand{$" in texts(figure)
+
+
+def test_figure_4_has_a_row_a_model() -> None:
+    gate, csg, std = gate_like(3, 8), gate_like(3, 8, 1), gate_like(3, 6, 2)
+    figure = gate_and_information({"csg": csg, "std": std}, {"csg": gate}, class_names=NAMES)
+    titles = [axes.get_title() for axes in panels(figure)]
+    assert titles == [
+        "(a1) gate, csg",
+        "(b1) mutual information, csg",
+        "(c1) overlap, csg",
+        "(b2) mutual information, std",
+    ]
+    assert "no gate" in texts(figure)
+    highest = max(csg.max(), std.max())
+    scale = Normalize(0, highest)
+    order = sorted(range(8), key=lambda k: (gate[:, k].argmax(), -gate[:, k].max()))
+    own = sorted(range(6), key=lambda k: (std[:, k].argmax(), -std[:, k].max()))
+    a, b, c, other = map(drawn, panels(figure))
+    np.testing.assert_allclose(a, colour_map("Blues")(gate[:, order]))
+    np.testing.assert_allclose(b, colour_map("Oranges")(scale(csg[:, order])))
+    np.testing.assert_allclose(c, overlap_colours(gate[:, order], csg[:, order] / highest))
+    np.testing.assert_allclose(other, colour_map("Oranges")(scale(std[:, own])))
+
+
+def test_figure_4_without_any_gate_is_mutual_information_alone() -> None:
+    figure = gate_and_information({"std": gate_like(3, 8)}, class_names=NAMES)
+    assert [axes.get_title() for axes in panels(figure)] == ["(b) mutual information, std"]
+    assert figure.get_figwidth() == 3.35
+
+
+def test_overlap_is_two_inks_on_paper() -> None:
+    gate, information = np.array([[0.0, 1.0, 0.0, 1.0, np.nan]]), np.array([[0.0, 0.0, 1.0, 1.0, 0.0]])
+    blank, only_gate, only_mi, both, missing = overlap_colours(gate, information)[0]
+    blue, orange = (np.array(mpl.colors.to_rgb(ink)) for ink in (GATE_COLOUR, INFORMATION_COLOUR))
+    np.testing.assert_allclose(blank, 1)
+    np.testing.assert_allclose(only_gate, blue)
+    np.testing.assert_allclose(only_mi, orange)
+    np.testing.assert_allclose(both, blue * orange)
+    assert both.max() < 0.2
+    np.testing.assert_allclose(missing, 0xD9 / 255)
+
+
+@pytest.mark.parametrize("n_classes", [10, 1000])
+def test_charts_draw_every_model(n_classes: int) -> None:
+    rng = np.random.default_rng(0)
+    value = rng.random(n_classes)
+    table = pd.DataFrame(
+        {"class": [f"c{i}" for i in range(n_classes)], "recall": value, "n": rng.integers(0, 9, n_classes)}
+    )
+    table = table.assign(low=table["recall"] - 0.1, high=table["recall"] + 0.1)
+    dots = dots_with_intervals({"s$td": table, "csg": table}, category="class", value="recall", label="recall")
+    bars = counts({"s$td": table, "csg": table}, category="class", value="n", label="filters")
+    for figure, label in ((dots, "recall"), (bars, "filters")):
+        assert {"s$td", "csg", label} <= set(texts(figure))
+        assert len(figure.axes[0].get_xticklabels()) <= 60
+    heights = np.asarray(dots.axes[0].lines[0].get_ydata())
+    np.testing.assert_array_equal(heights, value if n_classes == 10 else np.sort(value)[::-1])
+
+
+def test_charts_align_models_by_category_not_by_row() -> None:
+    a = pd.DataFrame({"class": ["x", "y"], "n": [1, 2]})
+    b = pd.DataFrame({"class": ["y", "x"], "n": [5, 6]})
+    bars = counts({"a": a, "b": b}, category="class", value="n", label="filters").axes[0].patches
+    assert [bar.get_height() for bar in bars] == [1, 2, 6, 5]  # type: ignore[attr-defined]
+
+
+def test_scale_holds_zero_and_is_never_empty() -> None:
+    assert (colour_scale([np.array([[2.0, 3.0]])]).vmin, colour_scale([np.array([[2.0, 3.0]])]).vmax) == (0, 3)
+    flat = colour_scale([np.zeros((2, 2)), np.full((1, 1), np.nan)])
+    assert (flat.vmin, flat.vmax) == (0, 1)
+    signed = colour_scale([np.array([[-1.0, 0.5]])], signed=True)
+    assert (signed.vmin, signed.vmax) == (-1, 1)
+
+
+def test_files_are_the_same_bytes_again(tmp_path: Path) -> None:
+    figures = [
+        gate_and_information({"m": gate_like(3, 8)}, {"m": gate_like(3, 8)}, class_names=NAMES) for _ in range(2)
+    ]
+    for figure, name in zip(figures, "ab", strict=True):
+        assert save(figure, tmp_path, name) == (tmp_path / f"{name}.png").read_bytes()
+    for suffix in (".png", ".pdf"):
+        assert (tmp_path / f"a{suffix}").read_bytes() == (tmp_path / f"b{suffix}").read_bytes()
+    pdf = (tmp_path / "a.pdf").read_bytes()
+    assert b"CreationDate" not in pdf
+    assert b"/TrueType" in pdf or b"/CIDFontType2" in pdf  # text, not outlines
+
+
+def test_a_pdf_of_imagenet_size_stays_small(tmp_path: Path) -> None:
+    figure = matrix_panels(
+        {"m": gate_like(1000, 2048)}, row_labels=[f"class {i}" for i in range(1000)], colour_label=""
+    )
+    save(figure, tmp_path, "m")
+    assert (tmp_path / "m.pdf").stat().st_size < 1_500_000
+
+
+def test_a_caption_is_the_figures_label() -> None:
+    assert captioned(Figure(), "What one sees.").get_label() == "What one sees."
+
+
+def test_drawing_changes_no_settings_and_loads_no_pyplot(tmp_path: Path) -> None:
+    before = dict(mpl.rcParams)
+    with style():
+        save(matrix_panels({"m": gate_like(3, 5)}, row_labels=NAMES, colour_label=""), tmp_path, "m")
+        draw_matrix(Figure().add_subplot(), gate_like(3, 5), norm=Normalize(0, 1), cmap=colour_map("Blues"))
+    assert dict(mpl.rcParams) == before
+    program = (
+        "import sys, numpy, pathlib; from csg_analyze.report.figures import matrix_panels;"
+        "from csg_analyze.report.style import save;"
+        "figure = matrix_panels({'m': numpy.eye(2)}, row_labels='ab', colour_label='');"
+        f"save(figure, pathlib.Path({str(tmp_path)!r}), 'x');"
+        "sys.exit('matplotlib.pyplot' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

@@ -1,0 +1,164 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from csg_analyze.report.document import Report
+from csg_analyze.report.tables import (
+    cell,
+    first_rows,
+    headline,
+    stacked,
+    table_1,
+    table_1_as_shown,
+    write_csv,
+    write_latex,
+)
+from csg_analyze.result import Result
+
+
+def test_table_1_holds_the_summaries_in_full_precision(report: Report) -> None:
+    table = table_1(report.models)
+    for index, model in enumerate(report.models):
+        row = table.loc[index]
+        accuracy, mis = model.results["accuracy"].summary, model.results["mis"].summary
+        assert row["accuracy"] == accuracy["accuracy"]
+        assert row["accuracy_low"] == accuracy["accuracy_low"]
+        assert row["mis"] == mis["mis"]
+        assert (row["classes"], row["filters"], row["training"]) == (3, 8, model.training)
+    assert table.loc[1, ["l1_density", "interval_low", "interval_high"]].tolist() == [0.1003, 1 / 3, 0.5]
+    assert table.loc[0, ["l1_density", "interval_low", "interval_high"]].isna().all()
+
+
+def test_table_1_as_shown(report: Report) -> None:
+    cells, bold = table_1_as_shown(report.models)
+    assert cells["Accuracy"].tolist() == ["0.9123", "0.9000"]
+    assert cells["95 % interval"].tolist() == ["[0.8123, 0.9900]", "[0.8000, 0.9900]"]
+    assert cells["MIS"].tolist() == ["0.1250", "0.2500"]
+    assert cells["L1-density"].tolist() == ["–", "0.1003"]
+    assert cells["L1-interval"].tolist() == ["–", "[0.3333, 0.5]"]
+    assert cells["K"].tolist() == ["8", "8"]
+    assert bold["Accuracy"].tolist() == [True, False]
+    assert bold["MIS"].tolist() == [False, True]
+    assert bold.to_numpy().sum() == 2
+
+
+def test_nothing_is_best_alone_or_among_equals(report: Report) -> None:
+    assert not table_1_as_shown(report.models[:1])[1].to_numpy().any()
+    twin = replace(report.models[0], name="twin")
+    assert not table_1_as_shown((report.models[0], twin))[1].to_numpy().any()
+
+
+def test_a_model_without_anything_is_a_row_of_dashes(report: Report) -> None:
+    bare = replace(report.models[0], training=None, n_filters=None, results={})
+    cells, bold = table_1_as_shown((bare,))
+    assert (cells.loc[0].iloc[3:] == "–").all()
+    assert not bold.to_numpy().any()
+
+
+def test_headline_is_plain_text_of_the_same_cells(report: Report) -> None:
+    markup = replace(report.models[0], name="[bold]x[/bold]\x1b[31m\nred")
+    text = headline(replace(report, models=(markup, report.models[1])))
+    lines = text.splitlines()
+    assert len(lines) == 4  # names, rule, two models
+    assert "[bold]x[/bold] [31m red" in lines[2]
+    assert "\x1b" not in text
+    assert "0.9123" in lines[2]
+    assert "0.2500" in lines[3]
+
+
+def test_tables_of_several_models_in_one(report: Report) -> None:
+    table = stacked({model.name: model.results["accuracy"].tables["per_class"] for model in report.models})
+    assert list(table.columns) == ["model", "class", "recall", "seen"]
+    assert table["model"].tolist() == [report.models[0].name] * 3 + [report.models[1].name] * 3
+    assert table["recall"].iloc[3] == 0.9
+
+
+def test_stacking_loses_neither_index_nor_columns() -> None:
+    indexed = pd.DataFrame({"model": [1, 2]}, index=pd.Index(["x", "y"], name="key"))
+    table = stacked({"a": indexed, "b": pd.DataFrame({"only b": [3.5]})})
+    assert list(table.columns) == ["model", "key", "model (analyzer)", "only b"]
+    assert table["key"].tolist()[:2] == ["x", "y"]
+    assert table["only b"].tolist()[2] == 3.5
+
+
+def test_the_first_rows_are_those_of_every_model() -> None:
+    table = stacked({name: pd.DataFrame({"row": range(100)}) for name in "ab"})
+    rows = first_rows(table, 20)
+    assert [(name, row) for name in "ab" for row in range(10)] == list(zip(rows["model"], rows["row"], strict=True))
+    assert len(first_rows(table.head(20), 20)) == 20
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "–"),
+        (np.nan, "–"),
+        (pd.NA, "–"),
+        (0.5, "0.5000"),
+        (0.0, "0.0000"),
+        (-1.23456, "-1.2346"),
+        (1.5e-7, "1.5e-07"),
+        (1.5e9, "1.5e+09"),
+        (float("inf"), "inf"),
+        (np.float32(0.25), "0.2500"),
+        (12, "12"),
+        (np.int64(12), "12"),
+        (True, "yes"),
+        (np.bool_(False), "no"),
+        ("two\nlines\x1b[0m", "two lines [0m"),
+        ([1, 2], "[1, 2]"),
+    ],
+)
+def test_cells(value: object, text: str) -> None:
+    assert cell(value) == text
+
+
+@given(st.text())
+def test_a_cell_is_one_printable_line(text: str) -> None:
+    assert cell(text).isprintable()
+    assert len(cell(text)) == len(text)
+
+
+def test_csv_keeps_every_digit(tmp_path: Path) -> None:
+    table = pd.DataFrame({"x": [1 / 3, np.nan], "name": ['a,"b"\n', "\udcff"]})
+    write_csv(table, tmp_path / "t.csv")
+    back = pd.read_csv(tmp_path / "t.csv")
+    assert back["x"][0] == 1 / 3
+    assert back["name"][0] == 'a,"b"\n'
+
+
+def test_latex_escapes_everything(tmp_path: Path) -> None:
+    table = pd.DataFrame({"na_me": ["a & b", "100 % $x_1$ #1 {~^} \\input{x}"], "n": [0.5, np.nan]})
+    bold = pd.DataFrame({"na_me": [False, True], "n": [True, False]})
+    write_latex(table, tmp_path / "t.tex", bold=bold)
+    text = (tmp_path / "t.tex").read_text()
+    body = text[text.index(r"\begin") :]
+    assert r"\begin{tabular}{lr}" in body
+    assert all(rule in body for rule in (r"\toprule", r"\midrule", r"\bottomrule"))
+    assert r"na\_me & n \\" in body
+    assert r"a \& b & \textbf{0.5000} \\" in body
+    assert r"\textbf{100 \% \$x\_1\$ \#1 \{" in body
+    assert r"\input" not in body
+    assert body.count("--") == 1
+
+
+@pytest.mark.parametrize(("rows", "written"), [(2_000, 2_000), (2_001, 50)])
+def test_latex_of_a_huge_table_is_an_excerpt(tmp_path: Path, rows: int, written: int) -> None:
+    write_latex(pd.DataFrame({"row": range(rows)}), tmp_path / "t.tex")
+    text = (tmp_path / "t.tex").read_text()
+    assert text.count("\\\\\n") == written + 1
+    assert ("the first 50 of 2001 rows; all of them are in t.csv" in text) == (rows > written)
+
+
+def test_results_may_have_different_tables(report: Report) -> None:
+    from csg_analyze.report.tables import joined
+
+    results = {"a": Result({}, {"t": pd.DataFrame({"x": [1]})}), "b": Result({})}
+    assert joined(results, "t")["model"].tolist() == ["a"]

@@ -1,0 +1,101 @@
+"""The network a training starts from: freshly drawn weights, or a checkpoint's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from csg_analyze.checkpoints import Preprocessing, load_classifier
+from csg_analyze.data import Dataset
+from csg_analyze.files import sha256_of
+from csg_analyze.models import build, find_layers
+from training.augment import mixed_seed, seeded
+from training.recipes import Recipe
+
+STATISTICS_IMAGES = 10_000
+
+
+@dataclass(frozen=True)
+class Start:
+    """What training begins with. notes: what the user should know about it."""
+
+    network: nn.Module
+    architecture: str
+    preprocessing: Preprocessing
+    feature_layer: str
+    gate: Tensor | None = None
+    sha256: str | None = None
+    notes: tuple[str, ...] = ()
+
+
+def starting_point(recipe: Recipe, train: Dataset, *, checkpoint: Path | None, seed: int) -> Start:
+    """The network on the CPU: drawn from the seed alone (twins get the same), or fine-tuned from a checkpoint.
+
+    A checkpoint brings its normalisation, its feature layer and its gate along. Its head is kept where its classes are
+    those of the data, as far as the file says; else a new one is drawn from the seed, and a note says so.
+    Raises UsageError for an unknown architecture or layer, and for a checkpoint that is none or does not fit.
+    """
+    with seeded(mixed_seed(seed, 0, use=2), torch.device("cpu")):
+        fresh = build(recipe.arch, len(train.class_names))
+    height, width = train.image_size
+    size = height if height == width else None
+    if checkpoint is None:
+        mean, std = _channels(recipe, None, train)
+        feature_layer = recipe.layer or find_layers(fresh, torch.zeros(1, 3, height, width))[0]
+        return Start(fresh, recipe.arch, Preprocessing(mean, std, size, recipe.resize), feature_layer)
+    found = load_classifier(checkpoint, architecture=recipe.arch, layer=recipe.layer, device="cpu")
+    mean, std = _channels(recipe, found.preprocessing, train)
+    network, notes = found.network.network, found.notes
+    gate = None if found.gate is None else torch.from_numpy(found.gate).float()
+    if found.n_classes != len(train.class_names) or (found.class_names or train.class_names) != train.class_names:
+        notes += (f"the head of {checkpoint} is for {_classes(found.n_classes, found.class_names)}; drawing a new one",)
+        if found.architecture != recipe.arch:  # one name, two networks (alexnet): the checkpoint's weights decided
+            with seeded(mixed_seed(seed, 0, use=2), torch.device("cpu")):
+                fresh = build(found.architecture, len(train.class_names))
+        kept = {name: value for name, value in network.state_dict().items() if not name.startswith(found.head + ".")}
+        fresh.load_state_dict(kept, strict=False)
+        network, gate = fresh, None
+    return Start(
+        network, found.architecture, Preprocessing(mean, std, size, recipe.resize), found.feature_layer, gate,
+        sha256_of(checkpoint), notes,
+    )  # fmt: skip
+
+
+def _classes(n: int, names: tuple[str, ...] | None) -> str:
+    return f"{n} classes" + (f" ({', '.join(names[:3])} ...)" if names else "")
+
+
+Channels = tuple[float, float, float]
+
+
+def _channels(recipe: Recipe, known: Preprocessing | None, train: Dataset) -> tuple[Channels, Channels]:
+    """Mean and std: the recipe's, else the checkpoint's, else those of the training images."""
+    if recipe.mean is not None and recipe.std is not None:
+        return recipe.mean, recipe.std
+    mean, std = (known.mean, known.std) if known is not None else pixel_statistics(train)
+    return recipe.mean or mean, recipe.std or std
+
+
+def pixel_statistics(dataset: Dataset) -> tuple[Channels, Channels]:
+    """Mean and standard deviation per RGB channel for pixels in [0, 1], to 4 digits, over at most 10,000 images.
+
+    The images are evenly spaced over the dataset. A standard deviation is at least one grey level of 255.
+    """
+    index = torch.linspace(0, len(dataset) - 1, min(len(dataset), STATISTICS_IMAGES)).round().long()
+    total, squares, count = torch.zeros(3, dtype=torch.float64), torch.zeros(3, dtype=torch.float64), 0
+    for chunk in torch.split(index, 500):
+        pixels = dataset.images[chunk].double().div_(255)
+        total += pixels.sum((0, 2, 3))
+        squares += pixels.square().sum((0, 2, 3))
+        count += pixels.numel() // 3
+    mean = total / count
+    std = (squares / count - mean.square()).clamp(min=0).sqrt().clamp(min=1 / 255)
+    return _three(mean), _three(std)
+
+
+def _three(values: Tensor) -> Channels:
+    red, green, blue = (round(value, 4) for value in values.tolist())
+    return red, green, blue
