@@ -5,6 +5,7 @@ One way through: a checkpoint and a dataset come in, inputs are computed once, a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
@@ -204,7 +205,7 @@ def compose(
         specs = ", ".join(f"{c.name} on {d.spec} ({len(d)} images)" for c, d in zip(classifiers, datasets, strict=True))
         notes.append(f"the models were analysed on different data, which limits any comparison: {specs}.")
     settings = {step.name: _settings(step, what.options) for step in (*what.inputs.values(), *what.analyzers)}
-    sections = [Section(step.name, step.name, step.description) for step in what.analyzers]
+    sections = [Section(step.name, _title(step), step.description) for step in what.analyzers]
     origin = provenance(
         command,
         seed=settings.get("mis", {}).get("seed", 0),
@@ -233,6 +234,12 @@ def _describe(dataset: Dataset) -> dict[str, JSON]:
         "fingerprint": dataset.fingerprint,
         "notes": list(dataset.notes),
     }
+
+
+def _title(step: Step) -> str:
+    """The first line of its docstring, without the paper's section in parentheses; its name where there is none."""
+    first = step.description.partition("\n")[0]
+    return re.sub(r"\s*\([^)]*\)", "", first).rstrip(".") or step.name
 
 
 def _settings(step: Step, options: Options) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -16,6 +16,13 @@ Tables: TypeAlias = "Mapping[str, pd.DataFrame]"
 DrawFigure: TypeAlias = "Callable[[Mapping[str, Tables]], Figure]"
 """Draws one figure from the tables of every compared model, by the model's name, on shared scales."""
 
+WritePages: TypeAlias = "Callable[[str], Iterator[tuple[str, bytes]]]"
+"""From the model's name to the names and contents of files that make up pages of their own; the entry page first.
+
+Names are plain file names without folders, distinct, of letters, digits and `._-`. The files come to lie in one folder,
+two levels below the report's index.html, which links to the entry page.
+"""
+
 Number: TypeAlias = "float | int | str | bool | None"
 
 
@@ -28,6 +35,7 @@ class Result:
     figures: names to functions that draw from the tables of *all* compared models, called only when written.
     samples: one row an image (`sample_id` first), for paired tests between models; None where that has no meaning.
     notes: plain sentences for the reader of the report: settings, what was left out, what falls short.
+    pages: writes pages of the analyzer's own, for what is too much for the report's page; called only when written.
     """
 
     summary: Mapping[str, Number]
@@ -35,3 +43,4 @@ class Result:
     figures: Mapping[str, DrawFigure] = field(default_factory=dict)
     samples: pd.DataFrame | None = None
     notes: tuple[str, ...] = ()
+    pages: WritePages | None = None

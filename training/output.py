@@ -97,8 +97,8 @@ def outcome(run: Run) -> str:
 
 def versions() -> dict[str, str]:
     """What the training ran on."""
-    found = {"python": platform.python_version()}
-    for package in ("torch", "torchvision", "csg-analyze"):
+    found = {"python": platform.python_version(), "torch": str(torch.__version__)}  # with its CUDA build
+    for package in ("torchvision", "csg-analyze"):
         try:
             found[package] = version(package)
         except PackageNotFoundError:  # run from a checkout that was not installed

@@ -16,7 +16,7 @@ from training.optimisation import PathName, optimisations
 from training.recipes import Recipe, Training
 from training.starting import Start, starting_point
 from training.state import Identity, Run
-from training.strategies import Standard, Strategy, class_specific
+from training.strategies import Standard, Strategy, class_specific, find_feature_layer
 
 
 @dataclass(frozen=True)
@@ -90,10 +90,11 @@ def begin(setting: Setting) -> Run:
     recipe, start, device = setting.recipe, setting.start, setting.device
     network = PixelNetwork(start.network, start.preprocessing).to(device).to(memory_format=torch.channels_last)
     strategy: Strategy = Standard()
+    probe = torch.full((1, 3, *setting.train.image_size), 0.5, device=device)
+    layer = find_feature_layer(network.network, start.feature_layer, probe)
     if setting.training == "csg":
-        probe = torch.full((1, 3, *setting.train.image_size), 0.5, device=device)
-        n_classes = len(setting.train.class_names)
-        strategy = class_specific(recipe, network.network, start.feature_layer, probe, n_classes, start.gate)
+        gate = torch.full((len(setting.train.class_names), layer.n_filters), recipe.gate_start)
+        strategy = class_specific(recipe, layer, (gate if start.gate is None else start.gate).to(device))
     paths: frozenset[PathName] = frozenset(strategy.path(epoch) for epoch in range(recipe.epochs))
     # bfloat16 has float32's range: only float16 needs its gradients scaled
     scaler = torch.amp.GradScaler(device.type, enabled=half_precision(recipe, device) is torch.float16)

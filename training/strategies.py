@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from csg_analyze.errors import UsageError
+from csg_analyze.errors import UsageError, unknown
 from training.gate import Psi, fixed_gate, gated, penalty, project_
 from training.optimisation import PathName
 from training.recipes import Recipe, bound_of
@@ -105,36 +105,36 @@ class ClassSpecific:
         project_(self.gate)
 
 
-def class_specific(
-    recipe: Recipe, network: nn.Module, feature_layer: str, probe: Tensor, n_classes: int, start: Tensor | None
-) -> ClassSpecific:
-    """The CSG strategy for a network, with its gate at the start.
+@dataclass(frozen=True)
+class FeatureLayer:
+    """What the gate multiplies: (N, K, h, w) maps. norms_behind: names of the batch norms that run after it."""
 
-    probe: (1, 3, H, W) pixels the network takes. start: the gate (C, K) of the checkpoint that is fine-tuned, if it
-    has one that fits; it is gone on with unless the recipe fixes the gate.
-    Raises UsageError for a gate bound or fixed gate that does not fit, a feature layer without filters, a training
-    without a CSG epoch, and the joint scheme on a network with batch norm behind the feature layer.
+    name: str
+    module: nn.Module
+    n_filters: int
+    norms_behind: tuple[str, ...]
+
+
+def class_specific(recipe: Recipe, layer: FeatureLayer, start: Tensor) -> ClassSpecific:
+    """The CSG strategy for a network with that feature layer.
+
+    start: the gate (C, K) to begin with, on the network's device; a fixed gate of the recipe comes before it.
+    Raises UsageError for a gate bound or fixed gate that does not fit, a training without a CSG epoch, and the joint
+    scheme on a network with batch norm behind the feature layer.
     """
-    n_filters, norms_behind = look_behind(network, feature_layer, probe)
-    if recipe.scheme == "joint" and norms_behind:
+    if recipe.scheme == "joint" and layer.norms_behind:
         raise UsageError(
-            f"--scheme joint runs both paths as one batch behind layer {feature_layer!r}, but batch norm "
-            f"{norms_behind[0]!r} there would mix them; take --scheme alternate or another --layer."
+            f"--scheme joint runs both paths as one batch behind layer {layer.name!r}, but batch norm "
+            f"{layer.norms_behind[0]!r} there would mix them; take --scheme alternate or another --layer."
         )
-    gate = torch.full((n_classes, n_filters), recipe.gate_start)
+    n_classes, n_filters = start.shape
     if recipe.fixed_gate is not None:
-        gate = fixed_gate(n_classes, n_filters, *recipe.fixed_gate)
-    elif start is not None and start.shape == gate.shape:
-        gate = start.float().clone()
-    learned = recipe.fixed_gate is None
-    gate = gate.to(probe.device).requires_grad_(learned)
-    strategy = ClassSpecific(
-        gate,
-        torch.optim.SGD([gate], recipe.gate_rate) if learned else None,
-        network.get_submodule(feature_layer),
-        bound_of(recipe.gate_bound, n_classes, n_filters),
-        recipe,
-    )
+        gate, optimizer = fixed_gate(n_classes, n_filters, *recipe.fixed_gate).to(start.device), None
+    else:
+        gate = start.float().clone().requires_grad_()
+        optimizer = torch.optim.SGD([gate], recipe.gate_rate)
+    bound = bound_of(recipe.gate_bound, n_classes, n_filters)
+    strategy = ClassSpecific(gate, optimizer, layer.module, bound, recipe)
     if all(strategy.path(epoch) == "std" for epoch in range(recipe.epochs)):
         raise UsageError(
             f"none of the {recipe.epochs} epochs takes the CSG path (--warmup-epochs {recipe.warmup_epochs}, "
@@ -143,8 +143,11 @@ def class_specific(
     return strategy
 
 
-def look_behind(network: nn.Module, feature_layer: str, probe: Tensor) -> tuple[int, list[str]]:
-    """K of the feature layer, and the names of the batch norms that run after it, from one pass in eval mode."""
+def find_feature_layer(network: nn.Module, name: str, probe: Tensor) -> FeatureLayer:
+    """The layer of that name, examined by one pass in eval mode over probe (1, 3, H, W).
+
+    Raises UsageError for a name the network does not have, suggesting the nearest, and for a layer without filters.
+    """
     order: list[tuple[str, tuple[int, ...]]] = []
 
     def watch(name: str, module: nn.Module) -> torch.utils.hooks.RemovableHandle:
@@ -153,10 +156,10 @@ def look_behind(network: nn.Module, feature_layer: str, probe: Tensor) -> tuple[
 
         return module.register_forward_hook(note)
 
-    norm = nn.modules.batchnorm._BatchNorm
-    modules: dict[str, nn.Module] = dict(network.named_modules())
-    hooks = [watch(name, module) for name, module in modules.items() if isinstance(module, norm)]
-    hooks.append(watch(feature_layer, modules[feature_layer]))
+    modules: dict[str, nn.Module] = {known: module for known, module in network.named_modules() if known}
+    if name not in modules:
+        raise unknown("layer", name, modules)
+    hooks = [watch(known, module) for known, module in modules.items() if known == name or _is_norm(module)]
     was_training = network.training
     try:
         network.eval()
@@ -166,8 +169,12 @@ def look_behind(network: nn.Module, feature_layer: str, probe: Tensor) -> tuple[
         network.train(was_training)
         for hook in hooks:
             hook.remove()
-    shapes = [shape for name, shape in order if name == feature_layer]
+    shapes = [shape for known, shape in order if known == name]
     if len(shapes) != 1 or len(shapes[0]) != 4:
-        raise UsageError(f"layer {feature_layer!r} gives no (N, K, h, w) map once a pass; choose another --layer.")
-    after = [name for name, _ in order]
-    return shapes[0][1], after[after.index(feature_layer) + 1 :]
+        raise UsageError(f"layer {name!r} gives no (N, K, h, w) map once a pass; choose another --layer.")
+    names = [known for known, _ in order]
+    return FeatureLayer(name, modules[name], shapes[0][1], tuple(names[names.index(name) + 1 :]))
+
+
+def _is_norm(module: nn.Module) -> bool:
+    return isinstance(module, nn.modules.batchnorm._BatchNorm)

@@ -281,13 +281,14 @@ def _number(value: float) -> Number:
 def draw_confusion(models: Mapping[str, Tables]) -> Figure:
     """Fig. 5: share of every true class that is given to each predicted class, before and after filters are removed.
 
-    A row a model. Arrows point at the classes whose filters are removed; a class without images is grey.
+    A row a model. Arrows point at the classes whose filters are removed; a class without images is grey. Of more than
+    100 classes the removed ones and those they are taken for are shown, all others as one.
     """
     return confusion_panels(models)
 
 
 def draw_removals(models: Mapping[str, Tables]) -> Figure:
-    """The filters of every class removed in turn, a dot a class.
+    """The filters of every class removed in turn, a dot a class; the large marks are means.
 
     Across: the recall the class itself still has. Up: the share of their recall the other classes keep. Dots in the
     upper left corner are classes whose filters are indispensable for them, and for nobody else.

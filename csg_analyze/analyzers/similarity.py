@@ -147,7 +147,6 @@ def draw_similarity(models: Mapping[str, Tables]) -> Figure:
             matrix = tables["matrix"][f"{kind}_similarity"].to_numpy().reshape(len(place), len(place))
             padded = np.pad(matrix, (0, 1), constant_values=np.nan)
             panels[f"{kind.upper()}, {model}"] = padded[np.ix_(rows, rows)]
-    negative = any(np.nanmin(panel, initial=0) < 0 for panel in panels.values())
     return matrix_panels(
         panels,
         row_labels=names,
@@ -155,9 +154,7 @@ def draw_similarity(models: Mapping[str, Tables]) -> Figure:
         row_axis="mean feature of class",
         column_axis="gate row of class",
         colour_label="cosine",
-        signed=negative,
-        vmin=-1 if negative else 0,
-        vmax=1,
+        signed=any(np.nanmin(panel, initial=0) < 0 for panel in panels.values()),
     )
 
 

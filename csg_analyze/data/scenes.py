@@ -22,7 +22,7 @@ CELL = (12.0, 24.0)
 MASK_ALPHA = 0.5
 """A pixel belongs to the mask where the ink covers at least this share of it."""
 
-# What makes a digit hard to read, ranges to draw from: a ResNet-8 trained for 14 epochs ends at about 95.5 %.
+# What makes a digit hard to read, ranges to draw from: a ResNet-8 trained for 14 epochs ends at about 96 %.
 CONTRAST = (80.0, 150.0)  # of ink against the mean background, in grey levels
 TEXTURE = (4.0, 18.0)  # standard deviation of the smooth colour noise, in grey levels
 NOISE = (1.0, 10.0)  # standard deviation of the fine noise, in grey levels
@@ -152,7 +152,8 @@ def _ink_against(rng: np.random.Generator, base: NDArray[np.float64]) -> NDArray
     roomy = [sign for sign, room in ((1, 255 - level), (-1, level)) if room > contrast]
     sign = roomy[rng.integers(len(roomy))] if roomy else (1 if level < 127.5 else -1)
     hue = rng.normal(0, 20, 3)
-    return np.clip(base + sign * contrast + hue - hue.mean(), 0, 255)
+    colour: NDArray[np.float64] = base + sign * contrast + hue - hue.mean()
+    return colour.clip(0, 255)
 
 
 def _smooth_noise(rng: np.random.Generator) -> NDArray[np.float64]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from typing import Annotated, Any, Literal, TypeAlias
 
 import numpy as np
@@ -20,84 +19,15 @@ from csg_analyze.checkpoints import Classifier
 from csg_analyze.data import Dataset
 from csg_analyze.errors import UsageError
 from csg_analyze.inputs.forward import ForwardPass, Track, to_pixels
+from csg_analyze.metrics.ablation import CachedAblation
 from csg_analyze.metrics.arrays import BoolArray, FloatArray, IntArray
 
 TOLERANCE = 1e-4
 """Largest difference, as a share of the largest logit, between the network's logits and activations @ W.T + b up to
 which they count as the same: rounding stays a hundred times below it, another head far above."""
 
-CLOSE = 1e-5
-"""Two logits nearer than this share of the largest one may have been set apart by rounding alone."""
-
-BLOCK = 1024
-"""Images at once on cached activations: their logits stay in the processor's cache for a thousand classes."""
-
-
-@dataclass(frozen=True)
-class CachedAblation:
-    """Masked logits of N images by arithmetic: the full logits minus what the removed filters contributed.
-
-    activations: float32 (N, K). full: the network's own logits, float32 (N, C). weight: (C, K). bias: (C,). origin: for
-    the reader of a report, why this is the same as masking the network.
-    """
-
-    activations: FloatArray
-    full: FloatArray
-    weight: FloatArray
-    bias: FloatArray
-    origin: str
-
-    def logits(self, keep: BoolArray) -> FloatArray:
-        """Float32 (N, C) where only the filters in `keep` (K,) pass. The cost grows with the number of removed ones."""
-        return self._masked(slice(None), keep)
-
-    def predictions(self, keeps: BoolArray) -> IntArray:
-        """The highest logit's class of every image under each of M masks (M, K): int32 (M, N)."""
-        found: IntArray = np.empty((len(keeps), len(self.full)), np.int32)
-        for index, keep in enumerate(keeps):
-            for start in range(0, len(self.full), BLOCK):
-                rows = slice(start, start + BLOCK)
-                found[index, rows] = self._predicted(rows, keep)
-        return found
-
-    def predictions_each(self, keeps: BoolArray, which: IntArray) -> IntArray:
-        """As `predictions`, image i under the one mask `keeps[which[i]]`; which: (N,). int32 (N,)."""
-        found: IntArray = np.empty(len(self.full), np.int32)
-        for index in np.unique(which):
-            rows = np.flatnonzero(which == index)
-            found[rows] = self._predicted(rows, keeps[index])
-        return found
-
-    @cached_property
-    def _close(self) -> float:
-        return CLOSE * float(np.abs(self.full).max(initial=0))
-
-    def _masked(self, rows: slice | IntArray, keep: BoolArray) -> FloatArray:
-        removed = np.flatnonzero(~keep)
-        if 2 * len(removed) > len(keep):
-            return self._from_kept(rows, keep)
-        lost = self.activations[rows].take(removed, axis=1) @ self.weight.T[removed]
-        return np.subtract(self.full[rows], lost, out=lost)
-
-    def _from_kept(self, rows: slice | IntArray, keep: BoolArray) -> FloatArray:
-        kept = np.flatnonzero(keep)
-        masked: FloatArray = self.activations[rows].take(kept, axis=1) @ self.weight.T[kept] + self.bias
-        return masked
-
-    def _predicted(self, rows: slice | IntArray, keep: BoolArray) -> IntArray:
-        if keep.all():
-            return _classes(self.full[rows])
-        masked = self._masked(rows, keep)
-        images = np.arange(len(masked))
-        predicted = _classes(masked)
-        best = masked[images, predicted]
-        masked[images, predicted] = -np.inf
-        # what is left of a removed contribution after the subtraction, 1e-8, must not decide between equal logits
-        doubtful = images[best - masked.max(axis=1) <= self._close]
-        if len(doubtful):
-            doubted = doubtful + (rows.start or 0) if isinstance(rows, slice) else rows[doubtful]
-            predicted[doubtful] = self._from_kept(doubted, keep).argmax(axis=1)
-        return predicted
+BLOCK = 4096
+"""Images compared at once."""
 
 
 @dataclass(frozen=True)
@@ -211,8 +141,8 @@ def _relative_difference(forward_pass: ForwardPass, weight: FloatArray, bias: Fl
     for start in range(0, len(forward_pass.logits), BLOCK):
         logits = forward_pass.logits[start : start + BLOCK]
         expected = forward_pass.activations[start : start + BLOCK] @ weight.T + bias
-        largest = max(largest, float(np.abs(logits).max(initial=0)))
-        apart = max(apart, float(np.abs(logits - expected).max(initial=0)))
+        largest = max(largest, float(np.abs(logits).max()))
+        apart = max(apart, float(np.abs(logits - expected).max()))
     return apart / largest if largest else apart
 
 

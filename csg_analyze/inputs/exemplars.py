@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Annotated
 
 import cv2
@@ -25,7 +28,7 @@ def exemplars(
     classifier: Classifier,
     dataset: Dataset,
     forward_pass: ForwardPass,
-    track: Track[Tensor],
+    track: Track[int],
     *,
     n_exemplars: Annotated[int, "images shown of every filter: those that activate it most"] = 9,
 ) -> Exemplars:
@@ -57,48 +60,53 @@ def _record(
     needed: IntArray,
     thumbnail_of: IntArray,
     batch_size: int,
-    track: Track[Tensor],
+    track: Track[int],
 ) -> tuple[FloatArray, np.ndarray]:
     """The maps (K, n, h, w) and thumbnails (U, t, s, 3), from one pass over the images `needed` (U,)."""
     n_filters, n = thumbnail_of.shape
     pairs = torch.from_numpy(np.argsort(thumbnail_of, axis=None, kind="stable"))  # k * n + rank, image after image
-    images_of_pairs = torch.from_numpy(thumbnail_of.ravel())[pairs].contiguous()
-    starts = torch.arange(0, len(needed), batch_size)
+    image_of_pair = torch.from_numpy(thumbnail_of.ravel())[pairs].contiguous()
+    description = f"{classifier.name}: {len(needed)} images that activate filters most"
     maps: Tensor | None = None
     thumbnails: list[np.ndarray] = []
-    recorder = _Recorder(classifier.layer())
-    try:
-        with torch.no_grad():
-            description = f"{classifier.name}: {len(needed)} images that activate filters most"
-            for start in track(starts, description, len(starts)):
-                images = dataset.images[torch.from_numpy(needed[int(start) : int(start) + batch_size])]
-                first, last = torch.searchsorted(images_of_pairs, torch.tensor([start, start + len(images)]))
-                here = pairs[first:last]
-                recorder.wanted = images_of_pairs[first:last] - start, here // n
-                classifier.network(to_pixels(images, classifier.device))
-                if maps is None:
-                    maps = torch.empty((n_filters * n, *recorder.found.shape[1:]), dtype=torch.float32)
-                maps[here] = recorder.found.float().cpu()
-                thumbnails += [thumbnail(image) for image in images]
-    finally:
-        recorder.remove()
+    with torch.no_grad(), recording(classifier.layer()) as record:
+        for start in track(range(0, len(needed), batch_size), description, -(-len(needed) // batch_size)):
+            images = dataset.images[torch.from_numpy(needed[start : start + batch_size])]
+            first, last = torch.searchsorted(image_of_pair, torch.tensor([start, start + len(images)])).tolist()
+            here = pairs[first:last]
+            record.images, record.filters = image_of_pair[first:last] - start, here // n
+            classifier.network(to_pixels(images, classifier.device))
+            if maps is None:
+                maps = torch.empty((n_filters * n, *record.maps.shape[1:]), dtype=torch.float32)
+            maps[here] = record.maps.float().cpu()
+            thumbnails += [thumbnail(image) for image in images]
     assert maps is not None  # every dataset has images
     return maps.reshape(n_filters, n, *maps.shape[1:]).numpy(), np.stack(thumbnails)
 
 
-class _Recorder:
-    """A hook that keeps, of a layer's output (n, K, h, w), the maps of the `wanted` (images, filters)."""
+@dataclass
+class Recording:
+    """Which maps of the next batch are wanted, (P,) and (P,), and after the pass those maps, (P, h, w)."""
 
-    wanted: tuple[Tensor, Tensor]
-    found: Tensor
+    images: Tensor = field(default_factory=lambda: torch.zeros(0, dtype=torch.long))
+    filters: Tensor = field(default_factory=lambda: torch.zeros(0, dtype=torch.long))
+    maps: Tensor = field(default_factory=lambda: torch.zeros(0, 0, 0))
 
-    def __init__(self, layer: nn.Module) -> None:
-        self.remove = layer.register_forward_hook(self._keep).remove
 
-    def _keep(self, _module: nn.Module, _inputs: object, output: Tensor) -> None:
+@contextmanager
+def recording(layer: nn.Module) -> Iterator[Recording]:
+    """A recording that every forward pass fills with the wanted maps of the layer's output (n, K, h, w)."""
+    record = Recording()
+
+    def hook(_module: nn.Module, _inputs: object, output: Tensor) -> None:
         # indexing copies: neither an in-place ReLU further on nor the next batch reaches these values
-        images, filters = self.wanted
-        self.found = output[images.to(output.device), filters.to(output.device)]
+        record.maps = output[record.images.to(output.device), record.filters.to(output.device)]
+
+    handle = layer.register_forward_hook(hook)
+    try:
+        yield record
+    finally:
+        handle.remove()
 
 
 def thumbnail(image: Tensor) -> np.ndarray:

@@ -11,6 +11,7 @@ from torch.utils.hooks import RemovableHandle
 
 from csg_analyze.checkpoints import Classifier
 from csg_analyze.errors import NotAvailable, UsageError, unknown
+from csg_analyze.metrics.arrays import FloatArray
 from csg_analyze.metrics.correlation import FilterWeights
 from csg_analyze.metrics.groups import fixed_sizes, recorded_sizes
 
@@ -32,8 +33,16 @@ def filter_weights(
     convolutions = classifier.convolutions()
     name = _named(classifier, convolutions, weights_layer) if weights_layer else _default(classifier, convolutions)
     convolution = convolutions[name]
-    weights = convolution.weight.detach().cpu().double().flatten(1).numpy()
+    weights = convolution.weight.detach().to("cpu", torch.float64, copy=True).flatten(1).numpy()
     return FilterWeights(name, weights, matches_features(classifier, convolution))
+
+
+def layer_weights(classifier: Classifier) -> Mapping[str, FloatArray]:
+    """Flattened weights of every convolution's filters, by name in the order of definition, each (F, D)."""
+    return {
+        name: convolution.weight.detach().to("cpu", torch.float64, copy=True).flatten(1).numpy()
+        for name, convolution in classifier.convolutions().items()
+    }
 
 
 def fixed_gate(classifier: Classifier) -> tuple[int, int]:

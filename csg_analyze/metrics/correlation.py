@@ -8,7 +8,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from csg_analyze.metrics.arrays import BoolArray, FloatArray, IntArray
-from csg_analyze.metrics.similarity import ROUNDING, cosines
+from csg_analyze.metrics.similarity import ROUNDING, directions
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,9 @@ def correlation_matrix(weights: FloatArray) -> FloatArray:
 
     A filter whose weights are all zero has no direction: its row and column are NaN.
     """
-    correlations = cosines(weights, weights)
-    correlations = (correlations + correlations.T) / 2
+    unit = directions(weights)
+    correlations: FloatArray = unit @ unit.T  # one array with itself: NumPy computes half of it and mirrors that
+    np.clip(correlations, -1, 1, out=correlations)
     np.fill_diagonal(correlations, np.where(np.isnan(correlations.diagonal()), np.nan, 1.0))
     return correlations
 
@@ -92,7 +93,7 @@ def _sums(correlations: FloatArray, members: BoolArray) -> tuple[FloatArray, Flo
     """Sum of C[k, k'] over every pair of groups, (C, C), and the number of filters with a direction in each, (C,)."""
     alive = ~np.isnan(correlations.diagonal())
     selected = csr_array((members & alive).astype(np.float64))  # a thousand groups of two: nearly all zeros
-    sums: FloatArray = (selected @ np.nan_to_num(correlations)) @ selected.T
+    sums = np.asarray((selected @ np.nan_to_num(correlations)) @ selected.T, dtype=np.float64)
     return sums, np.asarray(selected.sum(axis=1), dtype=np.float64)
 
 

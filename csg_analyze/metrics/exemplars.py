@@ -70,4 +70,5 @@ def information_margin(matrix: FloatArray, owner: IntArray) -> FloatArray:
     best = others.max(axis=1)
     highest = np.maximum(own, best)
     known = (owner < n_classes) & (highest > 0)
-    return np.divide(own - best, highest, out=np.full(n_filters, np.nan), where=known)
+    margin: FloatArray = np.divide(own - best, highest, out=np.full(n_filters, np.nan), where=known)
+    return margin

@@ -81,18 +81,22 @@ def permutation_test(
         activations, n_jobs, bytes_a_filter=12, bytes_besides=12 + 4 * AT_ONCE
     )
 
+    orders = np.empty((min(n_at_once, n_filters), len(labels)), np.int32)
+    labelings = np.empty((AT_ONCE, len(labels)), np.int32)
+
     with ThreadPoolExecutor(n_threads) as pool:
         for filters, x in noise_in_blocks(activations.shape, seed, n_at_once):
-            orders = np.empty(x.shape, np.int32)
-            list(pool.map(sort_with_noise, activations.T[filters.start : filters.stop], x, orders))
-            observed = pool.map(information_of_filter, x, orders, repeat(labels[None]), *fixed)
+            order = orders[: len(filters)]
+            list(pool.map(sort_with_noise, activations.T[filters.start : filters.stop], x, order))
+            observed = pool.map(information_of_filter, x, order, repeat(labels[None]), *fixed)
             for k, information in zip(filters, observed, strict=True):
                 matrix[k] = information[0]
             generator = np.random.default_rng(seed)
             for done in range(0, n_permutations, AT_ONCE):
                 n_drawn = min(AT_ONCE, n_permutations - done)
-                labelings = np.stack([generator.permutation(labels) for _ in range(n_drawn)])
-                null = pool.map(information_of_filter, x, orders, repeat(labelings), *fixed)
+                for labeling in labelings[:n_drawn]:
+                    labeling[:] = generator.permutation(labels)
+                null = pool.map(information_of_filter, x, order, repeat(labelings[:n_drawn]), *fixed)
                 for k, chance in zip(filters, null, strict=True):  # (n_drawn, C)
                     reached[k] += np.sum(chance >= matrix[k] - ROUNDING, axis=0)
                     best_reached[k] += np.sum(chance.max(axis=1) >= matrix[k].max() - ROUNDING)

@@ -19,16 +19,16 @@ def cosines(first: FloatArray, second: FloatArray) -> FloatArray:
 
     NaN where either row is zero or has a NaN: it has no direction.
     """
-    cosine: FloatArray = _directions(first) @ _directions(second).T
+    cosine: FloatArray = directions(first) @ directions(second).T
     return np.clip(cosine, -1, 1)
 
 
-def _directions(rows: FloatArray) -> FloatArray:
-    """Rows of length 1; NaN for a row of zeros."""
+def directions(rows: FloatArray) -> FloatArray:
+    """The rows (A, D) at length 1, float64; NaN for a row of zeros."""
     rows = np.asarray(rows, dtype=np.float64)
     length = np.linalg.norm(rows, axis=1, keepdims=True)
-    directions: FloatArray = np.divide(rows, length, out=np.full_like(rows, np.nan), where=length > 0)
-    return directions
+    unit: FloatArray = np.divide(rows, length, out=np.full_like(rows, np.nan), where=length > 0)
+    return unit
 
 
 def mean_on_and_off_diagonal(similarity: FloatArray) -> tuple[float, float]:

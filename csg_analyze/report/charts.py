@@ -66,6 +66,36 @@ def counts(frames: Mapping[str, pd.DataFrame], *, category: str, value: str, lab
     return figure
 
 
+def lines_by_layer(
+    frames: Mapping[str, pd.DataFrame],
+    quantities: Mapping[str, str],
+    *,
+    intervals: Mapping[str, tuple[str, str]] | None = None,
+) -> Figure:
+    """One panel a quantity over depth, one line a model; the layers' names below the last panel, thinned out.
+
+    frames: model -> a row a layer in order, with `layer` and a column a quantity. quantities: column -> axis label.
+    intervals: column -> the columns of its interval's ends, drawn as a band.
+    """
+    longest = max(frames.values(), key=len)
+    with style():
+        figure = Figure(figsize=(COLUMN, 1.25 * len(quantities) + 0.6), layout="constrained")
+        panels = figure.subplots(len(quantities), 1, sharex=True, squeeze=False)[:, 0]
+        for axes, (quantity, label) in zip(panels, quantities.items(), strict=True):
+            for index, (model, frame) in enumerate(frames.items()):
+                colour, marker = _look(index)
+                depth = np.arange(len(frame))
+                line = {"marker": marker, "ms": 2.5, "lw": 0.9, "color": colour, "label": shortened(model, 30)}
+                axes.plot(depth, frame[quantity], **line)
+                for low, high in [intervals[quantity]] if intervals and quantity in intervals else []:
+                    axes.fill_between(depth, frame[low], frame[high], color=colour, alpha=0.2, lw=0)
+            axes.set_ylabel(label)
+            axes.set_ylim(bottom=0)
+        panels[-1].set_xticks(*thinned(longest["layer"].tolist(), 25), rotation=90)
+        _legend(panels[0], len(frames))
+    return figure
+
+
 def _canvas(categories: Sequence[str], category: str, label: str) -> tuple[Figure, Axes]:
     width = COLUMN if len(categories) <= 12 else FULL
     figure = Figure(figsize=(width, 2.3), layout="constrained")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -14,13 +15,16 @@ from matplotlib.figure import Figure
 
 from csg_analyze.metrics.arrays import FloatArray
 from csg_analyze.report.charts import MANY, MARKERS
-from csg_analyze.report.matrices import draw_matrix, name_columns, name_rows
+from csg_analyze.report.matrices import NAME_HEIGHT, draw_matrix, name_columns, name_rows
 from csg_analyze.report.reduction import shortened, thinned
 from csg_analyze.report.style import COLUMN, FULL, MODEL_COLOURS, SEQUENTIAL, colour_map, frame, style
 from csg_analyze.result import Tables
 
 REMOVED_COLOUR = "#d55e00"
 
+
+EVERY_CLASS, SHOWN = 100, 12
+"""Classes up to which all are drawn, and how many of more than that."""
 
 NOTHING = "none"
 """The removal of no filter, in the table of matrices."""
@@ -30,11 +34,10 @@ NOTHING = "none"
 class Panel:
     """One confusion matrix. shares: (true class, predicted class), NaN for a row without images.
 
-    title, remark: the two lines above it. removed: indices of the classes whose filters are gone.
+    title: the lines above it. removed: rows of the classes whose filters are gone.
     """
 
-    title: str
-    remark: str
+    title: Sequence[str]
     shares: FloatArray
     removed: Sequence[int] = ()
 
@@ -43,43 +46,72 @@ def confusion_panels(models: Mapping[str, Tables]) -> Figure:
     """A row a model: no filter removed, those of the first chosen class, and, where several are, those of all of them.
 
     models: name -> the tables `matrix`, `chosen` and `removals` of the analyzer. All panels share one scale from 0 to
-    1; arrows point at the removed classes' rows. Beyond 400 classes neighbours share a pixel and show their maximum.
+    1, and arrows point at the removed classes. Of more than 100 classes 12 are shown, the removed ones and those they
+    are taken for most; all others are one more row and column.
     """
-    names = next(iter(models.values()))["removals"]["class"].tolist()
-    rows = {model: _panels(tables, names) for model, tables in models.items()}
+    names, slots = _shown(models)
+    rows = {model: _panels(tables, slots) for model, tables in models.items()}
     wide, scale, cmap = max(map(len, rows.values())), Normalize(0, 1), colour_map(SEQUENTIAL)
+    of_how_many = f" (of {len(slots):,})" if len(names) < len(slots) or len(names) * NAME_HEIGHT > 1.5 else ""
     longest = 0.055 * max(map(len, thinned(names, 25)[1]))
-    side = (FULL - 0.9 - longest) / wide
+    side = min(2.1, (FULL - 1.3 - longest) / wide)
     with style():
-        figure = Figure(figsize=(FULL, len(rows) * (side + 0.42) + 0.3 + longest), layout="compressed")
+        size = (side * wide + 1.3 + longest, len(rows) * (side + 0.55) + longest + 0.2)
+        figure = Figure(figsize=size, layout="compressed")
         grid = figure.subplots(len(rows), wide, squeeze=False)
         for row, (model, panels) in enumerate(rows.items()):
             for axes, panel in zip(grid[row], panels, strict=False):
                 _draw(axes, panel, scale, inches=side)
                 first, last = axes is grid[row, 0], row == len(rows) - 1
-                name_rows(axes, names, "true class", "maximum", inches=side, named=first)
+                name_rows(axes, names, "", "maximum", inches=side, named=first)
                 shown = names if last else [""] * len(names)
-                name_columns(axes, len(names), shown, "predicted class", "maximum", inches=side)
-                axes.set_ylabel(f"{shortened(model, 26)}\n{axes.get_ylabel() or 'true class'}" if first else "")
-                axes.set_xlabel((axes.get_xlabel() or "predicted class") if last else "")
+                name_columns(axes, len(names), shown, "", "maximum", inches=side)
+                axes.set_ylabel(f"{shortened(model, 26)}\ntrue class{of_how_many}" if first else "")
+                axes.set_xlabel(f"predicted class{of_how_many}" if last else "")
             for axes in grid[row, len(panels) :]:
                 axes.set_axis_off()
-        bar = figure.colorbar(ScalarMappable(scale, cmap), ax=list(grid.flat), aspect=25, pad=0.02)
+        bar = figure.colorbar(ScalarMappable(scale, cmap), ax=list(grid.flat), aspect=12 * len(rows), pad=0.02)
         bar.set_label("share of the true class")
         frame(bar.ax)
     return figure
 
 
-def _panels(tables: Tables, names: Sequence[str]) -> list[Panel]:
+def _shown(models: Mapping[str, Tables]) -> tuple[list[str], dict[str, int]]:
+    """Names along the axes, and the row each class is part of: its own, or the last one for all that are not shown."""
+    tables = next(iter(models.values()))
+    names: list[str] = tables["removals"]["class"].tolist()
+    if len(names) <= EVERY_CLASS:
+        return names, {name: index for index, name in enumerate(names)}
+    removed = _removed(tables)
+    cells = pd.concat([each["matrix"] for each in models.values()])
+    taken_for = cells[cells["true"].isin(removed)].groupby("predicted")["share"].sum().sort_values(ascending=False)
+    wanted = dict.fromkeys([*removed, *taken_for.index, *names])
+    chosen = set(itertools.islice(wanted, SHOWN))
+    shown = [name for name in names if name in chosen]
+    places = {name: index for index, name in enumerate(shown)}
+    return [*shown, f"{len(names) - len(shown)} others"], {name: places.get(name, len(shown)) for name in names}
+
+
+def _removed(tables: Tables) -> list[str]:
+    """The chosen classes; where there are several, the last row of `chosen` is their set."""
+    removals: list[str] = tables["chosen"]["removal"].tolist()
+    return removals[: max(1, len(removals) - 1)]
+
+
+def _panels(tables: Tables, slots: Mapping[str, int]) -> list[Panel]:
     chosen, before = tables["chosen"], tables["removals"]["recall_before"].mean()
-    singles = chosen["removal"].iloc[: max(1, len(chosen) - 1)].tolist()
-    panels = [Panel("no filter removed", f"mean recall {_text(before)}", _shares(tables, NOTHING, names))]
+    removed = [slots[name] for name in _removed(tables)]
+    title = ["no filter removed", f"mean recall {_text(before)}"]
+    panels = [Panel(title, _shares(tables, NOTHING, slots))]
     for index in dict.fromkeys((0, len(chosen) - 1)):
         row = chosen.iloc[index]
-        title = f"without {row['removal']} ({row['n_filters']} filters)"
-        remark = f"recall {_text(row['recall_after'])}, others {_text(row['others_after'])}"
-        removed = [names.index(name) for name in (singles[:1] if index == 0 else singles)]
-        panels.append(Panel(title, remark, _shares(tables, row["removal"], names), removed))
+        fits = index == 0 or len(row["removal"]) <= 20
+        title = [
+            f"without {row['removal'] if fits else f'{len(removed)} classes'}",
+            f"{row['n_filters']} filter{'' if row['n_filters'] == 1 else 's'} removed",
+            f"recall {_text(row['recall_after'])}, others {_text(row['others_after'])}",
+        ]
+        panels.append(Panel(title, _shares(tables, row["removal"], slots), removed[:1] if index == 0 else removed))
     return panels
 
 
@@ -87,20 +119,20 @@ def _text(share: float) -> str:
     return "–" if np.isnan(share) else f"{share:.2f}"
 
 
-def _shares(tables: Tables, removal: str, names: Sequence[str]) -> FloatArray:
-    """One matrix (true, predicted) from its cells; those that the table leaves out are 0, or NaN without images."""
+def _shares(tables: Tables, removal: str, slots: Mapping[str, int]) -> FloatArray:
+    """One matrix (true, predicted) from its cells, those that share a row or column added up; NaN without images."""
     cells = tables["matrix"][tables["matrix"]["removal"] == removal]
-    numbers = {name: index for index, name in enumerate(names)}
-    absent = tables["removals"]["n"].to_numpy() == 0
-    matrix = np.where(absent[:, None], np.nan, np.zeros((len(names), len(names))))
-    matrix[cells["true"].map(numbers), cells["predicted"].map(numbers)] = cells["share"]
-    return matrix
+    size = max(slots.values()) + 1
+    counts = np.zeros((size, size))
+    np.add.at(counts, (cells["true"].map(slots).to_numpy(), cells["predicted"].map(slots).to_numpy()), cells["count"])
+    images = counts.sum(axis=1, keepdims=True)
+    return np.where(images > 0, counts / np.maximum(images, 1), np.nan)
 
 
 def _draw(axes: Axes, panel: Panel, scale: Normalize, *, inches: float) -> None:
     draw_matrix(axes, panel.shares, norm=scale, cmap=colour_map(SEQUENTIAL), square=True)
-    width = int(inches * 16)
-    axes.set_title(f"{shortened(panel.title, width)}\n{shortened(panel.remark, width)}", linespacing=1.15)
+    lines = [shortened(line, int(inches * 16)) for line in panel.title]
+    axes.set_title("\n".join(lines), fontsize=7, linespacing=1.15)
     beside = axes.get_yaxis_transform()
     for row in panel.removed:
         axes.plot(1.035, row, "<", ms=4, color=REMOVED_COLOUR, mew=0, clip_on=False, transform=beside)
@@ -109,7 +141,8 @@ def _draw(axes: Axes, panel: Panel, scale: Normalize, *, inches: float) -> None:
 def removal_dots(models: Mapping[str, pd.DataFrame]) -> Figure:
     """Every class removed in turn: the recall it still has against the share of their recall the others keep.
 
-    models: name -> one row a class, with the columns recall_after, others_kept and drop_difference; NaN: no dot.
+    models: name -> one row a class, with the columns recall_after, others_kept and drop_difference; NaN: no dot. The
+    larger mark is the mean of all classes.
     """
     with style():
         figure = Figure(figsize=(COLUMN, 2.75), layout="constrained")
@@ -118,18 +151,13 @@ def removal_dots(models: Mapping[str, pd.DataFrame]) -> Figure:
         for index, (model, table) in enumerate(models.items()):
             table = table.dropna(subset=["recall_after", "others_kept"])
             many = len(table) > MANY
-            axes.plot(
-                table["recall_after"],
-                table["others_kept"],
-                MARKERS[index % len(MARKERS)],
-                color=MODEL_COLOURS[index % len(MODEL_COLOURS)],
-                ms=2.2 if many else 5,
-                mew=0,
-                alpha=0.35 if many else 0.6,
-                clip_on=False,
-                label=f"{shortened(model, 24)}: indispensability {table['drop_difference'].mean():.2f}",
-            )
-            top = max(top, float(table["others_kept"].max()) if len(table) else 1.0)
+            marker, colour = MARKERS[index % len(MARKERS)], MODEL_COLOURS[index % len(MODEL_COLOURS)]
+            x, y = table["recall_after"], table["others_kept"]
+            size, alpha = (2.2, 0.35) if many else (4.5, 0.6)
+            axes.plot(x, y, marker, color=colour, ms=size, mew=0, alpha=alpha, clip_on=False)
+            name = f"{shortened(model, 24)}: indispensability {table['drop_difference'].mean():.2f}"
+            axes.plot(x.mean(), y.mean(), marker, color=colour, ms=6.5, mec="black", mew=0.8, clip_on=False, label=name)
+            top = max(top, float(np.nanmax([1.0, y.max()])))
         axes.set_xlim(-0.02, 1.02)
         axes.set_ylim(-0.02, top + 0.02)
         axes.set_xticks(np.linspace(0, 1, 6))

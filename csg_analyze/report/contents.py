@@ -13,6 +13,7 @@ from typing import Any
 
 import pandas as pd
 
+from csg_analyze.errors import UsageError
 from csg_analyze.report.document import Report, Section
 from csg_analyze.report.style import save, style
 from csg_analyze.report.tables import (
@@ -66,7 +67,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Outcome:
-    """One section of the report. notes, skipped: (whom it concerns, what is to be said)."""
+    """One section of the report. notes, skipped: (whom it concerns, what is to be said). pages: (model, entry page)."""
 
     anchor: str
     title: str
@@ -77,6 +78,7 @@ class Outcome:
     notes: tuple[tuple[str, str], ...]
     skipped: tuple[tuple[str, str], ...]
     samples: str
+    pages: tuple[tuple[str, str], ...]
 
 
 @dataclass
@@ -132,6 +134,7 @@ def write_section(section: Section, report: Report, ledger: Ledger) -> Outcome:
         notes=_by_text({name: result.notes for name, result in results.items()}, everybody=len(results)),
         skipped=_by_text({name: (reason,) for name, reason in skipped.items()}, everybody=0),
         samples=_write_samples(section, results, ledger),
+        pages=tuple(_write_pages(section, results, ledger)),
     )
 
 
@@ -197,6 +200,27 @@ def _write_samples(section: Section, results: Mapping[str, Result], ledger: Ledg
     gzip = {"method": "gzip", "mtime": 0}
     stacked(frames).to_csv(ledger.folder / file, index=False, compression=gzip, errors="backslashreplace")
     return file
+
+
+def _write_pages(section: Section, results: Mapping[str, Result], ledger: Ledger) -> Iterator[tuple[str, str]]:
+    """Each model and the relative path of its entry page, for those that have pages."""
+    for model, result in results.items():
+        if result.pages is None:
+            continue
+        name = ledger.name(f"{section.analyzer}-{model}")
+        folder = ledger.folder / "pages" / name
+        written: set[str] = set()
+        for file, content in result.pages(model):
+            if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", file) or file.casefold() in written:
+                raise UsageError(
+                    f"analyzer {section.analyzer!r} calls a page {file!r}; the names must be distinct and consist of "
+                    "letters, digits and ._- alone."
+                )
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / file).write_bytes(content)
+            if not written:
+                yield model, f"pages/{name}/{file}"
+            written.add(file.casefold())
 
 
 def _by_text(texts: Mapping[str, tuple[str, ...]], *, everybody: int) -> tuple[tuple[str, str], ...]:

@@ -63,7 +63,8 @@ def draw_matrices(models: Mapping[str, Tables]) -> Figure:
 
 
 def _number(value: object) -> str:
-    return f"{value:.3f}" if isinstance(value, float) and not math.isnan(value) else "–"
+    # + 0 makes a rounded -0.0 a plain zero
+    return f"{round(value, 3) + 0:.3f}" if isinstance(value, float) and not math.isnan(value) else "–"
 
 
 def draw_curves(models: Mapping[str, Tables]) -> Figure:
@@ -90,7 +91,8 @@ class CorrelationPanel:
 def correlation_panels(panels: Sequence[CorrelationPanel]) -> Figure:
     """Matrices side by side on one signed colour scale; thin lines between groups, their names at their centres.
 
-    The scale ends where 1 % of the values off the diagonals lie beyond (the colour bar is pointed then).
+    The scale ends where 1 % of the values off the diagonals lie beyond, but not below 0.1; the colour bar is pointed
+    where anything lies beyond.
     """
     wide = min(len(panels), 2 if len(panels) in {2, 4} else 3)
     tall = -(-len(panels) // wide)
@@ -108,15 +110,19 @@ def correlation_panels(panels: Sequence[CorrelationPanel]) -> Figure:
             axes.imshow(pixels, norm=norm, cmap=cmap, extent=(-0.5, end, end, -0.5), interpolation="nearest")
             axes.set(xlim=(-0.5, n_filters - 0.5), ylim=(n_filters - 0.5, -0.5))
             _mark_groups(axes, panel, side, n_filters)
-            axes.set_title(f"{shortened(panel.title, int(side * 15))}\n{panel.scores}", linespacing=1.3)
+            # two texts, not two lines of one: those would be spaced by the letters that happen to be in them
+            axes.set_title(shortened(panel.title, int(side * 15)), pad=15)
+            below = {"textcoords": "offset points", "ha": "center", "va": "bottom"}
+            axes.annotate(panel.scores, (0.5, 1), (0, 3), xycoords="axes fraction", **below)
             axes.set_xlabel(panel.axis)
             frame(axes)
         for axes in grid.flat[len(panels) :]:
             axes.set_axis_off()
+        label = "mean cosine of weights" if any(panel.block > 1 for panel in panels) else "cosine of weights"
+        pointed = "both" if clipped else "neither"
         bar = figure.colorbar(
-            ScalarMappable(norm, cmap), ax=list(grid.flat), label="cosine of filter weights", aspect=25, pad=0.02,
-            extend="both" if clipped else "neither",
-        )  # fmt: skip
+            ScalarMappable(norm, cmap), ax=list(grid.flat), label=label, aspect=25, pad=0.02, extend=pointed
+        )
         frame(bar.ax)
     return figure
 
@@ -125,7 +131,7 @@ def _limit(matrices: Sequence[FloatArray]) -> tuple[float, bool]:
     """Where the shared scale ends, and whether anything lies beyond it."""
     values = [np.abs(matrix[~np.eye(len(matrix), dtype=bool)]) for matrix in matrices]
     off = np.concatenate([value[~np.isnan(value)] for value in values])
-    limit = max(float(np.percentile(off, STRONG)) if len(off) else 1.0, 1e-3)
+    limit = max(float(np.percentile(off, STRONG)) if len(off) else 1.0, MARKED)  # or mere noise would glow
     highest = max((float(np.nanmax(np.abs(matrix), initial=0)) for matrix in matrices), default=0.0)
     return limit, highest > limit
 
@@ -145,6 +151,8 @@ def _mark_groups(axes: Axes, panel: CorrelationPanel, side: float, n_filters: in
         if not named or centre - named[-1] >= apart:
             named.append(float(centre))
             texts.append(shortened(name))
+    if len(groups) > MOST_NAMES and centres[-1] > named[-1]:  # where some are left out, not the last, the shared ones
+        named[-1], texts[-1] = float(centres[-1]), shortened(groups[-1][0])
     axes.set_yticks(named, texts)
     axes.set_xticks(named, [""] * len(named))
 

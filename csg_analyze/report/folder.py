@@ -15,14 +15,15 @@ from csg_analyze.report.document import Report, as_text, summary_document
 from csg_analyze.report.pages import html_page, markdown_page
 
 FILES = ("index.html", "report.md", "summary.json", "provenance.json")
-FOLDERS = ("tables", "figures", "samples")
+FOLDERS = ("tables", "figures", "samples", "pages")
 
 
 def write_report(report: Report, out: Path, *, force: bool = False) -> None:
     """Write the report folder `out`; on any error `out` is what it was before.
 
-    Contents: index.html, report.md, summary.json, provenance.json, tables/*.{csv,tex}, figures/*.{png,pdf}, and
-    samples/*.csv.gz where an analyzer has samples. force: an existing report is replaced, whole.
+    Contents: index.html, report.md, summary.json, provenance.json, tables/*.{csv,tex}, figures/*.{png,pdf}, and,
+    where an analyzer has them, samples/*.csv.gz and pages/<analyzer>-<model>/*. force: an existing report is replaced,
+    whole.
     Raises UsageError as `check_out` does.
     """
     with new_folder(out, force=force) as folder:

@@ -36,7 +36,22 @@ def _render(
     autoescape: bool = False,
     finalize: Callable[..., Any] | None = None,
 ) -> str:
-    environment = Environment(
+    return (
+        environment(autoescape=autoescape, finalize=finalize)
+        .get_template(template)
+        .render(
+            report=report,
+            headline=headline,
+            outcomes=outcomes,
+            data=facts(report.data),
+            provenance=facts({name: value for name, value in report.provenance.items() if value != report.data}),
+        )
+    )
+
+
+def environment(*, autoescape: bool, finalize: Callable[..., Any] | None = None) -> Environment:
+    """The templates of this package; a name that a template does not know is an error."""
+    templates = Environment(
         loader=PackageLoader("csg_analyze.report"),
         autoescape=autoescape,
         finalize=finalize,
@@ -45,14 +60,8 @@ def _render(
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters["prose"] = prose
-    return environment.get_template(template).render(
-        report=report,
-        headline=headline,
-        outcomes=outcomes,
-        data=facts(report.data),
-        provenance=facts({name: value for name, value in report.provenance.items() if value != report.data}),
-    )
+    templates.filters["prose"] = prose
+    return templates
 
 
 def prose(text: str) -> Markup:

@@ -27,6 +27,7 @@ class Page(HTMLParser):
         self.ids: list[str] = []
         self.tables: list[list[list[str]]] = []
         self.text = ""
+        self.in_cell = False
         self.feed(path.read_text(encoding="utf-8"))
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -41,13 +42,17 @@ class Page(HTMLParser):
             self.tables[-1].append([])
         elif tag in {"td", "th"}:
             self.tables[-1][-1].append("")
+            self.in_cell = True
+
+    def handle_endtag(self, tag: str) -> None:
+        self.in_cell = self.in_cell and tag not in {"td", "th"}
 
     def handle_data(self, data: str) -> None:
         if self.lasttag in {"style", "script"}:
             return
         self.text += data
-        if self.lasttag in {"td", "th", "strong"} and self.tables and self.tables[-1] and self.tables[-1][-1]:
-            self.tables[-1][-1][-1] += data.rstrip("\n")
+        if self.in_cell:
+            self.tables[-1][-1][-1] += data
 
 
 @pytest.fixture

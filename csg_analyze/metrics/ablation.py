@@ -1,0 +1,95 @@
+"""What a linear head makes of pooled activations of which some filters are multiplied by zero."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from csg_analyze.metrics.arrays import BoolArray, FloatArray, IntArray
+
+CLOSE = 1e-5
+"""Two logits nearer than this share of the largest one may have been set apart by rounding alone."""
+
+CELLS = 2**21
+"""Logits computed at once, 8 MB: matrix products long enough for all cores, that still stay in the cache."""
+
+
+@dataclass(frozen=True)
+class CachedAblation:
+    """Logits of N images without some filters: the full logits minus what those contributed.
+
+    activations: float32 (N, K). full: the logits with all filters, float32 (N, C), equal to activations @ weight.T +
+    bias up to rounding. weight: (C, K). bias: (C,). origin: for the reader of a report, how that was made sure of.
+    """
+
+    activations: FloatArray
+    full: FloatArray
+    weight: FloatArray
+    bias: FloatArray
+    origin: str
+
+    def logits(self, keep: BoolArray) -> FloatArray:
+        """Float32 (N, C) where only the filters in `keep` (K,) pass. The cost grows with the number of removed ones."""
+        return self._without(slice(0, None), keep, np.empty_like(self.full))
+
+    def predictions(self, keeps: BoolArray) -> IntArray:
+        """The class of the highest logit of every image under each of M masks: (M, K) -> int32 (M, N)."""
+        n_images, n_classes = self.full.shape
+        size = min(n_images, max(1, CELLS // n_classes))
+        memory: FloatArray = np.empty((size, n_classes), np.float32)
+        found: IntArray = np.empty((len(keeps), n_images), np.int32)
+        for start in range(0, n_images, size):
+            rows = slice(start, start + size)
+            for predicted, keep in zip(found, keeps, strict=True):
+                predicted[rows] = self._highest(rows, keep, memory)
+        return found
+
+    def predictions_each(self, keeps: BoolArray, which: IntArray) -> IntArray:
+        """As `predictions`, image i under the one mask `keeps[which[i]]`: which (N,) -> int32 (N,)."""
+        found: IntArray = np.empty(len(self.full), np.int32)
+        for index in np.unique(which):
+            rows = np.flatnonzero(which == index)
+            memory: FloatArray = np.empty((len(rows), self.full.shape[1]), np.float32)
+            found[rows] = self._highest(rows, keeps[index], memory)
+        return found
+
+    @cached_property
+    def _by_filter(self) -> FloatArray:
+        """The weights as (K, C), where those of a filter lie side by side."""
+        return np.ascontiguousarray(self.weight.T)
+
+    @cached_property
+    def _close(self) -> float:
+        return CLOSE * float(np.abs(self.full).max(initial=0))
+
+    def _without(self, rows: slice | IntArray, keep: BoolArray, memory: FloatArray) -> FloatArray:
+        """The logits of some images, written to the first rows of `memory` (at least as many, C)."""
+        removed, full = np.flatnonzero(~keep), self.full[rows]
+        if 2 * len(removed) > len(keep):
+            return self._from_kept(rows, keep)
+        lost = memory[: len(full)]
+        np.matmul(self.activations[rows].take(removed, axis=1), self._by_filter[removed], out=lost)
+        return np.subtract(full, lost, out=lost)
+
+    def _from_kept(self, rows: slice | IntArray, keep: BoolArray) -> FloatArray:
+        kept = np.flatnonzero(keep)
+        logits: FloatArray = self.activations[rows].take(kept, axis=1) @ self._by_filter[kept]
+        logits += self.bias
+        return logits
+
+    def _highest(self, rows: slice | IntArray, keep: BoolArray, memory: FloatArray) -> IntArray:
+        logits = self.full[rows] if keep.all() else self._without(rows, keep, memory)
+        predicted: IntArray = logits.argmax(axis=1)
+        if keep.all():
+            return predicted
+        images = np.arange(len(logits))
+        best = logits[images, predicted]
+        logits[images, predicted] = -np.inf
+        # the 1e-8 that subtracting leaves of a removed contribution must not decide between equal logits
+        doubtful = np.flatnonzero(best - logits.max(axis=1) <= self._close)
+        if len(doubtful):
+            again = doubtful + rows.start if isinstance(rows, slice) else rows[doubtful]
+            predicted[doubtful] = self._from_kept(again, keep).argmax(axis=1)
+        return predicted

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from csg_analyze.data.dataset import Dataset, balanced_choice
+from csg_analyze.errors import UsageError
+
+
+@pytest.fixture
+def dataset() -> Dataset:
+    images = torch.arange(6, dtype=torch.uint8)[:, None, None, None].expand(6, 3, 4, 4)
+    ids = tuple("abcdef")
+    return Dataset("some", "test", images, torch.tensor([0, 1, 2, 0, 1, 0]), ("cat", "dog", "owl"), ids, "f00")
+
+
+@given(st.lists(st.integers(0, 4), min_size=1, max_size=40), st.integers(1, 45))
+def test_a_balanced_choice_takes_the_first_of_every_class_then_the_second(labels: list[int], limit: int) -> None:
+    chosen = balanced_choice(torch.tensor(labels), limit)
+    if limit >= len(labels):
+        assert chosen is None
+        return
+    rounds = sorted(range(len(labels)), key=lambda i: (labels[:i].count(labels[i]), i))
+    assert chosen is not None
+    assert chosen.tolist() == sorted(rounds[:limit])
+
+
+def test_limited_is_the_choice_with_a_note(dataset: Dataset) -> None:
+    limited = dataset.limited(4)
+    assert limited.sample_ids == ("a", "b", "c", "d")
+    assert limited.notes == ("4 of 6 images, classes balanced (--limit)",)
+    assert dataset.limited(6) is dataset
+    assert dataset.limited(None) is dataset
+    with pytest.raises(UsageError, match="--limit must be at least 1, not 0"):
+        dataset.limited(0)
+
+
+@given(st.permutations(("cat", "dog", "owl")))
+def test_relabelling_moves_every_image_to_the_index_of_its_name(names: list[str]) -> None:
+    labels = torch.tensor([0, 1, 2, 0, 1, 0])
+    images = torch.zeros(6, 3, 4, 4, dtype=torch.uint8)
+    dataset = Dataset("some", "test", images, labels, ("cat", "dog", "owl"), tuple("abcdef"), "f00")
+    relabelled = dataset.relabelled(names)
+    assert [names[i] for i in relabelled.labels.tolist()] == [dataset.class_names[i] for i in labels.tolist()]
+    assert relabelled.class_names == tuple(names)
+    assert relabelled.labels.dtype == torch.int64
+    same = tuple(names) == dataset.class_names
+    assert (relabelled is dataset) == (relabelled.fingerprint == "f00") == (not relabelled.notes) == same
+
+
+def test_other_names_are_matched_by_position_with_a_note(dataset: Dataset) -> None:
+    relabelled = dataset.relabelled(["0", "1", "2"])
+    assert torch.equal(relabelled.labels, dataset.labels)
+    assert relabelled.class_names == dataset.class_names
+    assert "names differ" in relabelled.notes[0]
+    # a checkpoint that names a class twice cannot be matched by name
+    assert torch.equal(dataset.relabelled(["cat", "cat", "dog"]).labels, dataset.labels)
+
+
+def test_another_number_of_classes_is_refused(dataset: Dataset) -> None:
+    with pytest.raises(UsageError, match=r"checkpoint has 4 classes \(a, b, c, \.\.\.\), the data 3 \(cat, dog, owl\)"):
+        dataset.relabelled("abcd")
+
+
+class Encoded:
+    """Images that count how many were decoded."""
+
+    def __init__(self, values: torch.Tensor) -> None:
+        self.values, self.decoded = values, 0
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(self.values.shape)
+
+    def __getitem__(self, index: slice | torch.Tensor) -> torch.Tensor:
+        self.decoded += len(self.values[index])
+        return self.values[index]
+
+    def subset(self, index: torch.Tensor) -> Encoded:
+        return Encoded(self.values[index])
+
+
+def test_a_subset_of_encoded_images_is_not_decoded(dataset: Dataset) -> None:
+    encoded = Encoded(dataset.images[:])
+    limited = replace(dataset, images=encoded).limited(3)
+    assert isinstance(limited.images, Encoded)
+    assert encoded.decoded == limited.images.decoded == 0
+    assert torch.equal(torch.cat(list(limited.batches(2))), dataset.limited(3).images[:])

@@ -1,0 +1,203 @@
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from csg_analyze.checkpoints import Classifier, PixelNetwork
+from csg_analyze.errors import UsageError
+from csg_analyze.inputs.ablation import NetworkAblation, ablation
+from csg_analyze.inputs.cache import Cache
+from csg_analyze.inputs.forward import ForwardPass, forward_pass
+from csg_analyze.metrics.ablation import CachedAblation
+from csg_analyze.metrics.arrays import BoolArray, FloatArray
+from csg_analyze.pipeline import untracked
+from tests.examples import HALF, random_classifier, random_dataset
+
+DATA = random_dataset(19)
+
+
+def run(classifier: Classifier, batch_size: int = 8) -> ForwardPass:
+    return forward_pass(classifier, DATA, frozenset(), Cache(None), untracked, batch_size=batch_size)
+
+
+def way(classifier: Classifier, ablate: Any = "auto", batch_size: int = 8) -> CachedAblation | NetworkAblation:
+    return ablation(classifier, DATA, run(classifier, batch_size), untracked, ablate=ablate)
+
+
+def masks(classifier: Classifier, m: int = 5) -> BoolArray:
+    keeps: BoolArray = np.random.default_rng(0).random((m, classifier.n_filters)) > 0.4
+    keeps[0] = True
+    return keeps
+
+
+def by_hand(classifier: Classifier, keeps: BoolArray) -> FloatArray:
+    """The plainest way: a forward pass a mask over all images, the layer's output multiplied. (M, N, C)."""
+    logits = []
+    for keep in keeps:
+        mask = torch.from_numpy(keep).float().view(1, -1, 1, 1)
+        handle = classifier.layer().register_forward_hook(lambda _m, _i, output, mask=mask: output * mask)
+        with torch.no_grad():
+            logits.append(classifier.network(DATA.images[:].float() / 255).numpy())
+        handle.remove()
+    return np.stack(logits)
+
+
+def with_head(head: nn.Module, feature_layer: str = "features") -> Classifier:
+    """A small network of 12 filters with any head, as VGG builds them."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        features = nn.Sequential(nn.Conv2d(3, 12, 5, 4), nn.BatchNorm2d(12), nn.ReLU(inplace=True))
+        network = nn.Sequential()
+        network.add_module("features", features)
+        network.add_module("head", head)
+        for module in network.modules():
+            if isinstance(module, nn.Linear):
+                nn.init.normal_(module.weight)
+    last = [name for name, module in network.named_modules() if isinstance(module, nn.Linear)][-1]
+    pixel = PixelNetwork(network, HALF).eval().requires_grad_(False)
+    return replace(random_classifier(), network=pixel, feature_layer=feature_layer, head=last, n_filters=12)
+
+
+def vgg_head() -> nn.Module:
+    return nn.Sequential(
+        nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(48, 20), nn.ReLU(inplace=True), nn.Dropout(), nn.Linear(20, 10)
+    )
+
+
+def pooled_head(*between: nn.Module) -> nn.Module:
+    return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), *between, nn.Linear(12, 10))
+
+
+@pytest.mark.parametrize("make", [random_classifier, lambda: with_head(pooled_head(nn.Dropout()))])
+def test_both_ways_agree_with_masking_by_hand(make: Any) -> None:
+    classifier = make()
+    keeps = masks(classifier)
+    expected = by_hand(classifier, keeps)
+    which = np.arange(19) % 4  # the last mask is nobody's
+    for ablate, kind in (("auto", CachedAblation), ("cached", CachedAblation), ("network", NetworkAblation)):
+        found = way(classifier, ablate)
+        assert isinstance(found, kind)
+        np.testing.assert_allclose(found.logits(keeps[1]), expected[1], rtol=1e-4, atol=1e-4)
+        np.testing.assert_array_equal(found.predictions(keeps), expected.argmax(-1))
+        each = found.predictions_each(keeps, which)
+        np.testing.assert_array_equal(each, [expected[which[i], i].argmax() for i in range(19)])
+    assert len(np.unique(expected.argmax(-1))) > 1
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 8, 64])
+def test_a_nonlinear_head_goes_through_the_network(batch_size: int) -> None:
+    classifier = with_head(vgg_head())
+    found = way(classifier, batch_size=batch_size)
+    assert isinstance(found, NetworkAblation)
+    assert found.joint
+    assert found.images_at_once == batch_size
+    keeps = masks(classifier)
+    expected = by_hand(classifier, keeps)
+    np.testing.assert_allclose(found.logits(keeps[2]), expected[2], rtol=1e-4, atol=1e-4)
+    np.testing.assert_array_equal(found.predictions(keeps), expected.argmax(-1))
+    with pytest.raises(UsageError, match="--ablate cached cannot be used, no layer takes the pooled"):
+        way(classifier, "cached")
+
+
+class Doubled(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return 2 * x
+
+
+@pytest.mark.parametrize("between", [nn.LayerNorm(12), nn.Tanh(), Doubled()])
+def test_a_head_of_the_right_shape_is_not_trusted(between: nn.Module) -> None:
+    classifier = with_head(pooled_head(between))
+    found = way(classifier)
+    assert isinstance(found, NetworkAblation)
+    assert "differ" in found.origin
+    keeps = masks(classifier)
+    np.testing.assert_array_equal(found.predictions(keeps), by_hand(classifier, keeps).argmax(-1))
+    with pytest.raises(UsageError, match=r"--ablate cached cannot be used, the logits differ .* leave it at auto"):
+        way(classifier, "cached")
+
+
+def test_a_relu_behind_the_feature_layer_counts_where_it_changes_something() -> None:
+    """The layer is the batch normalisation here, whose output a later in-place ReLU overwrites."""
+    classifier = with_head(pooled_head(), feature_layer="features.1")
+    found = way(classifier)
+    assert isinstance(found, NetworkAblation)
+    keeps = masks(classifier)
+    np.testing.assert_array_equal(found.predictions(keeps), by_hand(classifier, keeps).argmax(-1))
+    assert isinstance(way(with_head(pooled_head(), feature_layer="features")), CachedAblation)
+
+
+def test_a_connection_around_the_layer_takes_one_pass_a_mask() -> None:
+    classifier = replace(random_classifier(), feature_layer="layer3.0.conv2")
+    found = way(classifier)
+    assert isinstance(found, NetworkAblation)
+    assert not found.joint
+    keeps = masks(classifier, 3)
+    expected = by_hand(classifier, keeps)
+    np.testing.assert_array_equal(found.predictions(keeps), expected.argmax(-1))
+    which = np.arange(19) % 3
+    each = found.predictions_each(keeps, which)
+    np.testing.assert_array_equal(each, [expected[which[i], i].argmax() for i in range(19)])
+
+
+@pytest.mark.parametrize(("joint", "images"), [(True, 19), (False, 5 * 19)])
+def test_many_masks_share_the_layers_before(joint: bool, images: int) -> None:
+    classifier = with_head(vgg_head())
+    found = way(classifier)
+    assert isinstance(found, NetworkAblation)
+    seen: list[int] = []
+    handle = classifier.layer("features.0").register_forward_hook(lambda _m, _i, output: seen.append(len(output)))
+    replace(found, joint=joint).predictions(masks(classifier))
+    handle.remove()
+    assert sum(seen) == images
+
+
+def test_progress_counts_every_batch() -> None:
+    seen: list[tuple[str, int, int]] = []
+
+    def track(steps: Iterable[Any], description: str, total: int) -> Iterable[Any]:
+        steps = list(steps)
+        seen.append((description, total, len(steps)))
+        return steps
+
+    classifier = with_head(vgg_head())
+    found = ablation(classifier, DATA, run(classifier), track)
+    found.predictions(masks(classifier))
+    assert seen == [("random: 5 masks on 19 images", 19, 19)]  # 8 // 5 images in a batch
+
+
+@pytest.mark.parametrize("head", [vgg_head(), pooled_head()])
+def test_the_network_is_left_as_it_was_even_after_an_error(head: nn.Module) -> None:
+    classifier = with_head(head)
+    found = way(classifier, "network")
+    before = {name: value.clone() for name, value in classifier.network.state_dict().items()}
+    found.predictions(masks(classifier))
+
+    def explode(*_: object) -> None:
+        raise RuntimeError("in the middle")
+
+    handle = classifier.layer(classifier.head).register_forward_hook(explode)
+    with pytest.raises(RuntimeError, match="in the middle"):
+        found.logits(masks(classifier)[0])
+    handle.remove()
+    assert not any(module._forward_hooks for module in classifier.network.modules())
+    assert all(torch.equal(before[name], value) for name, value in classifier.network.state_dict().items())
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_a_convolution_of_one_pixel_may_be_a_head(bias: bool) -> None:
+    network = nn.Sequential(
+        nn.Conv2d(3, 12, 5, 4), nn.ReLU(), nn.Conv2d(12, 10, 1, bias=bias), nn.AdaptiveAvgPool2d(1), nn.Flatten()
+    )
+    pixel = PixelNetwork(network, HALF).eval().requires_grad_(False)
+    classifier = replace(random_classifier(), network=pixel, feature_layer="1", head="2", n_filters=12)
+    found = way(classifier)
+    assert isinstance(found, CachedAblation)
+    keeps = masks(classifier)
+    np.testing.assert_array_equal(found.predictions(keeps), by_hand(classifier, keeps).argmax(-1))
+    assert "on cached activations" in found.origin

@@ -1,0 +1,180 @@
+from __future__ import annotations
+
+import math
+from itertools import combinations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics.pairwise import cosine_similarity
+
+from csg_analyze.metrics.arrays import BoolArray, FloatArray
+from csg_analyze.metrics.correlation import (
+    between_groups,
+    correlation_matrix,
+    near_duplicates,
+    nearest_filters,
+    pair_values,
+    share_at_least,
+    within_groups,
+)
+
+NAN = math.nan
+shapes = st.tuples(st.integers(1, 9), st.integers(1, 6), st.integers(0, 10**6))
+
+
+def filters(n_filters: int, length: int, seed: int) -> FloatArray:
+    return np.random.default_rng(seed).normal(size=(n_filters, length))
+
+
+def test_the_matrix_equals_scikit_learns() -> None:
+    weights = filters(8, 27, 0)
+    np.testing.assert_allclose(correlation_matrix(weights), cosine_similarity(weights), atol=1e-12)
+
+
+@settings(deadline=None, max_examples=40)
+@given(shapes)
+def test_the_matrix_is_symmetric_with_ones_on_its_diagonal(shape: tuple[int, int, int]) -> None:
+    weights = filters(*shape)
+    found = correlation_matrix(weights)
+    np.testing.assert_array_equal(found, found.T)
+    np.testing.assert_array_equal(found.diagonal(), 1)
+    assert (np.abs(found) <= 1).all()
+
+
+@settings(deadline=None, max_examples=40)
+@given(shapes)
+def test_length_does_not_matter_sign_and_order_do(shape: tuple[int, int, int]) -> None:
+    weights, rng = filters(*shape), np.random.default_rng(shape[2])
+    found = correlation_matrix(weights)
+    scales, order = rng.uniform(1e-6, 1e6, (shape[0], 1)), rng.permutation(shape[0])
+    np.testing.assert_allclose(correlation_matrix(weights * scales), found, atol=1e-12)
+    np.testing.assert_allclose(correlation_matrix(weights[order]), found[np.ix_(order, order)], atol=1e-12)
+    signs = rng.choice([-1.0, 1.0], (shape[0], 1))
+    np.testing.assert_allclose(correlation_matrix(weights * signs), found * signs * signs.T, atol=1e-12)
+
+
+def test_dead_filters_are_blank_and_count_nowhere() -> None:
+    weights = filters(6, 10, 3)
+    weights[[1, 4]] = 0
+    found, alive = correlation_matrix(weights), [0, 2, 3, 5]
+    assert np.isnan(found[[1, 4]]).all()
+    assert np.isnan(found[:, [1, 4]]).all()
+    np.testing.assert_allclose(found[np.ix_(alive, alive)], correlation_matrix(weights[alive]), atol=1e-15)
+    np.testing.assert_array_equal(pair_values(found), pair_values(found[np.ix_(alive, alive)]))
+    members = np.array([[1, 1, 1, 0, 0, 0], [0, 0, 0, 1, 1, 1]], dtype=bool)
+    for mean in (between_groups, within_groups):
+        overall, each = mean(found, members)
+        expected, expected_each = mean(found[np.ix_(alive, alive)], members[:, alive])
+        assert overall == pytest.approx(expected)
+        np.testing.assert_allclose(each, expected_each)
+    nearest, cosine = nearest_filters(found)
+    assert nearest[1] == -1
+    assert math.isnan(cosine[1])
+    assert set(nearest[alive].tolist()) <= set(alive)
+
+
+def literal_share(matrix: FloatArray, s: float) -> float:
+    """Sec. 4.3 as it is written: the ratio of the elements that are at least s."""
+    elements = [matrix[i, j] for i in range(len(matrix)) for j in range(len(matrix))]
+    return float(np.mean([element >= s for element in elements]))
+
+
+def test_shares_by_counting_elements() -> None:
+    matrix, thresholds = correlation_matrix(filters(12, 8, 4)), np.linspace(0, 1, 101)
+    pairs = pair_values(matrix)
+    found = share_at_least(pairs, thresholds, 12)
+    np.testing.assert_allclose(found, [literal_share(matrix, s) for s in thresholds])
+    np.testing.assert_allclose(
+        share_at_least(np.abs(pairs), thresholds, 12), [literal_share(np.abs(matrix), s) for s in thresholds]
+    )
+    off = [matrix[i, j] for i in range(12) for j in range(12) if i != j]
+    np.testing.assert_allclose(share_at_least(pairs, thresholds), [np.mean(np.array(off) >= s) for s in thresholds])
+    assert found[-1] == 12 / 144
+
+
+def test_rounding_does_not_decide_a_threshold() -> None:
+    third = np.array([[1.0, 0, 0, 0], [0.1, 0.7, 0.5, 0.5]])  # the cosine is 0.1 in exact arithmetic
+    pairs = pair_values(correlation_matrix(third))
+    assert share_at_least(pairs + 1e-15, np.array([0.1]))[0] == share_at_least(pairs - 1e-15, np.array([0.1]))[0] == 1
+
+
+def test_a_single_filter_has_no_pairs() -> None:
+    pairs = pair_values(correlation_matrix(filters(1, 4, 0)))
+    assert len(pairs) == 0
+    assert share_at_least(pairs, np.array([0.0, 1.0]), 1).tolist() == [1, 1]
+    assert np.isnan(share_at_least(pairs, np.array([0.5]))).all()
+    assert math.isnan(near_duplicates(pairs, 0.95))
+
+
+def test_near_duplicates_point_the_same_or_the_opposite_way() -> None:
+    weights = filters(5, 30, 5)
+    weights[3], weights[4] = 2 * weights[0], -weights[1]
+    assert near_duplicates(pair_values(correlation_matrix(weights)), 0.95) == 2 / 10
+
+
+def literal_between(matrix: FloatArray, members: BoolArray) -> float:
+    """The sum of Sec. 4.3 with its four loops, divided by the number of its terms."""
+    terms = []
+    for c, group in enumerate(members):
+        for other, others in enumerate(members):
+            if c != other:
+                terms += [matrix[k, j] for k in np.flatnonzero(group) for j in np.flatnonzero(others)]
+    return float(np.mean(terms)) if terms else NAN
+
+
+def test_the_inter_class_correlation_by_four_loops() -> None:
+    rng = np.random.default_rng(6)
+    matrix = correlation_matrix(filters(20, 9, 6))
+    # groups of one size that overlap, as the most activated filters of classes do
+    members = np.zeros((5, 20), dtype=bool)
+    for row in members:
+        row[rng.choice(20, 4, replace=False)] = True
+    overall, each = between_groups(matrix, members)
+    assert overall == pytest.approx(literal_between(matrix, members))
+    # with m filters in each of C groups the number of terms is the paper's C (C - 1) m^2
+    total = sum(
+        matrix[k, j]
+        for a in range(5)
+        for b in range(5)
+        for k in np.flatnonzero(members[a])
+        for j in np.flatnonzero(members[b])
+        if a != b
+    )
+    assert overall == pytest.approx(total / (5 * 4 * 4**2))
+    assert each.mean() == pytest.approx(overall)
+    assert each[2] == pytest.approx(
+        np.mean([matrix[np.ix_(members[2], members[b])].mean() for b in range(5) if b != 2])
+    )
+
+
+def test_groups_of_any_size_by_plain_loops() -> None:
+    matrix, owner = correlation_matrix(filters(15, 6, 7)), np.array([0, 1, 1, 3, 3, 3, 3, 5, 0, 0, 2, 1, 3, 3, 3])
+    members = owner[None] == np.arange(6)[:, None]  # class 4 owns nothing, classes 2 and 5 a single filter
+    overall, each = within_groups(matrix, members)
+    same = [matrix[i, j] for i, j in combinations(range(15), 2) if owner[i] == owner[j]]
+    assert overall == pytest.approx(np.mean(same))
+    assert each[0] == pytest.approx(np.mean([matrix[0, 8], matrix[0, 9], matrix[8, 9]]))
+    assert np.isnan(each[[2, 4, 5]]).all()
+    apart, each_apart = between_groups(matrix, members)
+    assert apart == pytest.approx(
+        np.mean([matrix[i, j] for i, j in combinations(range(15), 2) if owner[i] != owner[j]])
+    )
+    assert math.isnan(each_apart[4])
+    assert each_apart[5] == pytest.approx(np.mean([matrix[7, j] for j in range(15) if j != 7]))
+
+
+def test_without_two_groups_there_is_nothing_between() -> None:
+    matrix = correlation_matrix(filters(4, 6, 8))
+    for members in (np.zeros((0, 4), dtype=bool), np.ones((1, 4), dtype=bool), np.zeros((3, 4), dtype=bool)):
+        assert math.isnan(between_groups(matrix, members)[0])
+    assert math.isnan(within_groups(matrix, np.eye(4, dtype=bool))[0])
+
+
+def test_the_nearest_filter_by_a_loop() -> None:
+    matrix = correlation_matrix(filters(9, 5, 9))
+    nearest, cosine = nearest_filters(matrix)
+    for i in range(9):
+        best = max((j for j in range(9) if j != i), key=lambda j: abs(matrix[i, j]))
+        assert (nearest[i], cosine[i]) == (best, matrix[i, best])

@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+from itertools import pairwise
+
+import matplotlib
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.axes import Axes
+
+from csg_analyze.analyzers.correlation import correlation
+from csg_analyze.metrics.correlation import FilterWeights, correlation_matrix
+from csg_analyze.report.correlation_figures import draw_curves, draw_matrices
+from csg_analyze.result import Tables
+from tests.examples import random_gate
+
+NAMES = ("ant", "bee", "$cat$")
+
+
+def tables_of(n_filters: int, n_classes: int, *, with_gate: bool = True, matches: bool = True) -> Tables:
+    rng = np.random.default_rng(n_filters)
+    names = NAMES if n_classes == 3 else tuple(f"class {c}" for c in range(n_classes))
+    labels = np.arange(2 * n_classes) % n_classes
+    gate = random_gate(n_classes, n_filters) if with_gate else None
+    weights = rng.normal(size=(n_filters, 6)) + 0.5
+    return correlation(
+        FilterWeights("conv", weights, matches), rng.random((len(labels), n_filters)), labels, names, gate, None
+    ).tables
+
+
+def panels(models: dict[str, Tables]) -> dict[str, Axes]:
+    return {axes.get_title(): axes for axes in draw_matrices(models).axes if axes.images}
+
+
+def test_panels_share_a_scale_and_show_the_table_in_its_order() -> None:
+    models = {"one": tables_of(12, 3), "two": tables_of(30, 3, with_gate=False)}
+    found = panels(models)
+    assert list(found) == ["one", "two"]
+    limits = {axes.images[0].get_clim() for axes in found.values()}
+    ((low, high),) = limits
+    assert low == -high
+    weights = np.random.default_rng(12).normal(size=(12, 6)) + 0.5
+    order = models["one"]["filters"].sort_values("place")["filter"].to_numpy()
+    expected = correlation_matrix(weights)[np.ix_(order, order)]
+    np.testing.assert_allclose(np.asarray(found["one"].images[0].get_array()), expected)
+
+
+def test_the_scale_is_not_wasted_on_the_diagonal() -> None:
+    weights = np.random.default_rng(0).normal(size=(64, 1152))
+    labels = np.arange(10) % 10
+    result = correlation(
+        FilterWeights("conv", weights, True),
+        np.random.default_rng(1).random((10, 64)),
+        labels,
+        [str(i) for i in range(10)],
+        None,
+        None,
+    )
+    figure = draw_matrices({"m": result.tables})
+    assert figure.axes[0].images[0].get_clim() == (-0.1, 0.1)
+    assert figure.axes[-1].get_ylabel() == "cosine of weights"
+
+
+def test_groups_are_bounded_and_named_at_their_centres() -> None:
+    tables = tables_of(12, 3)
+    groups = tables["groups"]
+    (axes,) = panels({"m": tables}).values()
+    sizes = groups["n_filters"].tolist()
+    assert len(sizes) == 3
+    assert min(sizes) > 0
+    starts = np.cumsum([0, *sizes])
+    assert axes.get_yticks().tolist() == [(a + b - 1) / 2 for a, b in pairwise(starts)]
+    assert [label.get_text() for label in axes.get_yticklabels()] == list(NAMES)
+    lines = {
+        float(np.asarray(line.get_ydata())[0]) for line in axes.lines if len(set(np.asarray(line.get_ydata()))) == 1
+    }
+    assert lines == {float(start) - 0.5 for start in starts[1:-1]}
+
+
+def test_the_titles_give_the_two_numbers() -> None:
+    tables = tables_of(12, 3)
+    (axes,) = panels({"m": tables}).values()
+    scores = tables["redundancy"].iloc[0]
+    (text,) = [text.get_text() for text in axes.texts]
+    assert text == f"r(0.1) = {scores['r_0.1']:.3f}   C_IC = {scores['c_ic']:.3f}"
+    assert axes.get_xlabel() == "12 filters, by class (gate)"
+    (axes,) = panels({"m": tables_of(12, 3, matches=False)}).values()
+    assert axes.texts[0].get_text().endswith("C_IC = –")
+    assert axes.get_xlabel() == "12 filters"
+
+
+def test_many_classes_and_filters_thin_out() -> None:
+    tables = tables_of(520, 260)
+    figure = draw_matrices({"m": tables})
+    axes = figure.axes[0]
+    assert 8 <= len(axes.get_yticks()) <= 26
+    assert not axes.lines
+    assert axes.get_ylim() == (519.5, -0.5)
+    image = axes.images[0]
+    assert np.asarray(image.get_array()).shape == (174, 174)
+    assert tuple(image.get_extent()) == (-0.5, 521.5, 521.5, -0.5)  # the last block reaches beyond the matrix
+    assert "a pixel is the mean of 3 x 3 neighbours" in str(figure.get_label())
+    gaps = np.diff(axes.get_yticks())
+    assert gaps.min() > 520 / 26
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 5])
+def test_any_number_of_models(count: int) -> None:
+    found = panels({f"m{i}": tables_of(12 + i, 3) for i in range(count)})
+    assert len(found) == count
+
+
+def test_curves_mark_the_papers_threshold() -> None:
+    models = {"one": tables_of(12, 3), "two": tables_of(30, 3)}
+    (axes,) = draw_curves(models).axes
+    curves = [line for line in axes.lines if len(np.asarray(line.get_xdata())) == 101]
+    assert len(curves) == 2
+    for line, tables in zip(curves, models.values(), strict=True):
+        np.testing.assert_array_equal(line.get_ydata(), tables["curve"]["r"])
+        (at,) = line.get_markevery()  # type: ignore[misc]
+        r = tables["redundancy"]["r_0.1"].iloc[0]
+        assert (np.asarray(line.get_xdata())[at], np.asarray(line.get_ydata())[at]) == (0.1, r)
+        assert str(line.get_label()).endswith(f"r(0.1) = {r:.3f}")
+    assert len({line.get_color() for line in curves}) == 2
+
+
+def test_drawing_changes_no_setting_and_reads_what_a_csv_gives_back(tmp_path_factory: pytest.TempPathFactory) -> None:
+    folder, read = tmp_path_factory.mktemp("tables"), {}
+    for name, table in tables_of(12, 3, matches=False).items():
+        table.to_csv(folder / f"{name}.csv", index=False)
+        read[name] = pd.read_csv(folder / f"{name}.csv")
+    before = dict(matplotlib.rcParams)
+    draw_matrices({"m": read})
+    draw_curves({"m": read})
+    assert dict(matplotlib.rcParams) == before
