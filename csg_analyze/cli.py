@@ -65,7 +65,7 @@ def _stub() -> None:
 
 def analyzer_command(step: Step) -> Callable[..., None]:
     """The subcommand of one analyzer: the flags every command has, the analyzer's options, and its inputs' options."""
-    owners = {option: step.name for option in step.options}
+    owners = dict.fromkeys(step.options, step.name)
     parameters = dict(inspect.signature(commands.analyze_checkpoints, eval_str=True).parameters)
     del parameters["analyzers"], parameters["options"], parameters["title"]
     for owner in (step, *_inputs_of(step)):

@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -23,7 +23,7 @@ Checkpoints = Annotated[list[Path], typer.Argument(help="Checkpoint files to ana
 Data = Annotated[
     str | None, typer.Option(help="scenes | folder:PATH | cifar10:ROOT; default: what the checkpoint remembers.")
 ]
-Split = Annotated[str, typer.Option(help="Which part of the data: test or train.")]
+Split = Annotated[Literal["test", "train"], typer.Option(help="Which part of the data.")]
 Limit = Annotated[int | None, typer.Option(help="At most so many images, classes balanced.")]
 Out = Annotated[Path | None, typer.Option(help="The report folder; default: a new one under reports/.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace an existing report folder.")]

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from csg_analyze.errors import UsageError
 
 if TYPE_CHECKING:
-    import typer
     from rich.console import Console
 
 INTERRUPTED = 130
@@ -24,9 +23,10 @@ def stderr_console() -> Console:
     return Console(stderr=True, highlight=False)
 
 
-def run(app: typer.Typer, *, program: str, arguments: Sequence[str] | None = None) -> int:
-    """Run a Typer app and return its exit code: 0; 2 after one line `error: ...` on stderr; 130 after Ctrl-C.
+def run(app: Callable[..., object], *, program: str, arguments: Sequence[str] | None = None) -> int:
+    """Run a Typer app, or what calls one with the same arguments, and return its exit code.
 
+    0; 2 after one line `error: ...` on stderr; 130 after Ctrl-C.
     `--debug`, anywhere on the command line, shows the traceback of an error as well. arguments: sys.argv[1:] by
     default. Errors that are no UsageError (and no misuse of flags, which Typer finds) are defects: they propagate.
     """

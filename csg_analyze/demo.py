@@ -41,12 +41,13 @@ def prepare_folder(out: Path | None, force: bool) -> Path:
 def train_twins(folder: Path, *, seed: int, quiet: bool) -> list[Path]:
     """Train STD and CSG with one recipe and seed, skipping what is there and going on with what was interrupted."""
     from training.loop import train
-    from training.recipes import RECIPES
+    from training.progress import reporter_for
+    from training.recipes import RECIPES, Training
 
-    paths = []
-    for name in CHECKPOINTS:
-        path = folder / name
+    recipe = RECIPES["scenes-resnet8"]
+    paths: dict[Training, Path] = {"std": folder / CHECKPOINTS[0], "csg": folder / CHECKPOINTS[1]}
+    for training, path in paths.items():
         if not path.exists():
-            train(RECIPES["scenes-resnet8"], training=Path(name).stem, data="scenes", out=path, seed=seed, resume=True)
-        paths.append(path)
-    return paths
+            reporter = reporter_for(quiet=quiet)
+            train(recipe, training=training, data="scenes", out=path, seed=seed, resume=True, reporter=reporter)
+    return list(paths.values())

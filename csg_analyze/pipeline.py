@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import pandas as pd
 
@@ -70,7 +70,11 @@ def _collect_inputs(step: Step, inputs: dict[str, Step], path: tuple[str, ...]) 
 
 
 def open_dataset(
-    classifier: Classifier, data: str | None = None, split: str = "test", limit: int | None = None, **loading: Any
+    classifier: Classifier,
+    data: str | None = None,
+    split: Literal["train", "test"] = "test",
+    limit: int | None = None,
+    **loading: Any,
 ) -> Dataset:
     """The data this classifier is analysed on: `data` if given, else what its checkpoint remembers.
 
@@ -105,9 +109,10 @@ def analyze(
     cache: Cache | None = None,
     track: Any = untracked,
 ) -> ModelReport:
-    """Run analyzers on one classifier and one dataset; an analyzer whose inputs cannot be had is skipped with the reason.
+    """Run analyzers on one classifier and one dataset.
 
-    what: a plan, or names of analyzers; all of them by default. track: shows progress, see inputs.forward.Track.
+    An analyzer whose inputs cannot be had is skipped, with the reason. what: a plan, or names of analyzers; all of
+    them by default. track: shows progress, see inputs.forward.Track.
     """
     what = what if isinstance(what, Plan) else plan(what)
     given = {

@@ -127,7 +127,8 @@ def test_help_names_every_analyzer_with_its_first_line(capsys: pytest.CaptureFix
 
 
 def test_importing_the_command_line_imports_nothing_heavy() -> None:
-    code = "import sys, csg_analyze.cli; print([m for m in ('torch', 'pandas', 'numpy', 'sklearn') if m in sys.modules])"
+    heavy = "'torch', 'pandas', 'numpy', 'sklearn'"
+    code = f"import sys, csg_analyze.cli; print([m for m in ({heavy}) if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 

@@ -8,7 +8,7 @@ from csg_analyze.data import Dataset
 from csg_analyze.devices import choose_device
 from training.epoch import run_epoch
 from training.output import check_before, is_complete, outcome, write_checkpoint
-from training.progress import Reporter, TensorBoard, log_path, reporter_for, write_log
+from training.progress import Reporter, TensorBoard, log_path, reading, reporter_for, write_log
 from training.recipes import Recipe, Training
 from training.setting import Setting, begin, prepare
 from training.state import Run, restore_state, save_state, state_path
@@ -41,7 +41,8 @@ def train(
     out, reporter = Path(out), reporter or reporter_for()
     state = state_path(out)
     check_before(out, resume=resume, force=force)
-    setting = prepare(recipe, training, data, seed=seed, start=start, device=choose_device(device))
+    where, progress = choose_device(device), reading(reporter)
+    setting = prepare(recipe, training, data, seed=seed, start=start, device=where, progress=progress)
     if resume and not force and is_complete(out, setting.identity):
         reporter.say(f"{out} is complete already")
         return out

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from types import TracebackType
@@ -124,7 +124,7 @@ class Bar(Silent):
     """A progress bar on a terminal, over all steps of the training, with the last test accuracy."""
 
     def __init__(self) -> None:
-        columns = (TextColumn("{task.description}"), BarColumn(bar_width=24), TextColumn("{task.fields[shown]}"))
+        columns = (TextColumn("{task.description}"), BarColumn(bar_width=8), TextColumn("{task.fields[shown]}"))
         self.bar = Progress(*columns, TimeRemainingColumn(), console=stderr_console(), refresh_per_second=4)
         self.task: TaskID | None = None
         self.test = ""
@@ -147,13 +147,14 @@ class Bar(Silent):
     def step(self, epoch: int, done: int, loss: float, accuracy: float, density: float | None) -> None:
         """Move it on."""
         assert self.task is not None
-        shown = figures(loss, accuracy, density) + self.test
+        gate = "" if density is None else f"  density {density:.3f}"  # with the rest, 80 columns
+        shown = f"loss {loss:.3f}  acc {accuracy:.3f}{gate}{self.test}"
         self.bar.update(self.task, completed=done, description=f"epoch {epoch}/{self.epochs}", shown=shown)
 
     def epoch(self, row: Row) -> None:
         """Note the test accuracy."""
         if row.test_accuracy is not None:
-            self.test = f", test {row.test_accuracy:.4f}"
+            self.test = f"  test {row.test_accuracy:.3f}"
 
     def say(self, line: str) -> None:
         """The line, above the bar."""
@@ -171,6 +172,19 @@ def clock(seconds: float) -> str:
     if seconds < 100:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+
+
+def reading(reporter: Reporter) -> Callable[[int, int], None]:
+    """For `load_dataset`: says every 20 s how many images are read."""
+    last = time.monotonic()
+
+    def show(done: int, total: int) -> None:
+        nonlocal last
+        if time.monotonic() - last >= SECONDS_BETWEEN_LINES:
+            last = time.monotonic()
+            reporter.say(f"reading the data: {done} of {total} images")
+
+    return show
 
 
 def reporter_for(*, quiet: bool = False) -> Reporter:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -62,15 +63,19 @@ def prepare(
     seed: int,
     start: Path | None,
     device: torch.device,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Setting:
-    """Load the data and the network to start from. Raises UsageError for what cannot be used."""
+    """Load the data and the network to start from. progress: told of images read and images in all.
+
+    Raises UsageError for what cannot be used.
+    """
     if training not in ("std", "csg"):
         raise UsageError(f"there is no training {training!r}; choose std or csg.")
     if seed < 0:
         raise UsageError(f"--seed must be at least 0, not {seed}.")
     if isinstance(data, str):
-        train = load_dataset(data, "train", size=recipe.size, resize=recipe.resize, limit=recipe.limit)
-        test = load_dataset(data, "test", size=recipe.size, resize=recipe.resize)
+        how: dict[str, Any] = {"size": recipe.size, "resize": recipe.resize, "progress": progress}
+        train, test = load_dataset(data, "train", limit=recipe.limit, **how), load_dataset(data, "test", **how)
     else:
         train, test = data[0].limited(recipe.limit), data[1]
     if train.class_names != test.class_names:

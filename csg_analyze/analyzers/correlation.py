@@ -36,6 +36,7 @@ REDUNDANCY = (
     "r_0.1",
     "r_0.1_off_diagonal",
     "c_ic",
+    "c_ic_off_diagonal",
     "within_groups",
     "between_groups",
 )
@@ -60,9 +61,10 @@ def correlation(
     filter_weights: F filters, flattened. r_s is the share of the elements of the correlation matrix that are at least
     s, its diagonal of ones included as the paper's words have it; `off_diagonal` leaves it out, `absolute` takes
     magnitudes. C_IC is the mean correlation of filters in the groups A_c of different classes, A_c being the filters
-    with the highest mean activation on class c. within_groups and between_groups are mean correlations of different
-    filters that belong to one class, or to two: by the largest gate entry, without a gate by the highest mean
-    activation; filters shared by several classes are in neither. Filters with zero weights are blank.
+    with the highest mean activation on class c; a filter in two groups meets itself with 1, which `off_diagonal`
+    leaves out. within_groups and between_groups are mean correlations of different filters that belong to one class,
+    or to two: by the largest gate entry, without a gate by the highest mean activation; filters shared by several
+    classes are in neither. Filters with zero weights are blank.
     """
     if not 0 < duplicate_threshold <= 1:
         raise UsageError(f"--duplicate-threshold must be above 0 and at most 1, not {duplicate_threshold:g}.")
@@ -141,6 +143,7 @@ def _curve(correlations: FloatArray) -> pd.DataFrame:
 def _inter_class(correlations: FloatArray, groups: FilterGroups) -> dict[str, Number]:
     return {
         "c_ic": between_groups(correlations, groups.most_active)[0],
+        "c_ic_off_diagonal": between_groups(correlations, groups.most_active, diagonal=False)[0],
         "c_ic_absolute": between_groups(np.abs(correlations), groups.most_active)[0],
         "within_groups": within_groups(correlations, groups.own)[0],
         "between_groups": between_groups(correlations, groups.own)[0],

@@ -17,8 +17,9 @@ from csg_analyze.metrics.exemplars import Exemplars, information_margin, share_o
 from csg_analyze.metrics.groups import owners
 from csg_analyze.metrics.mutual_information import mutual_information
 from csg_analyze.metrics.specificity import class_means
+from csg_analyze.report.cards import Gallery
 from csg_analyze.report.figures import counts, style
-from csg_analyze.report.gallery import Gallery, gallery_pages
+from csg_analyze.report.gallery import gallery_pages
 from csg_analyze.report.wording import listed
 from csg_analyze.result import Number, Result, Tables
 
@@ -39,7 +40,10 @@ def filters(
     seed: Annotated[int, "seed of the noise that breaks ties in the mutual information"] = 0,
     per_page: Annotated[int, "filters on one page of the gallery at most"] = 100,
 ) -> Result:
-    """A gallery of all filters: class, mutual information, gate, the images that activate each most, nearest neighbour.
+    """A gallery of all filters.
+
+    For every filter: its class and how sure that is, its row of mutual information and its column of the gate, the
+    images that activate it most with its map over each, and its nearest neighbour.
 
     activations: (N, K), averaged maps. gate: (C, K). A filter belongs to the class of its largest gate entry, without a
     gate to the class it has the highest mutual information with; where the largest value is the same for several

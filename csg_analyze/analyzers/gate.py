@@ -67,7 +67,7 @@ def draw_gate(models: Mapping[str, Tables]) -> Figure:
     """Fig. 4a: the gate of every model, filters ordered by the class they belong to."""
     matrices = {}
     for model, tables in models.items():
-        wide = tables["matrix"].pivot(index="class", columns="filter", values="gate")
+        wide = tables["matrix"].pivot_table(index="class", columns="filter", values="gate")
         wide = wide.loc[tables["per_class"]["class"]]
         matrices[model] = wide.to_numpy()[:, np.argsort(wide.to_numpy().argmax(axis=0), kind="stable")]
     names = next(iter(models.values()))["per_class"]["class"].tolist()

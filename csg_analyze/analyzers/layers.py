@@ -46,18 +46,16 @@ def layers(
         share, low, high = share_with_interval(int(correct.sum()), len(correct))
         pairs = pair_values(correlation_matrix(layer_weights[name]))
         redundancy = float(share_at_least(pairs, np.array([R_S]))[0])
-        rows.append(
-            (depth, name, activations.shape[1], mutual_information_score(matrix), share, low, high, redundancy)
-        )
+        rows.append((depth, name, activations.shape[1], mutual_information_score(matrix), share, low, high, redundancy))
     columns = ["depth", "layer", "n_filters", "mis", "probe_accuracy", "low", "high", "r_0.1"]
     table = pd.DataFrame(rows, columns=columns)
-    best = table.loc[table["mis"].idxmax()]
+    best = int(table["mis"].to_numpy().argmax())
     return Result(
         summary={
             "last_mis": float(table["mis"].iloc[-1]),
             "first_mis": float(table["mis"].iloc[0]),
-            "highest_mis": float(best["mis"]),
-            "highest_mis_layer": str(best["layer"]),
+            "highest_mis": float(table["mis"].iloc[best]),
+            "highest_mis_layer": str(table["layer"].iloc[best]),
             "last_probe_accuracy": float(table["probe_accuracy"].iloc[-1]),
             "last_r_0.1": float(table["r_0.1"].iloc[-1]),
             "n_layers": len(table),

@@ -138,9 +138,7 @@ def _mean(values: FloatArray) -> float | None:
     return float(np.nanmean(values)) if np.isfinite(values).any() else None
 
 
-def _notes(
-    per_class: pd.DataFrame, selectivity: FloatArray, permutations: int, significance: float
-) -> tuple[str, ...]:
+def _notes(per_class: pd.DataFrame, selectivity: FloatArray, permutations: int, significance: float) -> tuple[str, ...]:
     notes = []
     absent = per_class.loc[per_class["n"] == 0, "class"]
     if len(absent):
@@ -165,7 +163,7 @@ def draw_matrices(models: Mapping[str, Tables]) -> Figure:
     information: dict[str, FloatArray] = {}
     gates: dict[str, FloatArray] = {}
     for model, tables in models.items():
-        wide = tables["matrix"].pivot(index="class", columns="filter")
+        wide = tables["matrix"].pivot_table(index="class", columns="filter")
         information[model] = wide["mi"].loc[names].to_numpy()
         if "gate" in tables["matrix"]:
             gates[model] = wide["gate"].loc[names].to_numpy()

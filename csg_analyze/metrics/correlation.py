@@ -63,19 +63,17 @@ def near_duplicates(pairs: FloatArray, threshold: float) -> float:
     return float((np.abs(pairs) >= threshold - ROUNDING).mean()) if len(pairs) else float("nan")
 
 
-def between_groups(correlations: FloatArray, members: BoolArray) -> tuple[float, FloatArray]:
+def between_groups(correlations: FloatArray, members: BoolArray, *, diagonal: bool = True) -> tuple[float, FloatArray]:
     """Mean of C[k, k'] over k in one group and k' in another: of all groups, and of each against the others, (C,).
 
     members: (C, F), the groups; they may overlap, and an empty one does not count. With the groups A_c of equal size
-    m this is C_IC of Sec. 4.3, 1 / (C (C-1) m^2) times the sum over c != c', where a filter of both groups counts
-    with its C[k, k] = 1. Blank filters are left out. NaN where no two groups have filters.
+    m this is C_IC of Sec. 4.3, 1 / (C (C-1) m^2) times the sum over c != c', where a filter of two groups meets itself
+    with its C[k, k] = 1; `diagonal` False leaves those out. Blank filters are left out. NaN where nothing is left.
     """
-    sums, sizes = _sums(correlations, members)
-    own = sums.diagonal()
-    others = sizes * (sizes.sum() - sizes)
-    total = float(others.sum())
-    overall = float((sums.sum() - own.sum()) / total) if total else float("nan")
-    return overall, _ratio(sums.sum(axis=1) - own, others)
+    sums, pairs = _sums_and_pairs(correlations, members, diagonal)
+    np.fill_diagonal(sums, 0)
+    np.fill_diagonal(pairs, 0)
+    return _overall(sums, pairs), _ratio(sums.sum(axis=1), pairs.sum(axis=1))
 
 
 def within_groups(correlations: FloatArray, members: BoolArray) -> tuple[float, FloatArray]:
@@ -83,18 +81,25 @@ def within_groups(correlations: FloatArray, members: BoolArray) -> tuple[float, 
 
     Blank filters are left out. NaN where no group has two filters.
     """
-    sums, sizes = _sums(correlations, members)
-    of_pairs, pairs = sums.diagonal() - sizes, sizes * (sizes - 1)  # without the ones of the diagonal
-    overall = float(of_pairs.sum() / pairs.sum()) if pairs.sum() else float("nan")
-    return overall, _ratio(of_pairs, pairs)
+    sums, pairs = _sums_and_pairs(correlations, members, diagonal=False)
+    return _overall(sums.diagonal(), pairs.diagonal()), _ratio(sums.diagonal(), pairs.diagonal())
 
 
-def _sums(correlations: FloatArray, members: BoolArray) -> tuple[FloatArray, FloatArray]:
-    """Sum of C[k, k'] over every pair of groups, (C, C), and the number of filters with a direction in each, (C,)."""
+def _sums_and_pairs(correlations: FloatArray, members: BoolArray, diagonal: bool) -> tuple[FloatArray, FloatArray]:
+    """Sum of C[k, k'] over the pairs of every two groups, and how many pairs those are, each (C, C)."""
     alive = ~np.isnan(correlations.diagonal())
     selected = csr_array((members & alive).astype(np.float64))  # a thousand groups of two: nearly all zeros
     sums = np.asarray((selected @ np.nan_to_num(correlations)) @ selected.T, dtype=np.float64)
-    return sums, np.asarray(selected.sum(axis=1), dtype=np.float64)
+    sizes = np.asarray(selected.sum(axis=1), dtype=np.float64)
+    pairs = np.outer(sizes, sizes)
+    if not diagonal:
+        common = (selected @ selected.T).toarray()  # filters that meet themselves, each with a one
+        sums, pairs = sums - common, pairs - common
+    return sums, pairs
+
+
+def _overall(sums: FloatArray, pairs: FloatArray) -> float:
+    return float(sums.sum() / pairs.sum()) if pairs.sum() else float("nan")
 
 
 def _ratio(numerator: FloatArray, denominator: FloatArray) -> FloatArray:

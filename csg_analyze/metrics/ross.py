@@ -149,6 +149,10 @@ def sums_over_rests(x: FloatArray, labels: IntArray, counts: IntArray, k: int, p
         # What holds where a class is not in the window goes to every class; what does not is taken back from the class.
         total += psi_all
         corrections[labels[i]] -= psi_all
+        if radius == 0.0:  # a class of one sample is left out, also where it is a duplicate beyond the window
+            for q in range(first, last + 1):
+                if counts[labels[q]] == 1 and not start <= q <= start + k:
+                    corrections[labels[q]] += psi[last - first] - psi_all
         for q in range(start, start + k + 1):
             met[labels[q]] += 1
         met[labels[i]] = 0
@@ -162,7 +166,7 @@ def sums_over_rests(x: FloatArray, labels: IntArray, counts: IntArray, k: int, p
                 first, last = nearer_without(x, labels, i, start, start + k, c, missing)
                 m = last - first + 1
                 if counts[c] == 1 and first <= q <= last:
-                    m -= 1  # a class of one sample is left out altogether
+                    m -= 1  # the class of one sample again
                 corrections[c] += psi[m] - psi_all
     return total + corrections
 

@@ -27,7 +27,8 @@ def overlap_with_gate(matrix: FloatArray, gate: FloatArray) -> float:
 def class_entropy(labels: IntArray, n_classes: int) -> FloatArray:
     """(C,), entropy of 1[y = c] in nats: the most that any filter can tell about class c; 0 for an absent class."""
     share = np.bincount(labels, minlength=n_classes) / len(labels)
-    return entr(share) + entr(1 - share)  # type: ignore[no-any-return]
+    entropy: FloatArray = entr(share) + entr(1 - share)
+    return entropy
 
 
 def normalised_information(matrix: FloatArray, labels: IntArray) -> FloatArray:
@@ -56,7 +57,10 @@ def class_selectivity(means: FloatArray) -> FloatArray:
     # a mean of equal values may round above them
     others = np.minimum(np.sort(present, axis=0)[:-1].sum(axis=0) / max(len(present) - 1, 1), highest)
     total = highest + others
-    return np.divide(highest - others, total, out=np.full_like(total, np.nan), where=(total > 0) & (others >= 0))
+    selectivity: FloatArray = np.divide(
+        highest - others, total, out=np.full_like(total, np.nan), where=(total > 0) & (others >= 0)
+    )
+    return selectivity
 
 
 def rank_correlation(first: FloatArray, second: FloatArray) -> float | None:

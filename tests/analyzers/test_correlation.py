@@ -52,6 +52,7 @@ def test_a_fixed_gate_with_blocks_has_the_numbers_one_can_work_out() -> None:
     assert summary["r_0.1"] == pytest.approx((K + same + other) / K**2)
     assert summary["r_0.1_off_diagonal"] == pytest.approx((same + other) / (K * (K - 1)))
     assert summary["c_ic"] == pytest.approx(BETWEEN)
+    assert summary["c_ic_off_diagonal"] == pytest.approx(BETWEEN)
     assert summary["within_groups"] == pytest.approx(WITHIN)
     assert summary["between_groups"] == pytest.approx(BETWEEN)
     assert summary["near_duplicate_pairs"] == 0
@@ -102,6 +103,9 @@ def test_every_number_by_plain_loops_and_scikit_learn(
     different = [(c, d) for c in range(4) for d in range(4) if c != d]
     terms = [matrix[k, j] for c, d in different for k in active[c] for j in active[d]]
     assert summary["c_ic"] == pytest.approx(sum(terms) / (4 * 3 * size**2))
+    apart = [matrix[k, j] for c, d in different for k in active[c] for j in active[d] if k != j]
+    assert len(apart) < len(terms)
+    assert summary["c_ic_off_diagonal"] == pytest.approx(np.mean(apart))
     assert summary["c_ic_absolute"] == pytest.approx(np.mean(np.abs(terms)))
     strength = np.array(means) if gate is None else gate
     owner = [max(range(4), key=lambda c: strength[c, k]) for k in range(20)]
@@ -178,7 +182,15 @@ def test_filters_that_are_not_the_channels_stand_without_groups(data: tuple[Floa
         FilterWeights("early", weights[:9], False), activations, labels, NAMES, random_gate(4, 20), None
     )
     assert result.summary["r_0.1"] == np.mean(cosine_similarity(weights[:9]) >= 0.1)
-    for name in ("c_ic", "c_ic_absolute", "within_groups", "between_groups", "group_size", "grouped_by"):
+    for name in (
+        "c_ic",
+        "c_ic_off_diagonal",
+        "c_ic_absolute",
+        "within_groups",
+        "between_groups",
+        "group_size",
+        "grouped_by",
+    ):
         assert result.summary[name] is None, name
     assert result.tables["groups"]["group"].tolist() == ["(all filters)"]
     assert result.tables["matrix"]["filter"].drop_duplicates().tolist() == list(range(9))

@@ -28,7 +28,7 @@ def test_every_number_by_scikit_learn() -> None:
     table = result.tables["layers"].set_index("layer")
     halves = KFold(2, shuffle=True, random_state=0)
     for name, activations in (("first", WEAK), ("last", STRONG)):
-        matrix = np.array([mutual_info_classif(activations, LABELS == c, random_state=0) for c in range(3)])
+        matrix = np.array([mutual_info_classif(activations, c == LABELS, random_state=0) for c in range(3)])
         assert table.loc[name, "mis"] == pytest.approx(matrix.max(axis=0).mean(), abs=1e-9)
         probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=200))
         expected = cross_val_score(probe, activations, LABELS, cv=halves).mean()

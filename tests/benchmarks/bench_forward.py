@@ -48,7 +48,7 @@ def main() -> None:
     )
     print(f"extraction, resnet20, {N} images of 32x32, {torch.get_num_threads()} threads, medians of {REPEATS}")
     print(f"  bare model(x) loop        {N / bare:8.0f} images/s")
-    print(f"  forward_pass              {N / pooled:8.0f} images/s   throughput ratio {bare / pooled:.3f} (target 0.95)")
+    print(f"  forward_pass              {N / pooled:8.0f} images/s   ratio {bare / pooled:.3f} (target 0.95)")
     print(f"  with every convolution    {N / layers:8.0f} images/s   time ratio {layers / pooled:.3f} (target 1.15)")
 
 

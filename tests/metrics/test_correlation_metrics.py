@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import math
-from itertools import combinations
+from itertools import combinations, permutations
 
 import numpy as np
 import pytest
@@ -144,6 +144,14 @@ def test_the_inter_class_correlation_by_four_loops() -> None:
     )
     assert overall == pytest.approx(total / (5 * 4 * 4**2))
     assert each.mean() == pytest.approx(overall)
+    different = [
+        matrix[k, j]
+        for a, b in permutations(range(5), 2)
+        for k in np.flatnonzero(members[a])
+        for j in np.flatnonzero(members[b])
+        if k != j
+    ]
+    assert between_groups(matrix, members, diagonal=False)[0] == pytest.approx(np.mean(different))
     assert each[2] == pytest.approx(
         np.mean([matrix[np.ix_(members[2], members[b])].mean() for b in range(5) if b != 2])
     )

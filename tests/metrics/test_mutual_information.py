@@ -6,7 +6,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy.special import digamma
@@ -113,21 +113,37 @@ def test_a_class_of_few_samples_beside_any_rest(n_samples: int, n_others: int) -
     )
 
 
+def row_of_values(values: FloatArray, labels: IntArray, n_neighbors: int) -> FloatArray:
+    """The compiled estimate of values as they are, without noise."""
+    order = np.argsort(values).astype(np.int32)
+    counts, psi = np.bincount(labels, minlength=4), digamma(np.arange(len(labels) + 1.0))
+    one = labels.astype(np.int32)[None]
+    return np.asarray(information_of_filter(values[order], order, one, counts, n_neighbors, psi)[0])
+
+
 @given(
     data=hnp.arrays(np.int64, st.tuples(st.integers(2, 30), st.just(2)), elements=st.integers(0, 3)),
     n_neighbors=st.integers(1, 5),
 )
+@example(data=np.array([[2, 0], *[[2, 1]] * 6, *[[0, 1]] * 3, [1, 1]]), n_neighbors=5)
+@example(data=np.array([*[[2, 1]] * 6, [2, 0], *[[0, 1]] * 3, [1, 1]]), n_neighbors=5)
 @settings(max_examples=60, deadline=None)
-def test_equal_distances_and_exact_duplicates(data: IntArray, n_neighbors: int) -> None:
+def test_exact_duplicates(data: IntArray, n_neighbors: int) -> None:
     """Values that no noise tells apart, as may be left where it amounts to a few ulps."""
-    values, labels = data[:, 0].astype(np.float64), data[:, 1].astype(np.int32)
-    order = np.argsort(values)
-    row = information_of_filter(
-        values[order], order.astype(np.int32), labels[None], np.bincount(labels, minlength=4), n_neighbors,
-        digamma(np.arange(len(labels) + 1.0)),
-    )[0]  # fmt: skip
+    values, labels = data[:, 0].astype(np.float64), data[:, 1]
     expected = [by_definition(values, (labels == c).tolist(), n_neighbors) for c in range(4)]
-    np.testing.assert_allclose(row, expected, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(row_of_values(values, labels, n_neighbors), expected, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("lone", [0, 5, 11])
+@pytest.mark.parametrize("n_neighbors", [1, 2, 3])
+def test_equal_distances_and_a_class_of_one_sample(lone: int, n_neighbors: int) -> None:
+    """Equal distances leave fewer than k samples strictly nearer, and the estimate of the lone class above 0."""
+    values = np.arange(12.0)
+    labels = np.where(values == lone, 1, 0)
+    expected = [by_definition(values, (labels == c).tolist(), n_neighbors) for c in range(4)]
+    assert expected[1] > 0
+    np.testing.assert_allclose(row_of_values(values, labels, n_neighbors), expected, rtol=0, atol=1e-12)
 
 
 @given(st.permutations(range(4)), st.integers(0, 100))

@@ -54,7 +54,7 @@ def test_bar_shows_loss_accuracy_density_and_test_accuracy() -> None:
         reporter.epoch(ROW)
         reporter.step(2, 11, 1.0, 0.5, 0.25)
     assert "epoch 2/2" in screen.getvalue()
-    assert "loss 1.000, accuracy 0.5000, density 0.2500, test 0.7500" in screen.getvalue()
+    assert "loss 1.000  acc 0.500  density 0.250  test 0.750" in screen.getvalue()
 
 
 @pytest.mark.parametrize(("seconds", "words"), [(45, "45 s"), (720, "12 min"), (12600, "3.5 h")])

@@ -21,7 +21,7 @@ TINY = ["--epochs", "1", "--limit", "30", "--batch-size", "15", "--lr", "0.01"]
 
 @pytest.fixture(autouse=True)
 def small_data(data: tuple[Dataset, Dataset], monkeypatch: pytest.MonkeyPatch) -> None:
-    def load(spec: str, split: str, *, size: int | None, resize: int | None, limit: int | None = None) -> Dataset:
+    def load(spec: str, split: str, *, limit: int | None = None, **_: object) -> Dataset:
         return data[split == "test"].limited(limit)
 
     monkeypatch.setattr("training.setting.load_dataset", load)
