@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -52,7 +54,7 @@ def run_epoch(setting: Setting, run: Run, reporter: Reporter) -> Row:
     freeze_others(run.network.network, optimisation.prefixes)
     plan = plan_epoch(len(setting.train), seed=setting.seed, epoch=epoch, shift=recipe.shift, flip=recipe.flip)
     tally, rate = Tally(device), 0.0
-    with seeded(mixed_seed(setting.seed, epoch, use=1), device):
+    with seeded(mixed_seed(setting.seed, epoch, use=1), device), repeatable():
         stream = batches(setting.train, plan, recipe.batch_size, device, recipe.shift_fill)
         for made, (images, labels) in enumerate(stream, start=epoch * setting.steps):
             rate = optimisation.set_rate(recipe, made / (recipe.epochs * setting.steps))
@@ -69,6 +71,17 @@ def run_epoch(setting: Setting, run: Run, reporter: Reporter) -> Row:
     tested = accuracy(run.network, setting.test, device) if due else None
     seconds = time.monotonic() - began
     return Row(epoch + 1, path, *tally.averages(), tested, density_of(run), rate, seconds)
+
+
+@contextmanager
+def repeatable() -> Iterator[None]:
+    """Within it, cuDNN keeps to algorithms that give the same bits every time: a resumed run depends on it."""
+    before = torch.backends.cudnn.deterministic
+    torch.backends.cudnn.deterministic = True
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.deterministic = before
 
 
 def make_step(

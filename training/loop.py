@@ -67,12 +67,14 @@ def train(
 def run_epochs(setting: Setting, run: Run, out: Path, reporter: Reporter, board: TensorBoard | None) -> None:
     """All epochs that are left, the state and the log written after each."""
     epochs, state = setting.recipe.epochs, state_path(out)
-    save_state(state, run, setting.identity)
     saved = len(run.rows)
     try:
+        save_state(state, run, setting.identity)
         with reporter:
             for note in setting.start.notes:
                 reporter.say(f"note: {note}")
+            if saved:  # a kill between state and log leaves the log one row short
+                write_log(log_path(out), run.rows)
             reporter.begin(saved * setting.steps, epochs * setting.steps, epochs)
             while saved < epochs:
                 row = run_epoch(setting, run, reporter)
@@ -84,5 +86,6 @@ def run_epochs(setting: Setting, run: Run, out: Path, reporter: Reporter, board:
                 if board is not None:
                     board.epoch(row)
     except KeyboardInterrupt:
-        reporter.say(f"interrupted; {state} holds the run after {saved} of {epochs} epochs: go on with --resume")
+        if state.exists():
+            reporter.say(f"interrupted; {state} holds the run after {saved} of {epochs} epochs: go on with --resume")
         raise

@@ -56,15 +56,15 @@ def correlation(
     ] = None,
     duplicate_threshold: Annotated[float, "absolute cosine from which two filters are near-duplicates"] = 0.95,
 ) -> Result:
-    """Cosine between the filters' weights: redundancy r_s and inter-class correlation C_IC (Sec. 4.3, Fig. 7 and 8).
+    """Correlation between the filters' weights (Sec. 4.3, Fig. 7 and 8).
 
-    filter_weights: F filters, flattened. r_s is the share of the elements of the correlation matrix that are at least
-    s, its diagonal of ones included as the paper's words have it; `off_diagonal` leaves it out, `absolute` takes
-    magnitudes. C_IC is the mean correlation of filters in the groups A_c of different classes, A_c being the filters
-    with the highest mean activation on class c; a filter in two groups meets itself with 1, which `off_diagonal`
-    leaves out. within_groups and between_groups are mean correlations of different filters that belong to one class,
-    or to two: by the largest gate entry, without a gate by the highest mean activation; filters shared by several
-    classes are in neither. Filters with zero weights are blank.
+    filter_weights: F filters, flattened; their correlation is the cosine. Redundancy r_s is the share of the elements
+    of the correlation matrix that are at least s, its diagonal of ones included as the paper's words have it;
+    off_diagonal leaves it out, absolute takes magnitudes. C_IC is the mean correlation of filters in the groups A_c of
+    different classes, A_c being the filters with the highest mean activation on class c; a filter in two groups meets
+    itself with 1, which off_diagonal leaves out. within_groups and between_groups are mean correlations of different
+    filters that belong to one class, or to two: by the largest gate entry, without a gate by the highest mean
+    activation; filters shared by several classes are in neither. Filters with zero weights are blank.
     """
     if not 0 < duplicate_threshold <= 1:
         raise UsageError(f"--duplicate-threshold must be above 0 and at most 1, not {duplicate_threshold:g}.")

@@ -39,7 +39,7 @@ def similarity(
         Literal["given", "clustered"], "classes in tables and figure: as given, or similar ones as neighbours"
     ] = "given",
 ) -> Result:
-    """Cosine of every class's mean feature with every row of the gate (Sec. 4.2, Fig. 6).
+    """Similarity of the classes' mean features and gate rows (Sec. 4.2, Fig. 6).
 
     activations: (N, K), averaged maps. gate: (C, K). S[y, c] is the cosine of the mean feature of class y and gate row
     G_c: S_TP over the images of y that are classified rightly (true positives), S_FN over those that are not (false

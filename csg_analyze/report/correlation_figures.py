@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
+from scipy.optimize import isotonic_regression
 
 from csg_analyze.metrics.arrays import FloatArray
 from csg_analyze.report.charts import MARKERS
@@ -63,8 +64,9 @@ def draw_matrices(models: Mapping[str, Tables]) -> Figure:
 
 
 def _number(value: object) -> str:
-    # + 0 makes a rounded -0.0 a plain zero
-    return f"{round(value, 3) + 0:.3f}" if isinstance(value, float) and not math.isnan(value) else "–"
+    if not isinstance(value, float) or math.isnan(value):
+        return "–"
+    return f"{round(value, 3) + 0:.3f}".replace("-", "−")  # + 0 makes a rounded -0.0 a plain zero
 
 
 def draw_curves(models: Mapping[str, Tables]) -> Figure:
@@ -144,17 +146,34 @@ def _mark_groups(axes: Axes, panel: CorrelationPanel, side: float, n_filters: in
             axes.axhline(end - 0.5, color="0.35", lw=0.3)
             axes.axvline(end - 0.5, color="0.35", lw=0.3)
     centres = ends - np.array([count for _, count in groups]) / 2 - 0.5
-    apart = max(NAME_HEIGHT / side, 1 / MOST_NAMES) * n_filters
-    named: list[float] = []
-    texts = []
-    for centre, (name, _) in zip(centres, groups, strict=True):
-        if not named or centre - named[-1] >= apart:
-            named.append(float(centre))
-            texts.append(shortened(name))
-    if len(groups) > MOST_NAMES and centres[-1] > named[-1]:  # where some are left out, not the last, the shared ones
-        named[-1], texts[-1] = float(centres[-1]), shortened(groups[-1][0])
-    axes.set_yticks(named, texts)
-    axes.set_xticks(named, [""] * len(named))
+    height = NAME_HEIGHT / side * n_filters
+    named = (
+        _named(centres, max(height, n_filters / MOST_NAMES))
+        if len(groups) * height > n_filters
+        else [*range(len(groups))]
+    )
+    # the nearest places that leave every name its height: least squares with p[i + 1] - p[i] >= height
+    steps = height * np.arange(len(named))
+    places = isotonic_regression(centres[named] - steps).x + steps
+    across = axes.get_yaxis_transform()
+    leader = {"arrowstyle": "-", "lw": 0.5, "shrinkA": 1, "shrinkB": 0}
+    for index, place in zip(named, places, strict=True):
+        centre, name = (0, centres[index]), shortened(groups[index][0])
+        axes.annotate(
+            name, centre, (-0.1 / side, place), xycoords=across, textcoords=across,
+            ha="right", va="center", fontsize="small", arrowprops=leader,
+        )  # fmt: skip
+    axes.set_yticks([])
+    axes.set_xticks(centres[named], [""] * len(named))
+
+
+def _named(centres: FloatArray, apart: float) -> list[int]:
+    """Which groups are named where not all can be: always the last, where the shared filters are."""
+    named = [0]
+    for index, centre in enumerate(centres):
+        if centre - centres[named[-1]] >= apart:
+            named.append(index)
+    return [*named[:-1], len(centres) - 1]
 
 
 def _short_names(panel: CorrelationPanel) -> list[str]:

@@ -39,7 +39,7 @@ def test_images_maps_and_thumbnails_equal_a_naive_loop() -> None:
             assert found.activations[k, rank] == run.activations[image, k]
             np.testing.assert_allclose(found.maps[k, rank].mean(), found.activations[k, rank], rtol=1e-4, atol=1e-5)
             thumbnail = found.thumbnails[found.thumbnail_of[k, rank]]
-            np.testing.assert_array_equal(thumbnail, DATA.images[image].permute(1, 2, 0).numpy())
+            np.testing.assert_array_equal(thumbnail, pixels[image].permute(1, 2, 0).mul(255).round().numpy())
     assert len(found.thumbnails) == len(np.unique(found.images))
 
 

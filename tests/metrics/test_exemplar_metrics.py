@@ -13,7 +13,7 @@ from csg_analyze.metrics.exemplars import information_margin, most_activating, s
     arrays(np.float32, st.tuples(st.integers(1, 30), st.integers(1, 5)), elements=st.sampled_from([-1, 0, 0.5, 1, 2])),
     st.data(),
 )
-def test_the_most_activating_images_are_the_first_of_a_stable_sort(activations: np.ndarray, data: st.DataObject) -> None:
+def test_most_activating_are_the_first_of_a_stable_sort(activations: np.ndarray, data: st.DataObject) -> None:
     n = data.draw(st.integers(1, len(activations)))
     found = most_activating(activations, n)
     for k in range(activations.shape[1]):

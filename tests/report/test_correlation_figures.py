@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.axes import Axes
+from matplotlib.text import Annotation
 
 from csg_analyze.analyzers.correlation import correlation
 from csg_analyze.metrics.correlation import FilterWeights, correlation_matrix
@@ -30,6 +31,17 @@ def tables_of(n_filters: int, n_classes: int, *, with_gate: bool = True, matches
 
 def panels(models: dict[str, Tables]) -> dict[str, Axes]:
     return {axes.get_title(): axes for axes in draw_matrices(models).axes if axes.images}
+
+
+def names_beside(axes: Axes) -> list[Annotation]:
+    found = [text for text in axes.texts if isinstance(text, Annotation) and text.arrow_patch is not None]
+    assert len({text.xy[0] for text in found}) == 1
+    return found
+
+
+def scores_above(axes: Axes) -> str:
+    (found,) = [text.get_text() for text in axes.texts if "C_IC" in text.get_text()]
+    return found
 
 
 def test_panels_share_a_scale_and_show_the_table_in_its_order() -> None:
@@ -69,23 +81,40 @@ def test_groups_are_bounded_and_named_at_their_centres() -> None:
     assert len(sizes) == 3
     assert min(sizes) > 0
     starts = np.cumsum([0, *sizes])
-    assert axes.get_yticks().tolist() == [(a + b - 1) / 2 for a, b in pairwise(starts)]
-    assert [label.get_text() for label in axes.get_yticklabels()] == list(NAMES)
+    labels = names_beside(axes)
+    assert [label.get_text() for label in labels] == list(NAMES)
+    centres = [(a + b - 1) / 2 for a, b in pairwise(starts)]
+    assert [label.xy[1] for label in labels] == centres
+    assert [label.xyann[1] for label in labels] == pytest.approx(centres)  # there is room: none is moved
     lines = {
         float(np.asarray(line.get_ydata())[0]) for line in axes.lines if len(set(np.asarray(line.get_ydata()))) == 1
     }
     assert lines == {float(start) - 0.5 for start in starts[1:-1]}
 
 
+def test_names_of_small_groups_are_moved_apart_and_none_is_left_out() -> None:
+    weights, sizes = np.random.default_rng(0).normal(size=(64, 9)), [27, 1, 1, 1, 1, 1, 1, 1, 3, 27]
+    gate = np.zeros((10, 64))
+    gate[np.repeat(np.arange(10), sizes), np.arange(64)] = 1
+    activations, labels = np.random.default_rng(1).random((10, 64)), np.arange(10)
+    names = [f"class {c}" for c in range(10)]
+    result = correlation(FilterWeights("conv", weights, True), activations, labels, names, gate, None)
+    (axes,) = panels({"m": result.tables}).values()
+    found = names_beside(axes)
+    assert [label.get_text() for label in found] == names
+    places = np.array([label.xyann[1] for label in found])
+    assert np.diff(places).min() > 2.5  # a name's height
+    assert np.abs(places - [label.xy[1] for label in found]).max() < 15
+
+
 def test_the_titles_give_the_two_numbers() -> None:
     tables = tables_of(12, 3)
     (axes,) = panels({"m": tables}).values()
     scores = tables["redundancy"].iloc[0]
-    (text,) = [text.get_text() for text in axes.texts]
-    assert text == f"r(0.1) = {scores['r_0.1']:.3f}   C_IC = {scores['c_ic']:.3f}"
+    assert scores_above(axes) == f"r(0.1) = {scores['r_0.1']:.3f}   C_IC = {scores['c_ic']:.3f}"
     assert axes.get_xlabel() == "12 filters, by class (gate)"
     (axes,) = panels({"m": tables_of(12, 3, matches=False)}).values()
-    assert axes.texts[0].get_text().endswith("C_IC = –")
+    assert scores_above(axes).endswith("C_IC = –")
     assert axes.get_xlabel() == "12 filters"
 
 
@@ -93,14 +122,16 @@ def test_many_classes_and_filters_thin_out() -> None:
     tables = tables_of(520, 260)
     figure = draw_matrices({"m": tables})
     axes = figure.axes[0]
-    assert 8 <= len(axes.get_yticks()) <= 26
+    labels = names_beside(axes)
+    assert 8 <= len(labels) <= 26
+    assert (labels[0].get_text(), labels[-1].get_text()) == ("class 0", "class 259")
     assert not axes.lines
     assert axes.get_ylim() == (519.5, -0.5)
     image = axes.images[0]
     assert np.asarray(image.get_array()).shape == (174, 174)
     assert tuple(image.get_extent()) == (-0.5, 521.5, 521.5, -0.5)  # the last block reaches beyond the matrix
     assert "a pixel is the mean of 3 x 3 neighbours" in str(figure.get_label())
-    gaps = np.diff(axes.get_yticks())
+    gaps = np.diff([label.xy[1] for label in labels])
     assert gaps.min() > 520 / 26
 
 

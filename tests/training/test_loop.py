@@ -22,15 +22,16 @@ Data = tuple[Dataset, Dataset]
 class Stopping(Silent):
     """Ctrl-C in the middle of an epoch; keeps what is said."""
 
-    def __init__(self, in_epoch: int | None = None) -> None:
-        self.in_epoch, self.said, self.rows = in_epoch, list[str](), list[Row]()
+    def __init__(self, in_epoch: int | None = None, after_epoch: int | None = None) -> None:
+        self.in_epoch, self.after_epoch, self.said = in_epoch, after_epoch, list[str]()
 
     def step(self, epoch: int, done: int, loss: float, accuracy: float, density: float | None) -> None:
         if epoch == self.in_epoch and done % 3 == 2:
             raise KeyboardInterrupt
 
     def epoch(self, row: Row) -> None:
-        self.rows.append(row)
+        if row.epoch == self.after_epoch:
+            raise KeyboardInterrupt
 
     def say(self, line: str) -> None:
         self.said.append(line)
@@ -83,6 +84,16 @@ def test_interrupted_and_resumed_equals_uninterrupted(recipe: Recipe, data: Data
     assert [row["path"] for row in log(parts)] == {
         "std": ["std"] * 3, "joint": ["joint"] * 3, "alternate": ["std", "csg", "std"],
     }[kind]  # fmt: skip
+
+
+def test_interrupted_between_the_last_epoch_and_the_checkpoint(recipe: Recipe, data: Data, tmp_path: Path) -> None:
+    whole, parts = tmp_path / "whole.pt", tmp_path / "parts.pt"
+    train(recipe, training="csg", data=data, out=whole, reporter=Silent())
+    with pytest.raises(KeyboardInterrupt):
+        train(recipe, training="csg", data=data, out=parts, reporter=Stopping(after_epoch=3))
+    log_path(parts).unlink()  # as if killed before the log was written
+    train(recipe, training="csg", data=data, out=parts, resume=True, reporter=Silent())
+    assert_same(whole, parts)
 
 
 def test_same_seed_same_bits_other_seed_other_weights(recipe: Recipe, data: Data, tmp_path: Path) -> None:
