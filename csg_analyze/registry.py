@@ -19,6 +19,8 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 from csg_analyze.errors import UsageError, unknown
 
 ANALYZERS, INPUTS = "csg_analyze.analyzers", "csg_analyze.inputs"
+PAPER_ORDER = ("accuracy", "gate", "mis", "confusion", "similarity", "correlation", "layers", "filters")
+"""How the built-in analyzers are listed and reported: as the paper presents them; all others follow by name."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,12 @@ class Step:
 
 def registered(group: str) -> dict[str, EntryPoint]:
     """Everything registered under a group, by name; importing nothing. The built-in ones come first."""
-    found = sorted(entry_points(group=group), key=lambda entry: not entry.module.startswith("csg_analyze."))
+
+    def place(entry: EntryPoint) -> tuple[bool, int, str]:
+        order = PAPER_ORDER.index(entry.name) if entry.name in PAPER_ORDER else len(PAPER_ORDER)
+        return not entry.module.startswith("csg_analyze."), order, entry.name
+
+    found = sorted(entry_points(group=group), key=place)
     by_name: dict[str, EntryPoint] = {}
     for entry in found:
         by_name.setdefault(entry.name, entry)  # nobody replaces a built-in one behind the user's back

@@ -35,7 +35,7 @@ def test_a_signature_says_it_all() -> None:
 
 
 def test_the_built_in_analyzers_and_inputs_load_and_say_what_they_are() -> None:
-    assert {"accuracy", "gate", "mis"} <= set(registered(ANALYZERS))
+    assert list(registered(ANALYZERS))[:3] == ["accuracy", "gate", "mis"]
     for group in (ANALYZERS, INPUTS):
         for name, entry in registered(group).items():
             step = find(group, name)

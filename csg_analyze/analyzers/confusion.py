@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Literal, Protocol
+from typing import Annotated, Literal
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 from csg_analyze.errors import NotAvailable, UsageError, unknown
+from csg_analyze.metrics.ablation import Ablation
 from csg_analyze.metrics.arrays import BoolArray, FloatArray, IntArray
 from csg_analyze.metrics.confusion import (
     confusion_matrix,
@@ -30,22 +31,8 @@ EVERY_CELL = 100
 """Classes up to which the table of matrices has every cell; beyond, only those with images."""
 
 
-class MaskedNetwork(Protocol):
-    """The predictions of a network of which only some filters are kept; `origin` says how they came about."""
-
-    @property
-    def origin(self) -> str:
-        """One sentence for the report."""
-
-    def predictions(self, keeps: BoolArray) -> IntArray:
-        """All N images under each of M masks: (M, K) -> (M, N)."""
-
-    def predictions_each(self, keeps: BoolArray, which: IntArray) -> IntArray:
-        """Image i under mask keeps[which[i]]: (M, K), (N,) -> (N,)."""
-
-
 def confusion(
-    ablation: MaskedNetwork,
+    ablation: Ablation,
     activations: FloatArray,
     predictions: IntArray,
     labels: IntArray,
@@ -60,25 +47,25 @@ def confusion(
     gate_threshold: Annotated[float, "by the gate: filters with G[c, k] above this"] = 0.5,
     fraction: Annotated[float, "by activation or mi: this share of all filters"] = 0.1,
 ) -> Result:
-    """Confusion with no filter removed, with those of every class in turn, and with those of a set (Sec. 4.2, Fig. 5).
+    """What is confused once filters are removed: those of every class in turn, and of a set (Sec. 4.2, Fig. 5).
 
     The filters of a class: those with G[c, k] > 0.5; without a gate the 10 % with the highest mean activation on the
     class's images, or mutual information with it. Of a set: all filters of its classes; without a gate again 10 %,
     highest on the images of all its classes, or with any of them. Removing is multiplying by zero.
 
-    After the set is removed, `recall_removed` is the mean recall of its classes, `recall_others` that of the other
-    classes, and `recall_kept` the share the latter have kept (after / before). Over all classes, each removed
-    alone: `indispensability` is the mean of the class's drop in recall minus the mean drop of the others (1: nothing
-    but the class is lost, 0: all suffer alike); `mean_single_recall` and `worst_single_recall` are the mean and the
-    highest recall a class still has; `mean_single_kept` and `worst_single_kept` the mean and the lowest share of
+    After the set is removed, recall_removed is the mean recall of its classes, recall_others that of the other
+    classes, and recall_kept the share the latter have kept (after / before). Over all classes, each removed
+    alone: indispensability is the mean of the class's drop in recall minus the mean drop of the others (1: nothing
+    but the class is lost, 0: all suffer alike); mean_single_recall and worst_single_recall are the mean and the
+    highest recall a class still has; mean_single_kept and worst_single_kept the mean and the lowest share of
     their recall that the others keep.
 
-    `own_filters_accuracy` keeps only the filters of the predicted class, `complement_accuracy` removes just those, and
-    an image is right if the new prediction is its label (ACC2 and ACC3 of PICNN, Guo et al., AAAI 2024). No label
-    chooses the filters there.
+    own_filters_accuracy keeps only the filters of the predicted class, complement_accuracy removes just those, and
+    an image is right if the new prediction is its label (ACC2 and ACC3 of PICNN, Guo et al., AAAI 2024). The
+    prediction, never the label, says whose filters they are.
 
     A class without images is blank, and in no mean. Raises UsageError for a class that does not exist, and for a
-    threshold or fraction without meaning; NotAvailable for `select` "gate" without a gate.
+    threshold or fraction without meaning; NotAvailable for --select gate without a gate.
     """
     n_classes = len(class_names)
     chosen = chosen_classes(classes, class_names)
@@ -113,7 +100,7 @@ def confusion(
             "removals": effects.iloc[:-1].rename(columns={"removal": "class"}),
             "matrix": _matrices(matrices, labels, names),
         },
-        figures={"confusion": draw_confusion, "removals": draw_removals},
+        figures={"confusion": draw_confusion, "indispensability": draw_removals},
         samples=pd.concat([pd.DataFrame({"sample_id": list(sample_ids)}), correct], axis=1),
         notes=(*_notes(select, gate_threshold, fraction, effects, n_classes), ablation.origin),
     )
@@ -279,18 +266,15 @@ def _number(value: float) -> Number:
 
 
 def draw_confusion(models: Mapping[str, Tables]) -> Figure:
-    """Fig. 5: share of every true class that is given to each predicted class, before and after filters are removed.
-
-    A row a model. Arrows point at the classes whose filters are removed; a class without images is grey. Of more than
-    100 classes the removed ones and those they are taken for are shown, all others as one.
+    """Fig. 5: share of every true class given to each predicted class, before and after filters are removed. Arrows
+    point at the classes whose filters are gone; a class without images is grey. Of more than 100 classes the removed
+    ones and those they are taken for are shown, all others as one.
     """
     return confusion_panels(models)
 
 
 def draw_removals(models: Mapping[str, Tables]) -> Figure:
-    """The filters of every class removed in turn, a dot a class; the large marks are means.
-
-    Across: the recall the class itself still has. Up: the share of their recall the other classes keep. Dots in the
-    upper left corner are classes whose filters are indispensable for them, and for nobody else.
+    """The filters of every class removed in turn, a dot a class, the large marks their means. In the upper left corner
+    lie classes whose filters are indispensable for them, and for nobody else.
     """
     return removal_dots({model: tables["removals"] for model, tables in models.items()})

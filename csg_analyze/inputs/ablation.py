@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
@@ -19,7 +19,7 @@ from csg_analyze.checkpoints import Classifier
 from csg_analyze.data import Dataset
 from csg_analyze.errors import UsageError
 from csg_analyze.inputs.forward import ForwardPass, Track, to_pixels
-from csg_analyze.metrics.ablation import CachedAblation
+from csg_analyze.metrics.ablation import Ablation, CachedAblation
 from csg_analyze.metrics.arrays import BoolArray, FloatArray, IntArray
 
 TOLERANCE = 1e-4
@@ -35,7 +35,7 @@ class NetworkAblation:
     """Masked logits by running the network over its N images again, a mask behind the feature layer.
 
     images_at_once: rows of the largest batch. joint: whether what follows the feature layer takes several masked copies
-    of a batch in one go, so that the layers before it run once for many masks. origin: as in CachedAblation.
+    of a batch in one go, so that the layers before it run once for many masks. origin: as in Ablation.
     """
 
     classifier: Classifier = field(repr=False)
@@ -46,17 +46,17 @@ class NetworkAblation:
     origin: str
 
     def logits(self, keep: BoolArray) -> FloatArray:
-        """Float32 (N, C) where only the filters in `keep` (K,) pass; one pass over the data."""
+        """As Ablation.logits, in one pass over the data."""
         found: FloatArray = self._run(keep[None, None], lambda logits: logits)[0]
         return found
 
     def predictions(self, keeps: BoolArray) -> IntArray:
-        """As CachedAblation.predictions; a pass over the data for every mask, or for as many as a batch takes."""
+        """As Ablation.predictions; a pass over the data for every mask, or for as many as a batch takes."""
         found: IntArray = self._run(keeps[:, None], _classes)
         return found
 
     def predictions_each(self, keeps: BoolArray, which: IntArray) -> IntArray:
-        """As CachedAblation.predictions_each, in one pass over the data: every image carries its own mask."""
+        """As Ablation.predictions_each, in one pass over the data: every image carries its own mask."""
         found: IntArray = self._run(keeps[which][None], _classes)[0]
         return found
 
@@ -81,9 +81,6 @@ class NetworkAblation:
                     found = np.empty((len(masks), len(self.dataset), *part.shape[2:]), part.dtype)
                 found[group, images] = part
         return found
-
-
-Ablation: TypeAlias = CachedAblation | NetworkAblation
 
 
 def ablation(

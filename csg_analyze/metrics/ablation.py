@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 
@@ -16,12 +17,29 @@ CELLS = 2**21
 """Logits computed at once, 8 MB: matrix products long enough for all cores, that still stay in the cache."""
 
 
+class Ablation(Protocol):
+    """A network run on N images with only some filters of its feature layer left, the others multiplied by zero."""
+
+    @property
+    def origin(self) -> str:
+        """One sentence for the reader of a report: how it is computed, and why that is right."""
+
+    def logits(self, keep: BoolArray) -> FloatArray:
+        """Float32 (N, C) where only the filters in `keep` (K,) pass."""
+
+    def predictions(self, keeps: BoolArray) -> IntArray:
+        """The class of the highest logit of every image under each of M masks: (M, K) -> int32 (M, N)."""
+
+    def predictions_each(self, keeps: BoolArray, which: IntArray) -> IntArray:
+        """As `predictions`, image i under the one mask `keeps[which[i]]`: which (N,) -> int32 (N,)."""
+
+
 @dataclass(frozen=True)
 class CachedAblation:
     """Logits of N images without some filters: the full logits minus what those contributed.
 
     activations: float32 (N, K). full: the logits with all filters, float32 (N, C), equal to activations @ weight.T +
-    bias up to rounding. weight: (C, K). bias: (C,). origin: for the reader of a report, how that was made sure of.
+    bias up to rounding. weight: (C, K). bias: (C,). origin: as in Ablation, how that was made sure of.
     """
 
     activations: FloatArray
@@ -31,11 +49,11 @@ class CachedAblation:
     origin: str
 
     def logits(self, keep: BoolArray) -> FloatArray:
-        """Float32 (N, C) where only the filters in `keep` (K,) pass. The cost grows with the number of removed ones."""
+        """As Ablation.logits; the cost grows with the number of removed filters."""
         return self._without(slice(0, None), keep, np.empty_like(self.full))
 
     def predictions(self, keeps: BoolArray) -> IntArray:
-        """The class of the highest logit of every image under each of M masks: (M, K) -> int32 (M, N)."""
+        """As Ablation.predictions: (M, K) -> int32 (M, N)."""
         n_images, n_classes = self.full.shape
         size = min(n_images, max(1, CELLS // n_classes))
         memory: FloatArray = np.empty((size, n_classes), np.float32)
@@ -47,7 +65,7 @@ class CachedAblation:
         return found
 
     def predictions_each(self, keeps: BoolArray, which: IntArray) -> IntArray:
-        """As `predictions`, image i under the one mask `keeps[which[i]]`: which (N,) -> int32 (N,)."""
+        """As Ablation.predictions_each: (M, K), (N,) -> int32 (N,)."""
         found: IntArray = np.empty(len(self.full), np.int32)
         for index in np.unique(which):
             rows = np.flatnonzero(which == index)

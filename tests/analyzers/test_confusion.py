@@ -245,7 +245,7 @@ def test_many_classes_have_no_empty_cells_in_the_table() -> None:
         figure = draw({"model": result.tables})
         figure.draw_without_rendering()
         words = [label.get_text() for axes in figure.axes for label in axes.get_yticklabels()]
-        assert draw is result.figures["removals"] or {"n0", "n5", "108 others"} <= set(words)
+        assert draw is result.figures["indispensability"] or {"n0", "n5", "108 others"} <= set(words)
 
 
 @pytest.mark.parametrize(
@@ -306,7 +306,7 @@ def test_the_figures_show_every_model_on_one_scale(classes: str | None) -> None:
     assert arrows == ([0, 1, 2, 0, 1, 2] if classes is None else [0, 1, 0, 1])
     assert panels[-1].lines[-1].get_ydata()[0] == (5 if classes is None else 2)  # type: ignore[index]
     assert [text.get_text() for text in panels[-1].get_xticklabels()] == list(NAMES)
-    dots = result.figures["removals"](models).axes[0]
+    dots = result.figures["indispensability"](models).axes[0]
     assert [len(line.get_xdata()) for line in dots.lines] == [7, 1, 6, 1]  # type: ignore[arg-type]
 
 

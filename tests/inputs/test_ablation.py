@@ -14,7 +14,7 @@ from csg_analyze.errors import UsageError
 from csg_analyze.inputs.ablation import NetworkAblation, ablation
 from csg_analyze.inputs.cache import Cache
 from csg_analyze.inputs.forward import ForwardPass, forward_pass
-from csg_analyze.metrics.ablation import CachedAblation
+from csg_analyze.metrics.ablation import Ablation, CachedAblation
 from csg_analyze.metrics.arrays import BoolArray, FloatArray
 from csg_analyze.pipeline import untracked
 from tests.examples import HALF, random_classifier, random_dataset
@@ -26,7 +26,7 @@ def run(classifier: Classifier, batch_size: int = 8) -> ForwardPass:
     return forward_pass(classifier, DATA, frozenset(), Cache(None), untracked, batch_size=batch_size)
 
 
-def way(classifier: Classifier, ablate: Any = "auto", batch_size: int = 8) -> CachedAblation | NetworkAblation:
+def way(classifier: Classifier, ablate: Any = "auto", batch_size: int = 8) -> Ablation:
     return ablation(classifier, DATA, run(classifier, batch_size), untracked, ablate=ablate)
 
 
