@@ -116,7 +116,7 @@ def noise_in_blocks(shape: tuple[int, ...], seed: int, n_at_once: int) -> Iterat
     n_samples, n_filters = shape
     bounds = np.linspace(0, n_filters, -(-n_filters // n_at_once) + 1).astype(int).tolist()
     memory = np.empty((max(np.diff(bounds), default=0), n_samples))
-    n_drawn = max(1, 2**14 // max(n_filters, 1))
+    n_drawn = max(1, 2**13 // max(n_filters, 1))
     for begin, end in pairwise(bounds):
         block = memory[: end - begin]
         generator = np.random.RandomState(seed)  # the legacy one: the draws are scikit-learn's
