@@ -34,9 +34,9 @@ def environment(session: nox.Session) -> str:
 
 @nox.session(venv_backend="none")
 def tests(session: nox.Session) -> None:
-    """The tests; words after -- go to pytest."""
+    """The tests, on all cores; words after -- go to pytest instead."""
     python = environment(session)
-    session.run(python, "-m", "pytest", *session.posargs, external=True)
+    session.run(python, "-m", "pytest", *(session.posargs or ["-n", "auto"]), external=True)
 
 
 @nox.session(venv_backend="none")

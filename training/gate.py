@@ -24,11 +24,6 @@ def l1_density(gate: Tensor) -> Tensor:
     return gate.detach().abs().mean()
 
 
-def density_interval(n_classes: int, n_filters: int, bound: float) -> tuple[float, float]:
-    """Where the L1-density ends in theory: [1 / C, g / (C K)] (Table 1)."""
-    return 1 / n_classes, bound / (n_classes * n_filters)
-
-
 def penalty(gate: Tensor, bound: float, psi: Psi) -> Tensor:
     """d(||G||_1, g) = psi(ReLU(||G||_1 - g)) of Eq. 2 on the raw norm, a scalar; 0 where the norm is within the bound.
 

@@ -13,7 +13,7 @@ import torch
 
 from csg_analyze.checkpoints import save_checkpoint
 from csg_analyze.errors import UsageError
-from training.gate import density_interval
+from csg_analyze.metrics.gates import density_interval
 from training.setting import Setting, identity_of
 from training.state import Identity, Run, check_identity, state_path
 from training.strategies import ClassSpecific
