@@ -43,11 +43,12 @@ def train_twins(folder: Path, *, seed: int, quiet: bool) -> list[Path]:
     from training.loop import train
     from training.progress import reporter_for
     from training.recipes import RECIPES, Training
+    from training.state import state_path
 
     recipe = RECIPES["scenes-resnet8"]
     paths: dict[Training, Path] = {"std": folder / CHECKPOINTS[0], "csg": folder / CHECKPOINTS[1]}
     for training, path in paths.items():
         if not path.exists():
             reporter = reporter_for(quiet=quiet)
-            train(recipe, training=training, data="scenes", out=path, seed=seed, resume=True, reporter=reporter)
+            train(recipe, training=training, data="scenes", out=path, seed=seed, resume=state_path(path).exists(), reporter=reporter)
     return list(paths.values())

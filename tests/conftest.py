@@ -1,4 +1,4 @@
-"""Where real data is, for the tests that need some."""
+"""Settings of all tests, and where real data is for those that need some."""
 
 from __future__ import annotations
 
@@ -6,6 +6,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# a busy machine must not make a property fail
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")
