@@ -49,6 +49,6 @@ def train_twins(folder: Path, *, seed: int, quiet: bool) -> list[Path]:
     paths: dict[Training, Path] = {"std": folder / CHECKPOINTS[0], "csg": folder / CHECKPOINTS[1]}
     for training, path in paths.items():
         if not path.exists():
-            reporter = reporter_for(quiet=quiet)
-            train(recipe, training=training, data="scenes", out=path, seed=seed, resume=state_path(path).exists(), reporter=reporter)
+            reporter, interrupted = reporter_for(quiet=quiet), state_path(path).exists()
+            train(recipe, training=training, data="scenes", out=path, seed=seed, resume=interrupted, reporter=reporter)
     return list(paths.values())
