@@ -69,7 +69,8 @@ def write_checkpoint(out: Path, setting: Setting, run: Run) -> None:
         "fingerprints": setting.fingerprints,
         "versions": versions(),
     }
-    if isinstance(run.strategy, ClassSpecific):
+    # a fixed gate has no penalty, so no bound and no interval that its density would converge into
+    if isinstance(run.strategy, ClassSpecific) and setting.recipe.fixed_gate is None:
         bound, (n_classes, n_filters) = run.strategy.bound, run.strategy.gate.shape
         record["gate_bound"] = bound
         record["density_interval"] = list(density_interval(n_classes, n_filters, bound))

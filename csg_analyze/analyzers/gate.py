@@ -59,7 +59,9 @@ def gate(gate: FloatArray, class_names: Sequence[str], gate_bound: float | None)
         },
         tables={"per_class": per_class, "filters": filters, "matrix": matrix},
         figures={"gate": draw_gate, "filters_per_class": draw_filters_per_class},
-        notes=() if gate_bound is not None else ("the checkpoint does not record the gate bound g of Eq. 2.",),
+        notes=()
+        if gate_bound is not None
+        else ("no gate bound g (Eq. 2) is recorded, so the L1-interval has no upper end; a fixed gate has none.",),
     )
 
 

@@ -76,5 +76,5 @@ def gate_bound(classifier: Classifier) -> float:
     """The bound g on the gate's L1 norm that training used (Eq. 2)."""
     bound = classifier.record.get("gate_bound")
     if not isinstance(bound, int | float):
-        raise NotAvailable("the checkpoint does not record the gate bound g")
+        raise NotAvailable("no gate bound g is recorded in this checkpoint")
     return float(bound)

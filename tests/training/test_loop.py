@@ -176,7 +176,9 @@ def test_test_accuracy_comes_when_it_is_due(recipe: Recipe, data: Data, tmp_path
 
 def test_fixed_gate_stays(recipe: Recipe, data: Data, tmp_path: Path) -> None:
     fixed = replace(recipe, fixed_gate=(20, 4), epochs=1)
-    gate = contents(train(fixed, training="csg", data=data, out=tmp_path / "f.pt", reporter=Silent()))["gate"]
+    written = contents(train(fixed, training="csg", data=data, out=tmp_path / "f.pt", reporter=Silent()))
+    assert "gate_bound" not in written["record"]  # nothing bounds a gate that is not learned
+    gate = written["gate"]
     assert set(gate.unique().tolist()) == {0.0, 1.0}
     assert gate.sum(1).tolist() == [24.0] * 3
 
