@@ -87,8 +87,8 @@ def analyze_checkpoints(
     }
     classifiers = distinct_names([load_classifier(path, **flags) for path in checkpoints])  # type: ignore[arg-type]
     datasets = [open_dataset(classifier, data, split, limit) for classifier in classifiers]
-    for classifier in classifiers:
-        for note in classifier.notes:
+    for classifier, dataset in zip(classifiers, datasets, strict=True):
+        for note in (*classifier.notes, *dataset.notes):
             say(f"note: {classifier.name}: {note}")
     report = _report(classifiers, datasets, what, title, cache, no_cache, quiet)
     if folder is not None:
@@ -243,6 +243,9 @@ def _print_outcome(report: Report, folder: Path | None, as_json: bool) -> None:
         print(json.dumps(summary_document(report.models), indent=2))
     else:
         print(headline(report))
+    for model in report.models:
+        for analyzer, reason in model.skipped.items():
+            say(f"skipped: {analyzer} of {model.name}: {reason}")
     if folder is not None:
         say(f"report: {folder / 'index.html'}")
 

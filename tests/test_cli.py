@@ -85,6 +85,14 @@ def test_the_report_compares_and_says_what_was_skipped(here: Path) -> None:
     assert provenance["data"]["n"] == 40
 
 
+def test_what_a_reader_must_know_is_said(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("gate", "std.pt", "csg.pt", "--json", *LIMIT) == 0
+    output = capsys.readouterr()
+    json.loads(output.out)
+    assert "skipped: gate of std: no gate in this checkpoint" in output.err
+    assert "note: csg: 40 of 1000 images" in output.err
+
+
 def test_options_by_flag_and_by_report_agree(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert call("mis", "csg.pt", "--n-neighbors", "5", "--json", *LIMIT) == 0
     by_flag = json.loads(capsys.readouterr().out)
