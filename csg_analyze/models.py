@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
 from csg_analyze.errors import UsageError, unknown
 
@@ -154,20 +156,7 @@ def find_layers(network: nn.Module, probe: Tensor) -> tuple[str, str]:
     ResNet, `features` of an AlexNet. probe: (N, 3, H, W), an input the network takes.
     Raises UsageError where the network has no head or no maps, saying which flag helps.
     """
-    order: list[tuple[str, nn.Module, tuple[int, ...]]] = []
-    hooks = []
-    for name, module in network.named_modules():
-        if name:
-            hooks.append(module.register_forward_hook(partial(_note_output, order, name)))
-    was_training = network.training
-    try:
-        network.eval()
-        with torch.no_grad():
-            network(probe)
-    finally:
-        network.train(was_training)
-        for hook in hooks:
-            hook.remove()
+    order = execution_order(network, probe)
     head = _find_head(order)
     branch = _head_branch(network, head)
     for name, module, shape in reversed(order):
@@ -180,18 +169,42 @@ def find_layers(network: nn.Module, probe: Tensor) -> tuple[str, str]:
     raise UsageError("this network has no layer that gives maps (N, K, h, w); only CNNs can be analysed.")
 
 
-def _note_output(
-    order: list[tuple[str, nn.Module, tuple[int, ...]]],
-    name: str,
-    module: nn.Module,
-    _inputs: object,
-    output: object,
-) -> None:
-    if isinstance(output, Tensor):
-        order.append((name, module, tuple(output.shape)))
+class Executed(NamedTuple):
+    """A module that ran, and the shape of the tensor it gave."""
+
+    name: str
+    module: nn.Module
+    shape: tuple[int, ...]
 
 
-def _find_head(order: list[tuple[str, nn.Module, tuple[int, ...]]]) -> str:
+def execution_order(network: nn.Module, probe: Tensor) -> list[Executed]:
+    """Every module that gives a tensor, in the order in which they finish in one pass in eval mode.
+
+    A module that runs twice stands there twice. The network is left in the mode it was in, without hooks.
+    """
+    order: list[Executed] = []
+
+    def note(name: str) -> RemovableHandle:
+        def hook(module: nn.Module, _inputs: object, output: object) -> None:
+            if isinstance(output, Tensor):
+                order.append(Executed(name, module, tuple(output.shape)))
+
+        return network.get_submodule(name).register_forward_hook(hook)
+
+    hooks = [note(name) for name, _ in network.named_modules() if name]
+    was_training = network.training
+    try:
+        network.eval()
+        with torch.no_grad():
+            network(probe)
+    finally:
+        network.train(was_training)
+        for hook in hooks:
+            hook.remove()
+    return order
+
+
+def _find_head(order: list[Executed]) -> str:
     linear = [name for name, module, _ in order if isinstance(module, nn.Linear)]
     convolutions = [name for name, module, _ in order if isinstance(module, nn.Conv2d)]
     if not linear and not convolutions:

@@ -53,7 +53,7 @@ def test_who_may_import_whom() -> None:
     allowed = {
         "metrics": {"metrics"},
         "analyzers": {"metrics", "report", "result", "errors"},
-        "inputs": {"checkpoints", "data", "metrics", "inputs", "errors", "files"},
+        "inputs": {"checkpoints", "data", "metrics", "inputs", "models", "errors", "files"},
         "checkpoints": {"checkpoints", "models", "metrics", "errors", "files", "devices"},
         "data": {"data", "errors", "files"},
         "report": {"report", "result", "errors", "files", "checkpoints", "metrics"},

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from csg_analyze.errors import UsageError, unknown
+from csg_analyze.models import execution_order
 from training.gate import Psi, fixed_gate, gated, penalty, project_
 from training.optimisation import PathName
 from training.recipes import Recipe, bound_of
@@ -148,32 +149,16 @@ def find_feature_layer(network: nn.Module, name: str, probe: Tensor) -> FeatureL
 
     Raises UsageError for a name the network does not have, suggesting the nearest, and for a layer without filters.
     """
-    order: list[tuple[str, tuple[int, ...]]] = []
-
-    def watch(name: str, module: nn.Module) -> torch.utils.hooks.RemovableHandle:
-        def note(_module: nn.Module, _inputs: tuple[Tensor, ...], output: object) -> None:
-            order.append((name, tuple(output.shape) if isinstance(output, Tensor) else ()))
-
-        return module.register_forward_hook(note)
-
     modules: dict[str, nn.Module] = {known: module for known, module in network.named_modules() if known}
     if name not in modules:
         raise unknown("layer", name, modules)
-    hooks = [watch(known, module) for known, module in modules.items() if known == name or _is_norm(module)]
-    was_training = network.training
-    try:
-        network.eval()
-        with torch.no_grad():
-            network(probe)
-    finally:
-        network.train(was_training)
-        for hook in hooks:
-            hook.remove()
-    shapes = [shape for known, shape in order if known == name]
+    order = execution_order(network, probe)
+    shapes = [executed.shape for executed in order if executed.name == name]
     if len(shapes) != 1 or len(shapes[0]) != 4:
         raise UsageError(f"layer {name!r} gives no (N, K, h, w) map once a pass; choose another --layer.")
-    names = [known for known, _ in order]
-    return FeatureLayer(name, modules[name], shapes[0][1], tuple(names[names.index(name) + 1 :]))
+    behind = order[[executed.name for executed in order].index(name) + 1 :]
+    norms_behind = tuple(executed.name for executed in behind if _is_norm(executed.module))
+    return FeatureLayer(name, modules[name], shapes[0][1], norms_behind)
 
 
 def _is_norm(module: nn.Module) -> bool:

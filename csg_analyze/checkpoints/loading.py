@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
 
 from csg_analyze.checkpoints.classifier import Classifier, PixelNetwork, Preprocessing
 from csg_analyze.checkpoints.preprocessing import ASSUMED, find_preprocessing
@@ -16,7 +15,7 @@ from csg_analyze.checkpoints.recognising import class_count, restore_network
 from csg_analyze.devices import choose_device
 from csg_analyze.errors import UsageError
 from csg_analyze.files import sha256_of
-from csg_analyze.models import find_layers
+from csg_analyze.models import execution_order, find_layers
 
 
 def load_classifier(
@@ -85,18 +84,11 @@ def _layers(network: PixelNetwork, preprocessing: Preprocessing) -> tuple[str, s
 
 def _checked(classifier: Classifier) -> Classifier:
     """The classifier, if its feature layer gives maps, and its gate and class names fit the network."""
-    maps: list[tuple[int, ...]] = []
-
-    def note_shape(_module: nn.Module, _inputs: tuple[Tensor, ...], output: object) -> None:
-        maps.append(tuple(output.shape) if isinstance(output, Tensor) else ())
-
-    handle = classifier.layer().register_forward_hook(note_shape)
+    classifier.layer()  # a layer that does not exist is said first
     size = classifier.preprocessing.size or 224
-    try:
-        with torch.inference_mode():
-            classifier.network(torch.full((1, 3, size, size), 0.5, device=classifier.device))
-    finally:
-        handle.remove()
+    probe = torch.full((1, 3, size, size), 0.5, device=classifier.device)
+    order = execution_order(classifier.network.network, probe)
+    maps = [executed.shape for executed in order if executed.name == classifier.feature_layer]
     where = f"{str(classifier.path)!r}: "
     if not maps or len(maps[-1]) != 4:
         raise UsageError(

@@ -14,6 +14,7 @@ from csg_analyze.errors import NotAvailable, UsageError, unknown
 from csg_analyze.metrics.arrays import FloatArray
 from csg_analyze.metrics.correlation import FilterWeights
 from csg_analyze.metrics.groups import fixed_sizes, recorded_sizes
+from csg_analyze.models import execution_order
 
 PROBED = 3
 """Filters of which it is tried whether they make the feature layer's channel of the same number."""
@@ -87,16 +88,8 @@ def _default(classifier: Classifier, convolutions: Mapping[str, nn.Conv2d]) -> s
 
 def _run_before_features(classifier: Classifier, convolutions: Mapping[str, nn.Conv2d]) -> list[str]:
     """The convolutions that run before the feature layer's (last) output, in the order of execution."""
-    order: list[str] = []
-    watched: dict[str, nn.Module] = {**convolutions, classifier.feature_layer: classifier.layer()}
-
-    def note(name: str) -> RemovableHandle:
-        def hook(_module: nn.Module, _inputs: object, _output: object) -> None:
-            order.append(name)
-
-        return watched[name].register_forward_hook(hook)
-
-    _run(classifier, _probe(classifier, 1), [note(name) for name in watched])
+    network = classifier.network.network
+    order = [executed.name for executed in execution_order(network, _probe(classifier, 1))]
     end = max(index for index, name in enumerate(order) if name == classifier.feature_layer)
     return [name for name in order[:end] if name in convolutions]
 
