@@ -203,7 +203,8 @@ def _report(
     quiet: bool,
 ) -> Report:
     from csg_analyze.inputs.cache import Cache, default_folder
-    from csg_analyze.pipeline import analyze, compose, untracked
+    from csg_analyze.inputs.forward import untracked
+    from csg_analyze.pipeline import analyze, compose
 
     cache = Cache(None if no_cache else cache_folder or default_folder())
     models = [

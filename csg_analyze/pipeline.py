@@ -6,9 +6,9 @@ One way through: a checkpoint and a dataset come in, inputs are computed once, a
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 import pandas as pd
 
@@ -16,12 +16,12 @@ from csg_analyze.checkpoints import Classifier
 from csg_analyze.data import Dataset, load_dataset
 from csg_analyze.errors import NotAvailable, UsageError, unknown
 from csg_analyze.inputs.cache import Cache
+from csg_analyze.inputs.forward import untracked
 from csg_analyze.registry import ANALYZERS, INPUTS, Step, find, registered
 from csg_analyze.report.document import JSON, ModelReport, Report, Section
 from csg_analyze.report.provenance import provenance
 from csg_analyze.result import Result
 
-T = TypeVar("T")
 GIVEN = ("classifier", "dataset", "requested", "cache", "track")  # inputs that no function computes
 Options = Mapping[str, Mapping[str, Any]]
 """Values of options, by the name of the analyzer or input they belong to, then by the option's name."""
@@ -94,11 +94,6 @@ def open_dataset(
             f"{len(dataset.class_names)}; give the data it was trained on with --data."
         )
     return dataset
-
-
-def untracked(iterable: Iterable[T], _description: str, _total: int) -> Iterable[T]:
-    """Progress shown to nobody."""
-    return iterable
 
 
 def analyze(

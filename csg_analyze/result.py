@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
@@ -24,6 +25,11 @@ two levels below the report's index.html, which links to the entry page.
 """
 
 Number: TypeAlias = "float | int | str | bool | None"
+
+
+def known(value: Number) -> Number:
+    """A value for a summary: None instead of NaN, which is what an undefined number is there."""
+    return None if isinstance(value, float) and math.isnan(value) else value
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from csg_analyze.metrics.arrays import IntArray
 from csg_analyze.metrics.proportions import share_with_interval
 from csg_analyze.report.figures import dots_with_intervals
+from csg_analyze.report.wording import listed
 from csg_analyze.result import Result, Tables
 
 
@@ -45,7 +46,7 @@ def accuracy(predictions: IntArray, labels: IntArray, class_names: Sequence[str]
                 "correct": correct,
             }
         ),
-        notes=(f"no image of: {', '.join(absent)}; their recall is blank.",) if absent else (),
+        notes=(f"no image of: {listed(absent)}; their recall is blank.",) if absent else (),
     )
 
 

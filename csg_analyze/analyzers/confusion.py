@@ -25,7 +25,8 @@ from csg_analyze.metrics.confusion import (
 from csg_analyze.metrics.gates import assigned
 from csg_analyze.metrics.mutual_information import mutual_information
 from csg_analyze.report.confusion_figures import NOTHING, confusion_panels, removal_dots
-from csg_analyze.result import Number, Result, Tables
+from csg_analyze.report.wording import listed
+from csg_analyze.result import Number, Result, Tables, known
 
 EVERY_CELL = 100
 """Classes up to which the table of matrices has every cell; beyond, only those with images."""
@@ -115,13 +116,13 @@ def chosen_classes(text: str | None, class_names: Sequence[str]) -> list[int]:
     n_classes = len(class_names)
     if text is None:
         return [0, 5 if n_classes >= 6 else n_classes - 1]
-    known = {_words(name): index for index, name in reversed(list(enumerate(class_names)))}
+    by_name = {_words(name): index for index, name in reversed(list(enumerate(class_names)))}
     words = _words(text)
     chosen: dict[int, None] = {}
     while words:
-        taken = next((size for size in range(len(words), 0, -1) if words[:size] in known), 0)
+        taken = next((size for size in range(len(words), 0, -1) if words[:size] in by_name), 0)
         if taken:
-            chosen[known[words[:taken]]] = None
+            chosen[by_name[words[:taken]]] = None
         elif words[0].isdecimal() and int(words[0]) < n_classes:
             chosen[int(words[0])] = None
         elif words[0].isdecimal():
@@ -196,14 +197,14 @@ def _summary(effects: pd.DataFrame, correct: pd.DataFrame) -> dict[str, Number]:
     of_set, singles = effects.iloc[-1], effects.iloc[:-1]
     singles = singles[singles["n"] > 0]
     return {
-        "recall_removed": _number(of_set["recall_after"]),
-        "recall_others": _number(of_set["others_after"]),
-        "recall_kept": _number(of_set["others_kept"]),
-        "indispensability": _number(singles["drop_difference"].mean()),
-        "mean_single_recall": _number(singles["recall_after"].mean()),
-        "worst_single_recall": _number(singles["recall_after"].max()),
-        "mean_single_kept": _number(singles["others_kept"].mean()),
-        "worst_single_kept": _number(singles["others_kept"].min()),
+        "recall_removed": known(float(of_set["recall_after"])),
+        "recall_others": known(float(of_set["others_after"])),
+        "recall_kept": known(float(of_set["others_kept"])),
+        "indispensability": known(float(singles["drop_difference"].mean())),
+        "mean_single_recall": known(float(singles["recall_after"].mean())),
+        "worst_single_recall": known(float(singles["recall_after"].max())),
+        "mean_single_kept": known(float(singles["others_kept"].mean())),
+        "worst_single_kept": known(float(singles["others_kept"].min())),
         "own_filters_accuracy": float(correct["correct_own_filters"].mean()),
         "complement_accuracy": float(correct["correct_complement"].mean()),
         "accuracy": float(correct["correct"].mean()),
@@ -245,24 +246,15 @@ def _notes(
     notes = [f"the filters of a class are {rules[select]}: {how_many}."]
     absent = singles.loc[singles["n"] == 0, "removal"].tolist()
     if absent:
-        notes.append(f"no image of: {_listed(absent)}; their recall is blank, and in no mean.")
+        notes.append(f"no image of: {listed(absent)}; their recall is blank, and in no mean.")
     without = singles.loc[(singles["n_filters"] == 0) & (singles["n"] > 0), "removal"].tolist()
     if without:
-        notes.append(f"no filter belongs to: {_listed(without)}; removing none changes nothing, which counts as such.")
+        notes.append(f"no filter belongs to: {listed(without)}; removing none changes nothing, which counts as such.")
     if pd.isna(of_set["others_after"]):
         notes.append("no other class than the removed ones has images; what the others keep is blank.")
     if n_classes > EVERY_CELL:
         notes.append("cells of the matrices without an image are left out of the table.")
     return tuple(notes)
-
-
-def _listed(names: Sequence[str], most: int = 10) -> str:
-    rest = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + rest
-
-
-def _number(value: float) -> Number:
-    return None if np.isnan(value) else float(value)
 
 
 def draw_confusion(models: Mapping[str, Tables]) -> Figure:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Annotated
 
@@ -21,12 +20,12 @@ from csg_analyze.metrics.correlation import (
     share_at_least,
     within_groups,
 )
-from csg_analyze.metrics.groups import FilterGroups, divided, undivided
+from csg_analyze.metrics.groups import SHARED, UNASSIGNED, FilterGroups, divided, undivided
 from csg_analyze.metrics.specificity import class_means
 from csg_analyze.report.correlation_figures import MARKED, MOST_ROWS, draw_curves, draw_matrices
 from csg_analyze.report.reduction import block_size, reduced
 from csg_analyze.report.wording import listed
-from csg_analyze.result import Number, Result
+from csg_analyze.result import Number, Result, known
 
 THRESHOLDS = np.linspace(0, 1, 101)
 REDUNDANCY = (
@@ -40,7 +39,7 @@ REDUNDANCY = (
     "within_groups",
     "between_groups",
 )
-SHARED, UNASSIGNED, ALL = "(shared)", "(unassigned)", "(all filters)"
+ALL = "(all filters)"
 
 
 def correlation(
@@ -87,7 +86,7 @@ def correlation(
         "grouped_by": groups.by,
         "layer": filter_weights.layer,
     }
-    summary = {name: _known(value) for name, value in summary.items()}
+    summary = {name: known(value) for name, value in summary.items()}
     order = np.argsort(groups.owner, kind="stable")
     title, matrix = _matrix(correlations, order)
     return Result(
@@ -199,10 +198,6 @@ def _matrix(correlations: FloatArray, order: IntArray) -> tuple[str, pd.DataFram
     first = np.arange(len(pixels)) * block
     columns = {"first_place": np.repeat(first, len(pixels)), "other_first_place": np.tile(first, len(pixels))}
     return "matrix_blocks", pd.DataFrame({**columns, "mean_correlation": pixels.ravel()})
-
-
-def _known(value: Number) -> Number:
-    return None if isinstance(value, float) and math.isnan(value) else value
 
 
 def _notes(

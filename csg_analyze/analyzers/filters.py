@@ -14,7 +14,7 @@ from csg_analyze.errors import UsageError
 from csg_analyze.metrics.arrays import BoolArray, FloatArray, IntArray
 from csg_analyze.metrics.correlation import FilterWeights, correlation_matrix, nearest_filters
 from csg_analyze.metrics.exemplars import Exemplars, information_margin, share_of_class
-from csg_analyze.metrics.groups import owners
+from csg_analyze.metrics.groups import SHARED, UNASSIGNED, owners
 from csg_analyze.metrics.mutual_information import mutual_information
 from csg_analyze.metrics.specificity import class_means
 from csg_analyze.report.cards import Gallery
@@ -22,8 +22,6 @@ from csg_analyze.report.figures import counts, style
 from csg_analyze.report.gallery import gallery_pages
 from csg_analyze.report.wording import listed
 from csg_analyze.result import Number, Result, Tables
-
-SHARED, UNASSIGNED = "(shared)", "(unassigned)"
 
 
 def filters(

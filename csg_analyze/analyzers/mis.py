@@ -22,6 +22,7 @@ from csg_analyze.metrics.specificity import (
     rank_correlation,
 )
 from csg_analyze.report.figures import gate_and_information
+from csg_analyze.report.wording import listed
 from csg_analyze.result import Number, Result, Tables
 
 Estimator = Literal["exact", "sklearn"]
@@ -140,9 +141,9 @@ def _mean(values: FloatArray) -> float | None:
 
 def _notes(per_class: pd.DataFrame, selectivity: FloatArray, permutations: int, significance: float) -> tuple[str, ...]:
     notes = []
-    absent = per_class.loc[per_class["n"] == 0, "class"]
-    if len(absent):
-        notes.append(f"no image of: {', '.join(absent)}; their mutual information is 0.")
+    absent = per_class.loc[per_class["n"] == 0, "class"].tolist()
+    if absent:
+        notes.append(f"no image of: {listed(absent)}; their mutual information is 0.")
     undefined = int(np.isnan(selectivity).sum())
     if undefined:
         notes.append(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal
 
@@ -22,7 +21,7 @@ from csg_analyze.metrics.similarity import (
 from csg_analyze.metrics.specificity import class_means
 from csg_analyze.report.figures import matrix_panels
 from csg_analyze.report.wording import listed
-from csg_analyze.result import Number, Result, Tables
+from csg_analyze.result import Number, Result, Tables, known
 
 PAIRS = 10
 KINDS = {"tp": "true positives", "fn": "false negatives"}
@@ -83,7 +82,7 @@ def similarity(
 def _scores(kind: str, matrix: FloatArray) -> dict[str, Number]:
     on, off = mean_on_and_off_diagonal(matrix)
     scores = {"mean_diagonal": on, "mean_off_diagonal": off, "diagonal_share": share_with_maximum_on_diagonal(matrix)}
-    return {f"{kind}_{name}": None if math.isnan(value) else value for name, value in scores.items()}
+    return {f"{kind}_{name}": known(value) for name, value in scores.items()}
 
 
 def _pairs(false_negatives: FloatArray, confused: IntArray, class_names: Sequence[str]) -> pd.DataFrame:

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from csg_analyze.checkpoints import Classifier
 from csg_analyze.data import Dataset
 from csg_analyze.errors import UsageError
-from csg_analyze.inputs.forward import ForwardPass, Track, to_pixels
+from csg_analyze.inputs.forward import ForwardPass, Track, to_pixels, untracked
 from csg_analyze.metrics.ablation import Ablation, CachedAblation
 from csg_analyze.metrics.arrays import BoolArray, FloatArray, IntArray
 
@@ -154,7 +154,7 @@ def _takes_masked_copies(separate: NetworkAblation) -> bool:
     Not where a connection leads around the feature layer, or where the images' number is used further on.
     """
     two = separate.dataset.subset(torch.arange(min(2, len(separate.dataset))), note="to try masks on")
-    alone = replace(separate, dataset=two, track=_silently)
+    alone = replace(separate, dataset=two, track=untracked)
     evens: BoolArray = np.arange(separate.classifier.n_filters) % 2 == 0
     masks: BoolArray = np.stack([evens, ~evens])
     try:
@@ -163,10 +163,6 @@ def _takes_masked_copies(separate: NetworkAblation) -> bool:
         return False
     one_by_one = np.stack([alone.logits(mask) for mask in masks])
     return bool(np.allclose(copies, one_by_one, rtol=0, atol=TOLERANCE * np.abs(one_by_one).max()))
-
-
-def _silently(steps: Any, _description: str, _total: int) -> Any:
-    return steps
 
 
 @contextmanager

@@ -23,6 +23,12 @@ T = TypeVar("T")
 Track = Callable[[Iterable[T], str, int], Iterable[T]]
 """Passes an iterable through while showing (description, total) as progress."""
 
+
+def untracked(iterable: Iterable[T], _description: str, _total: int) -> Iterable[T]:
+    """Progress shown to nobody."""
+    return iterable
+
+
 VERSION = 1  # of what this file computes; a change that moves any number raises it, so that no stale entry is read
 FEATURES, LOGITS, LAYER = "activations", "logits", "layer/"
 

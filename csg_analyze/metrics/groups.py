@@ -8,6 +8,9 @@ import numpy as np
 
 from csg_analyze.metrics.arrays import BoolArray, FloatArray, IntArray
 
+SHARED, UNASSIGNED = "(shared)", "(unassigned)"
+"""What the groups C and C + 1 of `owners` are called where classes go by their names."""
+
 
 def owners(strength: FloatArray) -> IntArray:
     """The group of every filter, int (K,), from how strongly it stands for each class, (C, K).

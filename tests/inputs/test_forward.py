@@ -12,8 +12,7 @@ from torch import nn
 from csg_analyze.checkpoints import PixelNetwork
 from csg_analyze.errors import UsageError
 from csg_analyze.inputs.cache import Cache
-from csg_analyze.inputs.forward import ForwardPass, forward_pass
-from csg_analyze.pipeline import untracked
+from csg_analyze.inputs.forward import ForwardPass, forward_pass, untracked
 from tests.examples import HALF, random_classifier, random_dataset
 
 DATA = random_dataset(23)
