@@ -207,9 +207,10 @@ def _report(
     from csg_analyze.pipeline import analyze, compose
 
     cache = Cache(None if no_cache else cache_folder or default_folder())
+    compared = tuple(zip(classifiers, datasets, strict=True))
     models = [
-        analyze(classifier, dataset, what, cache=cache, track=untracked if quiet else track)
-        for classifier, dataset in zip(classifiers, datasets, strict=True)
+        analyze(classifier, dataset, what, compared=compared, cache=cache, track=untracked if quiet else track)
+        for classifier, dataset in compared
     ]
     return compose(models, classifiers, datasets, what, title=title, command=["csg-analyze", *sys.argv[1:]])
 

@@ -15,6 +15,7 @@ import pandas as pd
 from csg_analyze.checkpoints import Classifier
 from csg_analyze.data import Dataset, load_dataset
 from csg_analyze.errors import NotAvailable, UsageError, unknown
+from csg_analyze.inputs import Compared
 from csg_analyze.inputs.cache import Cache
 from csg_analyze.inputs.forward import untracked
 from csg_analyze.registry import ANALYZERS, INPUTS, Step, find, registered
@@ -22,7 +23,7 @@ from csg_analyze.report.document import JSON, ModelReport, Report, Section
 from csg_analyze.report.provenance import provenance
 from csg_analyze.result import Result
 
-GIVEN = ("classifier", "dataset", "requested", "cache", "track")  # inputs that no function computes
+GIVEN = ("classifier", "dataset", "compared", "requested", "cache", "track")  # inputs that no function computes
 Options = Mapping[str, Mapping[str, Any]]
 """Values of options, by the name of the analyzer or input they belong to, then by the option's name."""
 
@@ -101,18 +102,21 @@ def analyze(
     dataset: Dataset,
     what: Plan | Sequence[str] | None = None,
     *,
+    compared: Compared | None = None,
     cache: Cache | None = None,
     track: Any = untracked,
 ) -> ModelReport:
     """Run analyzers on one classifier and one dataset.
 
     An analyzer whose inputs cannot be had is skipped, with the reason. what: a plan, or names of analyzers; all of
-    them by default. track: shows progress, see inputs.forward.Track.
+    them by default. compared: all classifiers of the run, each with its dataset, this one among them, for inputs that
+    must be alike in all of them; None: it is the only one. track: shows progress, see inputs.forward.Track.
     """
     what = what if isinstance(what, Plan) else plan(what)
     given = {
         "classifier": classifier,
         "dataset": dataset,
+        "compared": compared or ((classifier, dataset),),
         "requested": frozenset(what.inputs),
         "cache": cache or Cache(None),
         "track": track,

@@ -24,6 +24,15 @@ Names are plain file names without folders, distinct, of letters, digits and `._
 two levels below the report's index.html, which links to the entry page.
 """
 
+Compare: TypeAlias = "Callable[[Mapping[str, Result]], pd.DataFrame]"
+"""Makes one table from the results of all models that ran the analyzer, by the model's name; a row's first columns say
+what it compares. Called where at least two models have a result that names it.
+"""
+
+CAPTION, BOLD = "caption", "bold"
+"""What a table's `attrs` may hold: plain sentences to stand behind its title, and the cells to print in bold (a boolean
+frame of the table's shape; of comparisons only)."""
+
 Number: TypeAlias = "float | int | str | bool | None"
 
 
@@ -38,6 +47,8 @@ class Result:
 
     summary: flat names to numbers, the analyzer's headline first; what cannot be had is None, never a made-up number.
     tables: names to tidy frames (one observation a row).
+    comparisons: names to functions that make a table from the results of all compared models (paired intervals, the
+    best in bold).
     figures: names to functions that draw from the tables of *all* compared models, called only when written.
     samples: one row an image (`sample_id` first), for paired tests between models; None where that has no meaning.
     notes: plain sentences for the reader of the report: settings, what was left out, what falls short.
@@ -46,6 +57,7 @@ class Result:
 
     summary: Mapping[str, Number]
     tables: Tables = field(default_factory=dict)
+    comparisons: Mapping[str, Compare] = field(default_factory=dict)
     figures: Mapping[str, DrawFigure] = field(default_factory=dict)
     samples: pd.DataFrame | None = None
     notes: tuple[str, ...] = ()

@@ -60,6 +60,16 @@ def test_optional_needs_are_none_and_each_input_is_computed_once() -> None:
     assert calls == ["lacking"]
 
 
+def test_inputs_may_look_at_all_compared_models() -> None:
+    def names(compared: tuple[tuple[Any, Any], ...]) -> dict[str, object]:
+        return {"names": " ".join(classifier.name for classifier, _ in compared)}
+
+    chosen = Plan(tuple(steps(names=names).values()), {}, {})
+    both = tuple((random_classifier(name=name), random_dataset(5)) for name in "ab")
+    assert analyze(*both[1], chosen, compared=both).results["names"].summary == {"names": "a b"}
+    assert analyze(*both[1], chosen).results["names"].summary == {"names": "b"}
+
+
 def test_options_reach_their_owner() -> None:
     report = analyze(random_classifier(), random_dataset(80), plan(["mis"], {"mis": {"n_neighbors": 1}}))
     other = analyze(random_classifier(), random_dataset(80), plan(["mis"]))

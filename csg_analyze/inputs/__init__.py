@@ -1,12 +1,14 @@
 """What an analyzer may ask for, one function each; an input's parameters name the inputs it needs itself.
 
-Given from outside are `classifier`, `dataset`, `requested` (the names of all inputs of the run), `cache` and `track`
-(progress). An input that a model or dataset does not have raises NotAvailable with the reason.
+Given from outside are `classifier`, `dataset`, `compared` (all classifiers of the run, each with its dataset, the
+present one among them: for what must be alike in all of them), `requested` (the names of all inputs of the run),
+`cache` and `track` (progress). An input that a model or dataset does not have raises NotAvailable with the reason.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TypeAlias
 
 from csg_analyze.checkpoints import Classifier
 from csg_analyze.data import Dataset
@@ -15,6 +17,7 @@ from csg_analyze.inputs.forward import ForwardPass, forward_pass
 from csg_analyze.metrics.arrays import FloatArray, IntArray
 
 __all__ = [
+    "Compared",
     "activations",
     "class_names",
     "forward_pass",
@@ -26,6 +29,9 @@ __all__ = [
     "predictions",
     "sample_ids",
 ]
+
+Compared: TypeAlias = tuple[tuple[Classifier, Dataset], ...]
+"""The classifiers of a run in the order given, each with the dataset it is analysed on."""
 
 
 def activations(forward_pass: ForwardPass) -> FloatArray:

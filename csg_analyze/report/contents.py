@@ -11,6 +11,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from csg_analyze.errors import UsageError
@@ -29,7 +30,10 @@ from csg_analyze.report.tables import (
     write_csv,
     write_latex,
 )
-from csg_analyze.result import Result
+from csg_analyze.result import BOLD, CAPTION, Compare, Result
+
+COMPARED_ROWS = 60
+"""Rows of a comparison that the page shows: it is made to be read whole."""
 
 
 @dataclass(frozen=True)
@@ -43,12 +47,16 @@ class Cell:
 
 @dataclass(frozen=True)
 class Table:
-    """A table as far as a page shows it. columns: (name, whether it holds numbers). total: rows in the file."""
+    """A table as far as a page shows it.
+
+    columns: (name, whether it holds numbers). caption: what stands behind the title. total: rows in the file.
+    """
 
     columns: tuple[tuple[str, bool], ...]
     rows: tuple[tuple[Cell, ...], ...]
     number: int = 0
     title: str = ""
+    caption: str = ""
     total: int = 0
     file: str = ""
 
@@ -111,7 +119,7 @@ def write_headline(report: Report, ledger: Ledger) -> Table:
         for texts, weights in zip(cells.to_numpy(), bold.to_numpy(), strict=True)
     )
     columns = tuple((column, column not in TEXT_COLUMNS) for column in cells.columns)
-    return Table(columns, rows, next(ledger.tables), "", len(rows), name)
+    return Table(columns, rows, next(ledger.tables), total=len(rows), file=name)
 
 
 def write_section(section: Section, report: Report, ledger: Ledger) -> Outcome:
@@ -129,7 +137,7 @@ def write_section(section: Section, report: Report, ledger: Ledger) -> Outcome:
         title=section.title,
         description=tuple(" ".join(text.split()) for text in paragraphs if text.strip()),
         summary=_summary(results),
-        tables=tuple(_write_tables(section, results, ledger)),
+        tables=(*_write_comparisons(section, results, ledger), *_write_tables(section, results, ledger)),
         pictures=tuple(_write_figures(section, results, ledger)),
         notes=_by_text({name: result.notes for name, result in results.items()}, everybody=len(results)),
         skipped=_by_text({name: (reason,) for name, reason in skipped.items()}, everybody=0),
@@ -146,23 +154,39 @@ def _summary(results: Mapping[str, Result]) -> Table | None:
     return Table((("", False), *((model, True) for model in results)), rows)
 
 
+def _write_comparisons(section: Section, results: Mapping[str, Result], ledger: Ledger) -> Iterator[Table]:
+    made: dict[str, Compare] = {}
+    for result in results.values():
+        made = {**result.comparisons, **made}
+    for title, compare in made.items():
+        compared = {name: result for name, result in results.items() if title in result.comparisons}
+        if len(compared) > 1:
+            table = compare(compared)
+            yield _write_table(section, title, table, table.head(COMPARED_ROWS), ledger)
+
+
 def _write_tables(section: Section, results: Mapping[str, Result], ledger: Ledger) -> Iterator[Table]:
     for title in dict.fromkeys(title for result in results.values() for title in result.tables):
         table = joined(results, title)
-        name = ledger.name(section.analyzer, title)
-        write_csv(table, ledger.folder / "tables" / f"{name}.csv")
-        write_latex(table, ledger.folder / "tables" / f"{name}.tex")
-        excerpt = first_rows(table)
-        numeric = [is_number(table[column]) for column in table.columns]
-        columns = tuple(zip(map(cell, table.columns), numeric, strict=True))
-        rows = tuple(
-            tuple(Cell(text, float(value) if number and pd.notna(value) else None)
-                  for text, value, number in zip(texts, values, numeric, strict=True))
-            for texts, values in zip(
-                as_cells(excerpt).itertuples(index=False), excerpt.itertuples(index=False), strict=True
-            )
-        )  # fmt: skip
-        yield Table(columns, rows, next(ledger.tables), title.replace("_", " "), len(table), name)
+        yield _write_table(section, title, table, first_rows(table), ledger)
+
+
+def _write_table(section: Section, title: str, table: pd.DataFrame, excerpt: pd.DataFrame, ledger: Ledger) -> Table:
+    name, bold = ledger.name(section.analyzer, title), table.attrs.get(BOLD)
+    write_csv(table, ledger.folder / "tables" / f"{name}.csv")
+    write_latex(table, ledger.folder / "tables" / f"{name}.tex", bold=bold)
+    numeric = [is_number(table[column]) for column in table.columns]
+    columns = tuple(zip(map(cell, table.columns), numeric, strict=True))
+    weights = np.zeros(excerpt.shape, bool) if bold is None else bold.loc[excerpt.index].to_numpy()
+    rows = tuple(
+        tuple(Cell(text, float(value) if number and pd.notna(value) else None, bool(heavy))
+              for text, value, number, heavy in zip(texts, values, numeric, heavies, strict=True))
+        for texts, values, heavies in zip(
+            as_cells(excerpt).itertuples(index=False), excerpt.itertuples(index=False), weights, strict=True
+        )
+    )  # fmt: skip
+    caption = str(table.attrs.get(CAPTION, ""))
+    return Table(columns, rows, next(ledger.tables), title.replace("_", " "), caption, len(table), name)
 
 
 def _write_figures(section: Section, results: Mapping[str, Result], ledger: Ledger) -> Iterator[Picture]:

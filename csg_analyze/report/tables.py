@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from csg_analyze.report.document import ModelReport, Report
-from csg_analyze.result import Result
+from csg_analyze.result import CAPTION, Result
 
 DASH = "–"
 LATEX_ROWS, LATEX_EXCERPT = 2_000, 50
@@ -112,14 +112,22 @@ def joined(results: Mapping[str, Result], name: str) -> pd.DataFrame:
 
 
 def stacked(frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Frames one below the other, with their names in a first column `model`; a named index becomes columns."""
+    """Frames one below the other, with their names in a first column `model`; a named index becomes columns.
+
+    Their captions are kept: one that all share as it is, others behind the name of their model.
+    """
     parts = []
     for model, frame in frames.items():
         named = any(name is not None for name in frame.index.names)
         part = frame.reset_index(drop=not named).rename(columns={"model": "model (analyzer)"})
         part.insert(0, "model", model)
         parts.append(part)
-    return pd.concat(parts, ignore_index=True)
+    table = pd.concat(parts, ignore_index=True)
+    captions = {model: str(frame.attrs[CAPTION]) for model, frame in frames.items() if frame.attrs.get(CAPTION)}
+    alike = len(captions) == len(frames) and len(set(captions.values())) == 1
+    by_model = " ".join(f"{model}: {caption}" for model, caption in captions.items())
+    table.attrs = {CAPTION: next(iter(captions.values())) if alike else by_model} if captions else {}
+    return table
 
 
 def first_rows(table: pd.DataFrame, rows: int = 20) -> pd.DataFrame:
@@ -167,7 +175,7 @@ def write_latex(table: pd.DataFrame, path: Path, *, bold: pd.DataFrame | None = 
     cells = as_cells(table).replace(DASH, "--")
     styler = cells.style.hide(axis="index").format(escape="latex").format_index(escape="latex", axis="columns")
     if bold is not None:
-        weights = bold.map(lambda heavy: "textbf:--rwrap;" if heavy else "")
+        weights = bold.loc[table.index].map(lambda heavy: "textbf:--rwrap;" if heavy else "")
         styler = styler.apply(lambda _: weights, axis=None)
     path.write_text("\n".join([*lines, styler.to_latex(hrules=True, column_format=align)]), encoding="utf-8")
 

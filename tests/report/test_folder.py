@@ -14,9 +14,9 @@ from conftest import NASTY, PLAIN, draw_line, with_figure
 from matplotlib.figure import Figure
 
 from csg_analyze.errors import UsageError
-from csg_analyze.report.document import Report, Section, as_text, summary_document
+from csg_analyze.report.document import ModelReport, Report, Section, as_text, summary_document
 from csg_analyze.report.folder import check_out, write_report
-from csg_analyze.result import Tables
+from csg_analyze.result import BOLD, CAPTION, Result, Tables
 
 
 def files_of(folder: Path) -> set[str]:
@@ -68,6 +68,37 @@ def test_tables_hold_every_row_of_every_model(report: Report, tmp_path: Path) ->
     samples = pd.read_csv(tmp_path / "run/samples/accuracy.csv.gz")
     assert list(samples.columns) == ["model", "sample_id", "correct"]
     assert len(samples) == 4
+
+
+def test_comparisons_are_tables_of_all_models_together(report: Report, tmp_path: Path) -> None:
+    def difference(results: Mapping[str, Result]) -> pd.DataFrame:
+        first, second = (result.summary["accuracy"] for result in results.values())
+        assert isinstance(first, float)
+        assert isinstance(second, float)
+        table = pd.DataFrame({"comparison": [" - ".join(results), "none"], "difference": [first - second, 0.0]})
+        table.attrs = {
+            CAPTION: "Over <both> models.",
+            BOLD: pd.DataFrame({"comparison": [False, False], "difference": [True, False]}),
+        }
+        return table
+
+    def compared(models: tuple[ModelReport, ...]) -> Report:
+        changed = [replace(m.results["accuracy"], comparisons={"paired": difference}) for m in models]
+        return replace(report, models=tuple(
+            replace(m, results={"accuracy": result}) for m, result in zip(models, changed, strict=True)
+        ))  # fmt: skip
+
+    write_report(compared(report.models), tmp_path / "two")
+    table = pd.read_csv(tmp_path / "two/tables/accuracy_paired.csv")
+    assert list(table.columns) == ["comparison", "difference"]
+    assert table["difference"].tolist() == [0.91234567890123 - 0.9, 0.0]
+    assert r"\textbf{0.0123}" in (tmp_path / "two/tables/accuracy_paired.tex").read_text()
+    page = (tmp_path / "two/index.html").read_text()
+    assert "paired. Over &lt;both&gt; models." in page
+    assert "<strong>0.0123</strong>" in page
+    assert r"Over \<both\> models." in (tmp_path / "two/report.md").read_text()
+    write_report(compared(report.models[:1]), tmp_path / "one")
+    assert not list((tmp_path / "one/tables").glob("accuracy_paired*"))
 
 
 def test_the_same_report_is_the_same_bytes(report: Report, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

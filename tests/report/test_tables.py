@@ -20,7 +20,7 @@ from csg_analyze.report.tables import (
     write_csv,
     write_latex,
 )
-from csg_analyze.result import Result
+from csg_analyze.result import CAPTION, Result
 
 
 def test_table_1_holds_the_summaries_in_full_precision(report: Report) -> None:
@@ -86,6 +86,18 @@ def test_stacking_loses_neither_index_nor_columns() -> None:
     assert list(table.columns) == ["model", "key", "model (analyzer)", "only b"]
     assert table["key"].tolist()[:2] == ["x", "y"]
     assert table["only b"].tolist()[2] == 3.5
+
+
+def test_captions_survive_stacking() -> None:
+    def captioned(text: str | None) -> pd.DataFrame:
+        frame = pd.DataFrame({"n": [1]})
+        frame.attrs = {} if text is None else {CAPTION: text}
+        return frame
+
+    assert stacked({"a": captioned("All."), "b": captioned("All.")}).attrs == {CAPTION: "All."}
+    assert stacked({"a": captioned("One."), "b": captioned("Two.")}).attrs == {CAPTION: "a: One. b: Two."}
+    assert stacked({"a": captioned("One."), "b": captioned(None)}).attrs == {CAPTION: "a: One."}
+    assert stacked({"a": captioned(None)}).attrs == {}
 
 
 def test_the_first_rows_are_those_of_every_model() -> None:
