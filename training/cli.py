@@ -18,6 +18,7 @@ import typer
 from pydantic.fields import FieldInfo
 
 from csg_analyze import console
+from csg_analyze.errors import UsageError
 from training.recipes import PANELS, RECIPES, Recipe, Training, adjusted, find_recipe, flag
 
 HELP = f"""Train a network, with class-specific gates (csg) or without (std).
@@ -104,6 +105,10 @@ def run_training(
     data: Annotated[str, typer.Option(help="scenes | folder:PATH | cifar10:ROOT")] = "scenes",
     recipe: Annotated[str | None, typer.Option(help="Settings to start from; default: by data and network.")] = None,
     seed: Annotated[int, typer.Option(help="Of initial weights, order and augmentation.")] = 0,
+    seeds: Annotated[
+        str | None,
+        typer.Option(help="Train a group instead, e.g. 0-2: {seed} in OUT (and in START) is each seed's number."),
+    ] = None,
     start: Annotated[
         Path | None, typer.Option(help="Fine-tune this checkpoint (weights, normalisation; csg: its gate, if any).")
     ] = None,
@@ -117,14 +122,23 @@ def run_training(
     """Find the recipe, change it as the flags say, train. changes: fields of the recipe as typed."""
     arch = changes.get("arch")
     chosen = adjusted(find_recipe(recipe, data=data, arch=str(arch) if arch else None), changes)
-    from training.loop import train  # after the flags were checked: torch takes seconds
+    if seeds is not None and seed:
+        raise UsageError(f"--seed {seed} and --seeds {seeds} contradict each other; give one of them.")
+    if seeds is not None and tensorboard is not None:
+        raise UsageError("--tensorboard takes one training; call csg-train once a seed for it.")
+    from training.group import parse_seeds, train_group  # after the flags were checked: torch takes seconds
+    from training.loop import train
     from training.progress import reporter_for
 
+    how: dict[str, Any] = {
+        "training": training, "data": data, "out": out, "start": start, "device": device, "resume": resume,
+        "force": force, "reporter": reporter_for(quiet=quiet),
+    }  # fmt: skip
     with _stop_like_interrupt():
-        train(
-            chosen, training=training, data=data, out=out, seed=seed, start=start, device=device, resume=resume,
-            force=force, reporter=reporter_for(quiet=quiet), tensorboard=tensorboard,
-        )  # fmt: skip
+        if seeds is None:
+            train(chosen, seed=seed, tensorboard=tensorboard, **how)
+        else:
+            train_group(chosen, seeds=parse_seeds(seeds), **how)
 
 
 @contextmanager

@@ -34,7 +34,7 @@ def check_before(out: Path, *, resume: bool, force: bool) -> None:
     if state.exists():
         raise UsageError(f"an interrupted run left {str(state)!r}; go on with --resume, or start anew with --force.")
     if out.exists():
-        raise UsageError(f"{str(out)!r} exists; give another --out, or replace it with --force.")
+        raise UsageError(f"{str(out)!r} exists; give another --out, replace it with --force, or go on with --resume.")
 
 
 def is_complete(out: Path, identity: Identity) -> bool:

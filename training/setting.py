@@ -40,12 +40,17 @@ class Setting:
     @property
     def fingerprints(self) -> dict[str, str | None]:
         """Of the data and of the checkpoint that is fine-tuned."""
-        return {"data": self.train.fingerprint, "test data": self.test.fingerprint, "start": self.start.sha256}
+        return fingerprints_of(self.train, self.test, self.start.sha256)
 
     @property
     def identity(self) -> Identity:
         """What makes two runs the same run, as plain values."""
         return identity_of(self.training, asdict(self.recipe), self.seed, self.fingerprints)
+
+
+def fingerprints_of(train: Dataset, test: Dataset, start: str | None) -> dict[str, str | None]:
+    """Of the data and of the checkpoint that is fine-tuned, if any (its SHA-256)."""
+    return {"data": train.fingerprint, "test data": test.fingerprint, "start": start}
 
 
 def identity_of(
@@ -73,11 +78,7 @@ def prepare(
         raise UsageError(f"there is no training {training!r}; choose std or csg.")
     if seed < 0:
         raise UsageError(f"--seed must be at least 0, not {seed}.")
-    if isinstance(data, str):
-        how: dict[str, Any] = {"size": recipe.size, "resize": recipe.resize, "progress": progress}
-        train, test = load_dataset(data, "train", limit=recipe.limit, **how), load_dataset(data, "test", **how)
-    else:
-        train, test = data[0].limited(recipe.limit), data[1]
+    train, test = load_splits(recipe, data, progress=progress)
     if train.class_names != test.class_names:
         raise UsageError(f"the classes of {train.spec!r} differ between its training and its test images.")
     if len(train) < 2:
@@ -88,6 +89,16 @@ def prepare(
     began = starting_point(recipe, train, checkpoint=start, seed=seed)
     train, test = (replace(each, images=resident(each.images, device)) for each in (train, test))
     return Setting(recipe, training, train, test, seed, device, began)
+
+
+def load_splits(
+    recipe: Recipe, data: str | tuple[Dataset, Dataset], *, progress: Callable[[int, int], None] | None = None
+) -> tuple[Dataset, Dataset]:
+    """The training images, as many as the recipe wants, and the test images; of a spec or of what is in memory."""
+    if not isinstance(data, str):
+        return data[0].limited(recipe.limit), data[1]
+    how: dict[str, Any] = {"size": recipe.size, "resize": recipe.resize, "progress": progress}
+    return load_dataset(data, "train", limit=recipe.limit, **how), load_dataset(data, "test", **how)
 
 
 def begin(setting: Setting) -> Run:

@@ -59,15 +59,8 @@ def restore_state(path: Path, run: Run, identity: Identity) -> None:
 
     Raises UsageError for a damaged file, and for the state of another run, naming what differs.
     """
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-        stored, rows = content["identity"], [Row(**row) for row in content["rows"]]
-        recognised = (content["format"], content["version"]) == (FORMAT, VERSION)
-    except Exception as error:  # whatever a broken pickle or archive can raise
-        raise UsageError(f"{str(path)!r} is damaged; delete it, or start from scratch with --force.") from error
-    if not recognised:
-        raise UsageError(f"{str(path)!r} is of another version of this program; start from scratch with --force.")
-    check_identity(path, stored, identity)
+    content = _read(path)
+    check_identity(path, content["identity"], identity)
     run.network.load_state_dict(content["network"])
     if run.strategy.gate is not None:
         with torch.no_grad():
@@ -75,7 +68,25 @@ def restore_state(path: Path, run: Run, identity: Identity) -> None:
     for name, each in run.optimisations.items():
         each.optimizer.load_state_dict(content["optimizers"][name])
     run.scaler.load_state_dict(content["scaler"])
-    run.rows[:] = rows
+    run.rows[:] = [Row(**row) for row in content["rows"]]
+
+
+def check_state(path: Path, identity: Identity) -> None:
+    """Raise UsageError where there is a state file, and it is damaged or of another run."""
+    if path.exists():
+        check_identity(path, _read(path)["identity"], identity)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        _ = content["identity"], [Row(**row) for row in content["rows"]]
+        recognised = (content["format"], content["version"]) == (FORMAT, VERSION)
+    except Exception as error:  # whatever a broken pickle or archive can raise
+        raise UsageError(f"{str(path)!r} is damaged; delete it, or start from scratch with --force.") from error
+    if not recognised:
+        raise UsageError(f"{str(path)!r} is of another version of this program; start from scratch with --force.")
+    return content
 
 
 def check_identity(path: Path, stored: Identity, identity: Identity) -> None:

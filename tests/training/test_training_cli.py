@@ -50,6 +50,15 @@ def test_trains_and_says_how_it_ended(training: str, tmp_path: Path, capsys: pyt
     assert content["record"]["recipe"]["flip"] is False
 
 
+def test_seeds_train_a_group(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("csg", *TINY, "--out", tmp_path / "x-{seed}.pt", "--seeds", "1,3") == 0
+    assert sorted(path.name for path in tmp_path.glob("*.pt")) == ["x-1.pt", "x-3.pt"]
+    assert "seed 3 (2 of 2)" in capsys.readouterr().err
+    assert torch.load(tmp_path / "x-3.pt", weights_only=True)["record"]["seed"] == 3
+    assert call("csg", *TINY, "--out", tmp_path / "x-{seed}.pt", "--seeds", "1-3", "--resume", "--quiet") == 0
+    assert sorted(path.name for path in tmp_path.glob("*.pt")) == ["x-1.pt", "x-2.pt", "x-3.pt"]
+
+
 def test_quiet_says_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert call("std", *TINY, "--out", tmp_path / "x.pt", "--quiet") == 0
     shown = capsys.readouterr()
@@ -61,6 +70,9 @@ def test_quiet_says_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     [
         (["std", "--recipe", "scene-resnet8"], "unknown recipe 'scene-resnet8'; did you mean 'scenes-resnet8'?"),
         (["std", "--epochs", "many"], "--epochs many: "),
+        (["std", "--seeds", "2-0"], "--seeds takes whole numbers"),
+        (["std", "--seeds", "0-1", "--seed", "3"], "--seed 3 and --seeds 0-1 contradict each other"),
+        (["std", "--seeds", "0-1", "--tensorboard", "events"], "--tensorboard takes one training"),
         (["std", "--lrr", "1"], "No such option"),
         (["csg", "--gate-bound", "0.05CK"], "--gate-bound 0.05CK (here 9.6) is below K = 64"),
         (["csg", "--gate-bound", "big"], "--gate-bound takes a number"),
