@@ -67,7 +67,8 @@ def analyzer_command(step: Step) -> Callable[..., None]:
     """The subcommand of one analyzer: the flags every command has, the analyzer's options, and its inputs' options."""
     owners = dict.fromkeys(step.options, step.name)
     parameters = dict(inspect.signature(commands.analyze_checkpoints, eval_str=True).parameters)
-    del parameters["analyzers"], parameters["options"], parameters["title"]
+    for ours in ("analyzers", "options", "title", "paper"):
+        del parameters[ours]
     for owner in (step, *_inputs_of(step)):
         for name, option in owner.options.items():
             owners.setdefault(name, owner.name)

@@ -68,12 +68,15 @@ def analyze_checkpoints(
     analyzers: Sequence[str] | None,
     options: Mapping[str, Mapping[str, Any]],
     title: str | None = None,
+    paper: str | None = None,
 ) -> None:
     """Load, plan, analyze, write: what every analyzer's command and `report` do."""
     from csg_analyze.checkpoints import load_classifier
     from csg_analyze.pipeline import distinct_names, open_dataset, plan
+    from csg_analyze.report.paper import paper_numbers
 
     what = plan(analyzers, options)
+    paper_numbers(paper)  # an unknown name is said before the long work
     folder = _report_folder(out, force, what, checkpoints) if out is not None or not as_json else None
     flags = {
         "architecture": arch,
@@ -90,7 +93,7 @@ def analyze_checkpoints(
     for classifier, dataset in zip(classifiers, datasets, strict=True):
         for note in (*classifier.notes, *dataset.notes):
             say(f"note: {classifier.name}: {note}")
-    report = _report(classifiers, datasets, what, title, cache, no_cache, quiet)
+    report = _report(classifiers, datasets, what, title, paper, cache, no_cache, quiet)
     if folder is not None:
         from csg_analyze.report.folder import write_report
 
@@ -105,6 +108,7 @@ def report(
         list[str] | None, typer.Option("--option", "-O", help="An analyzer's option, e.g. mis.n_neighbors=5.")
     ] = None,
     title: Annotated[str | None, typer.Option(help="Title of the report.")] = None,
+    paper: Annotated[str | None, typer.Option(help="Put the paper's numbers beside: cifar10 | imagenet | voc.")] = None,
     data: Data = None,
     split: Split = "test",
     limit: Limit = None,
@@ -123,7 +127,11 @@ def report(
     no_cache: NoCache = False,
     quiet: Quiet = False,
 ) -> None:
-    """Run every analyzer, or the named ones, and write one report that compares the checkpoints."""
+    """Run every analyzer, or the named ones, and write one report that compares the checkpoints.
+
+    Checkpoints of csg-train that differ in nothing but the seed are one group: mean and standard deviation over its
+    seeds, and the difference CSG - STD seed by seed, stand first.
+    """
     from csg_analyze.options import parse_options
 
     analyze_checkpoints(
@@ -132,6 +140,7 @@ def report(
         analyzers=None if analyzers is None else [name.strip() for name in analyzers.split(",") if name.strip()],
         options=parse_options(option or []),
         title=title,
+        paper=paper,
     )  # fmt: skip
 
 
@@ -198,6 +207,7 @@ def _report(
     datasets: Sequence[Dataset],
     what: Plan,
     title: str | None,
+    paper: str | None,
     cache_folder: Path | None,
     no_cache: bool,
     quiet: bool,
@@ -212,7 +222,8 @@ def _report(
         analyze(classifier, dataset, what, compared=compared, cache=cache, track=untracked if quiet else track)
         for classifier, dataset in compared
     ]
-    return compose(models, classifiers, datasets, what, title=title, command=["csg-analyze", *sys.argv[1:]])
+    command = ["csg-analyze", *sys.argv[1:]]
+    return compose(models, classifiers, datasets, what, title=title, paper=paper, command=command)
 
 
 def _report_folder(out: Path | None, force: bool, what: Plan, checkpoints: Sequence[Path]) -> Path:
@@ -238,13 +249,16 @@ def free_folder(wanted: Path) -> Path:
 
 
 def _print_outcome(report: Report, folder: Path | None, as_json: bool) -> None:
-    from csg_analyze.report.document import summary_document
+    from csg_analyze.report.seed_tables import headline_over_seeds
+    from csg_analyze.report.summary import summary_document
     from csg_analyze.report.tables import headline
 
     if as_json:
-        print(json.dumps(summary_document(report.models), indent=2))
+        print(json.dumps(summary_document(report), indent=2))
     else:
         print(headline(report))
+        if over_seeds := headline_over_seeds(report):
+            print(f"\n{over_seeds}")
     for model in report.models:
         for analyzer, reason in model.skipped.items():
             say(f"skipped: {analyzer} of {model.name}: {reason}")

@@ -13,6 +13,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from csg_analyze.checkpoints import Classifier
+from csg_analyze.checkpoints.origin import origin_of
 from csg_analyze.data import Dataset, load_dataset
 from csg_analyze.errors import NotAvailable, UsageError, unknown
 from csg_analyze.inputs import Compared
@@ -20,6 +21,7 @@ from csg_analyze.inputs.cache import Cache
 from csg_analyze.inputs.forward import untracked
 from csg_analyze.registry import ANALYZERS, INPUTS, Step, find, registered
 from csg_analyze.report.document import JSON, ModelReport, Report, Section
+from csg_analyze.report.paper import paper_numbers
 from csg_analyze.report.provenance import provenance
 from csg_analyze.result import Result
 
@@ -139,6 +141,8 @@ def analyze(
         n_filters=classifier.n_filters,
         results=results,
         skipped=skipped,
+        class_names=dataset.class_names,
+        origin=origin_of(classifier.training, classifier.record),
     )
 
 
@@ -200,14 +204,24 @@ def compose(
     what: Plan,
     *,
     title: str | None = None,
+    paper: str | None = None,
     command: Sequence[str] = (),
 ) -> Report:
-    """The report of several models: their outcomes, what they were analysed on, and where all of it comes from."""
+    """The report of several models: their outcomes, what they were analysed on, and where all of it comes from.
+
+    paper: which of the paper's datasets to put its own numbers beside from. Raises UsageError for an unknown one.
+    """
     data = _describe(datasets[0])
     notes = [f"{classifier.name}: {note}" for classifier in classifiers for note in classifier.notes]
     if len({dataset.fingerprint for dataset in datasets}) > 1:
         specs = ", ".join(f"{c.name} on {d.spec} ({len(d)} images)" for c, d in zip(classifiers, datasets, strict=True))
         notes.append(f"the models were analysed on different data, which limits any comparison: {specs}.")
+    classes = {dataset.class_names: classifier.name for classifier, dataset in zip(classifiers, datasets, strict=True)}
+    if len(classes) > 1:
+        sets = "; ".join(f"{name}: {len(names)} classes" for names, name in classes.items())
+        notes.append(
+            f"the models know different classes ({sets}): figures and comparisons are made for each set apart."
+        )
     settings = {step.name: _settings(step, what.options) for step in (*what.inputs.values(), *what.analyzers)}
     sections = [Section(step.name, _title(step), step.description) for step in what.analyzers]
     origin = provenance(
@@ -218,13 +232,18 @@ def compose(
         data=data,
     )
     return Report(
-        title=title or "Class-specificity of " + " and ".join(model.name for model in models),
+        title=title or f"Class-specificity of {_named(models)}",
         models=tuple(models),
         sections=tuple(sections),
         provenance={**origin, "options": {name: values for name, values in settings.items() if values}},
         notes=tuple(notes),
         data=data,
+        paper=paper_numbers(paper),
     )
+
+
+def _named(models: Sequence[ModelReport]) -> str:
+    return " and ".join(model.name for model in models) if len(models) <= 4 else f"{len(models)} models"
 
 
 def _describe(dataset: Dataset) -> dict[str, JSON]:

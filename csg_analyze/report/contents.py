@@ -16,6 +16,8 @@ import pandas as pd
 
 from csg_analyze.errors import UsageError
 from csg_analyze.report.document import Report, Section
+from csg_analyze.report.seed_tables import headline_numbers, over_seeds, over_seeds_as_shown
+from csg_analyze.report.seeds import seeds_of
 from csg_analyze.report.style import save, style
 from csg_analyze.report.tables import (
     TEXT_COLUMNS,
@@ -122,6 +124,30 @@ def write_headline(report: Report, ledger: Ledger) -> Table:
     return Table(columns, rows, next(ledger.tables), total=len(rows), file=name)
 
 
+def write_seeds(report: Report, ledger: Ledger) -> tuple[Table, Table] | None:
+    """The numbers over seeds, those of the headline and all; None where there is one seed and no number of the paper.
+
+    One file holds all of them in full precision (CSV) and as shown (LaTeX).
+    """
+    seeds = seeds_of(report.models)
+    if not seeds.groups or not (seeds.several or report.paper):
+        return None
+    table = over_seeds(report, seeds)
+    shown, name = over_seeds_as_shown(table, seeds), ledger.name("over_seeds")
+    write_csv(table, ledger.folder / "tables" / f"{name}.csv")
+    write_latex(shown, ledger.folder / "tables" / f"{name}.tex", align="ll" + "r" * (len(shown.columns) - 2))
+    chosen = headline_numbers(report)
+    first = [where in chosen for where in zip(table["analyzer"], table["number"], strict=True)]
+    columns = tuple((column, place > 1) for place, column in enumerate(shown.columns))
+    notes = " ".join(f"{note}." for note in seeds.notes)
+
+    def part(rows: pd.DataFrame, number: int) -> Table:
+        cells = tuple(tuple(Cell(text) for text in texts) for texts in rows.to_numpy())
+        return Table(columns, cells, number, caption=notes, total=len(table), file=name)
+
+    return part(shown[first], next(ledger.tables)), part(shown, next(ledger.tables))
+
+
 def write_section(section: Section, report: Report, ledger: Ledger) -> Outcome:
     """Write one analyzer's tables, figures and samples, and say what the page shows of them."""
     models = {model.name: model for model in report.models}
@@ -137,8 +163,8 @@ def write_section(section: Section, report: Report, ledger: Ledger) -> Outcome:
         title=section.title,
         description=tuple(" ".join(text.split()) for text in paragraphs if text.strip()),
         summary=_summary(results),
-        tables=(*_write_comparisons(section, results, ledger), *_write_tables(section, results, ledger)),
-        pictures=tuple(_write_figures(section, results, ledger)),
+        tables=(*_write_comparisons(section, results, report, ledger), *_write_tables(section, results, ledger)),
+        pictures=tuple(_write_figures(section, results, report, ledger)),
         notes=_by_text({name: result.notes for name, result in results.items()}, everybody=len(results)),
         skipped=_by_text({name: (reason,) for name, reason in skipped.items()}, everybody=0),
         samples=_write_samples(section, results, ledger),
@@ -154,14 +180,24 @@ def _summary(results: Mapping[str, Result]) -> Table | None:
     return Table((("", False), *((model, True) for model in results)), rows)
 
 
-def _write_comparisons(section: Section, results: Mapping[str, Result], ledger: Ledger) -> Iterator[Table]:
+def _shared(
+    results: Mapping[str, Result], report: Report, things: Callable[[Result], Mapping[str, object]]
+) -> Iterator[tuple[str, Mapping[str, Result]]]:
+    """Every title of what models share (figures, comparisons), and the results of those who can share it."""
+    for title in dict.fromkeys(title for result in results.values() for title in things(result)):
+        for part in report.alike({name: result for name, result in results.items() if title in things(result)}):
+            yield title, part
+
+
+def _write_comparisons(
+    section: Section, results: Mapping[str, Result], report: Report, ledger: Ledger
+) -> Iterator[Table]:
     made: dict[str, Compare] = {}
     for result in results.values():
         made = {**result.comparisons, **made}
-    for title, compare in made.items():
-        compared = {name: result for name, result in results.items() if title in result.comparisons}
-        if len(compared) > 1:
-            table = compare(compared)
+    for title, part in _shared(results, report, lambda result: result.comparisons):
+        if len(part) > 1:
+            table = made[title](part)
             yield _write_table(section, title, table, table.head(COMPARED_ROWS), ledger)
 
 
@@ -189,15 +225,16 @@ def _write_table(section: Section, title: str, table: pd.DataFrame, excerpt: pd.
     return Table(columns, rows, next(ledger.tables), title.replace("_", " "), caption, len(table), name)
 
 
-def _write_figures(section: Section, results: Mapping[str, Result], ledger: Ledger) -> Iterator[Picture]:
+def _write_figures(
+    section: Section, results: Mapping[str, Result], report: Report, ledger: Ledger
+) -> Iterator[Picture]:
     drawn: dict[str, Callable[..., Any]] = {}
     for result in results.values():
         drawn = {**result.figures, **drawn}
-    order = dict.fromkeys(title for result in results.values() for title in result.figures)
-    for title in order:
+    for title, part in _shared(results, report, lambda result: result.figures):
         try:
             with style():
-                figure = drawn[title]({name: r.tables for name, r in results.items() if title in r.figures})
+                figure = drawn[title]({name: result.tables for name, result in part.items()})
             name = ledger.name(section.analyzer, title)
             png = save(figure, ledger.folder / "figures", name)
         except Exception as error:

@@ -1,4 +1,4 @@
-"""What a report is made of, and the summary document that `--json` prints and `summary.json` holds."""
+"""What a report is made of, and how plain values become JSON."""
 
 from __future__ import annotations
 
@@ -10,13 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from csg_analyze.checkpoints.origin import Origin
 from csg_analyze.errors import UsageError
+from csg_analyze.report.paper import Numbers
 from csg_analyze.result import Result
 
 JSON: TypeAlias = "Mapping[str, JSON] | Sequence[JSON] | str | int | float | bool | None"
-
-SCHEMA = 1
-"""The version of the summary document; raised when a name in it changes its meaning."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +24,7 @@ class ModelReport:
 
     training: "STD", "CSG" or None. n_filters: K of the feature layer, None where unknown.
     results: analyzer name -> result. skipped: analyzer name -> the reason it has no result.
+    class_names: in the order of the network's outputs. origin: the training it came from, as far as the file tells.
     """
 
     name: str
@@ -36,6 +36,8 @@ class ModelReport:
     n_filters: int | None
     results: Mapping[str, Result] = field(default_factory=dict)
     skipped: Mapping[str, str] = field(default_factory=dict)
+    class_names: tuple[str, ...] = ()
+    origin: Origin | None = None
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,7 @@ class Report:
 
     sections: in the order of presentation; an analyzer with an outcome but without a section is presented last,
     under its own name. data: what the models were analysed on (spec, split, n, classes, fingerprint, notes).
+    paper: the paper's own numbers, to stand beside these.
     Raises UsageError where two models have the same name: tables and figures tell models apart by it.
     """
 
@@ -62,6 +65,7 @@ class Report:
     provenance: Mapping[str, JSON] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     data: Mapping[str, JSON] = field(default_factory=dict)
+    paper: Numbers = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         name, count = Counter(model.name for model in self.models).most_common(1)[0] if self.models else ("", 1)
@@ -75,24 +79,13 @@ class Report:
         listed = {section.analyzer for section in named}
         return named + tuple(Section(name, name) for name in ran if name not in listed)
 
-
-def summary_document(models: Sequence[ModelReport]) -> dict[str, JSON]:
-    """The numbers of every model, as plain JSON values: floats in full precision, what is not finite as None."""
-    return {
-        "schema": SCHEMA,
-        "models": [
-            {
-                "name": model.name,
-                "path": model.path,
-                "sha256": model.sha256,
-                "arch": model.architecture,
-                "training": model.training,
-                "results": {name: as_json(result.summary) for name, result in model.results.items()},
-                "skipped": dict(model.skipped),
-            }
-            for model in models
-        ],
-    }
+    def alike(self, results: Mapping[str, Result]) -> list[dict[str, Result]]:
+        """Results by model, apart for models of different class sets: those cannot share a figure or a comparison."""
+        classes = {model.name: model.class_names for model in self.models}
+        parts: dict[tuple[str, ...], dict[str, Result]] = {}
+        for name, result in results.items():
+            parts.setdefault(classes.get(name, ()), {})[name] = result
+        return list(parts.values())
 
 
 def as_text(document: JSON) -> str:

@@ -10,9 +10,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from csg_analyze.errors import UsageError
-from csg_analyze.report.contents import Ledger, write_headline, write_section
-from csg_analyze.report.document import Report, as_text, summary_document
+from csg_analyze.report.contents import Ledger, write_headline, write_section, write_seeds
+from csg_analyze.report.document import Report, as_text
 from csg_analyze.report.pages import html_page, markdown_page
+from csg_analyze.report.summary import summary_document
 
 FILES = ("index.html", "report.md", "summary.json", "provenance.json")
 FOLDERS = ("tables", "figures", "samples", "pages")
@@ -30,12 +31,12 @@ def write_report(report: Report, out: Path, *, force: bool = False) -> None:
         for name in ("tables", "figures"):
             (folder / name).mkdir()
         ledger = Ledger(folder)
-        headline = write_headline(report, ledger)
+        headline, seeds = write_headline(report, ledger), write_seeds(report, ledger)
         outcomes = [write_section(section, report, ledger) for section in report.presented()]
-        _write(folder / "index.html", html_page(report, headline, outcomes))
-        _write(folder / "report.md", markdown_page(report, headline, outcomes))
+        _write(folder / "index.html", html_page(report, headline, seeds, outcomes))
+        _write(folder / "report.md", markdown_page(report, headline, seeds, outcomes))
         _write(folder / "provenance.json", as_text(report.provenance))
-        _write(folder / "summary.json", as_text(summary_document(report.models)))
+        _write(folder / "summary.json", as_text(summary_document(report)))
 
 
 def _write(path: Path, text: str) -> None:

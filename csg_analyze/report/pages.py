@@ -13,24 +13,28 @@ from csg_analyze.report.contents import Outcome, Table
 from csg_analyze.report.document import JSON, Report
 from csg_analyze.report.tables import cell
 
+Seeds = tuple[Table, Table] | None
+"""The numbers over seeds: those of the headline, and all of them."""
+
 SHOWN = 12
 """Entries of a list in the provenance or the data's description beyond which it is cut."""
 
 
-def html_page(report: Report, headline: Table, outcomes: Sequence[Outcome]) -> str:
+def html_page(report: Report, headline: Table, seeds: Seeds, outcomes: Sequence[Outcome]) -> str:
     """index.html: everything inside, nothing fetched, every text escaped."""
-    return _render("index.html.j2", report, headline, outcomes, autoescape=True)
+    return _render("index.html.j2", report, headline, seeds, outcomes, autoescape=True)
 
 
-def markdown_page(report: Report, headline: Table, outcomes: Sequence[Outcome]) -> str:
+def markdown_page(report: Report, headline: Table, seeds: Seeds, outcomes: Sequence[Outcome]) -> str:
     """report.md: the same contents, figures by relative path, every text escaped."""
-    return _render("report.md.j2", report, headline, outcomes, finalize=escaped_markdown)
+    return _render("report.md.j2", report, headline, seeds, outcomes, finalize=escaped_markdown)
 
 
 def _render(
     template: str,
     report: Report,
     headline: Table,
+    seeds: Seeds,
     outcomes: Sequence[Outcome],
     *,
     autoescape: bool = False,
@@ -42,6 +46,7 @@ def _render(
         .render(
             report=report,
             headline=headline,
+            seeds=seeds,
             outcomes=outcomes,
             data=facts(report.data),
             provenance=facts({name: value for name, value in report.provenance.items() if value != report.data}),

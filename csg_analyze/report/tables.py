@@ -77,6 +77,8 @@ def table_1_as_shown(models: Sequence[ModelReport]) -> tuple[pd.DataFrame, pd.Da
         dtype=object,
     )
     bold = pd.DataFrame(False, index=cells.index, columns=cells.columns)
+    if len({model.class_names for model in models}) > 1:
+        return cells, bold  # the best at different tasks is no best
     for column, name in (("Accuracy", "accuracy"), ("MIS", "mis")):
         rounded = numbers[name].round(4)  # two equal texts of which one is bold would look like a mistake
         bold[column] = (rounded == rounded.max()) & (rounded.max() > rounded.min())
@@ -90,8 +92,13 @@ def _intervals(numbers: pd.DataFrame, low: str, high: str, form: str) -> list[st
 
 def headline(report: Report) -> str:
     """Table 1 as plain text for a terminal or a log, without a newline at the end."""
+    return plain_text(headline_table(report))
+
+
+def plain_text(table: Table) -> str:
+    """A table of `rich` without colour or trailing blanks."""
     stream = io.StringIO()
-    Console(file=stream, width=400, color_system=None, force_terminal=False).print(headline_table(report))
+    Console(file=stream, width=400, color_system=None, force_terminal=False).print(table)
     return "\n".join(line.rstrip() for line in stream.getvalue().splitlines() if line.strip())
 
 

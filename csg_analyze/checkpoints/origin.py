@@ -1,0 +1,64 @@
+"""Which training a checkpoint of csg-train came from: what makes seeds a group, and two checkpoints twins."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+CSG_FIELDS = frozenset(
+    {
+        "scheme", "warmup_epochs", "period", "csg_epochs", "lambda1", "lambda2", "psi", "gate_bound", "gate_start",
+        "gate_rate", "fixed_gate", "csg_optimizer", "csg_lr", "csg_weight_decay", "csg_schedule", "csg_trainable",
+    }
+)  # fmt: skip
+"""The fields of a recipe that only CSG training reads."""
+WITHOUT_EFFECT = frozenset({"name", "eval_every"})
+"""The fields that change no weight."""
+
+Fields = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Origin:
+    """A training, as its checkpoint tells it.
+
+    shared: (name, value) of all that both trainings read, the data's fingerprints among them. own: of what CSG alone
+    reads; empty for STD. start: SHA-256 of the checkpoint that was fine-tuned; seeds may each have had their own.
+    """
+
+    training: str
+    seed: int
+    shared: Fields
+    own: Fields
+    start: str | None
+
+    @property
+    def group(self) -> tuple[str, Fields, Fields, bool]:
+        """Alike for trainings that differ in nothing but the seed (and the checkpoint that was fine-tuned)."""
+        return self.training, self.shared, self.own, self.start is None
+
+    @property
+    def twins(self) -> tuple[Fields, str | None]:
+        """Alike, together with the seed, for trainings that differ in nothing but the gate."""
+        return self.shared, self.start
+
+
+def origin_of(training: str | None, record: Mapping[str, Any]) -> Origin | None:
+    """The origin that a checkpoint's record tells; None where it is not from csg-train or tells too little."""
+    recipe, seed, fingerprints = record.get("recipe"), record.get("seed"), record.get("fingerprints")
+    if training not in ("STD", "CSG") or not isinstance(seed, int):
+        return None
+    if not isinstance(recipe, Mapping) or not isinstance(fingerprints, Mapping):
+        return None
+    start = fingerprints.get("start")
+    data = {name: value for name, value in fingerprints.items() if name != "start"}
+    common = {name: value for name, value in recipe.items() if name not in CSG_FIELDS | WITHOUT_EFFECT}
+    own = {name: value for name, value in recipe.items() if name in CSG_FIELDS} if training == "CSG" else {}
+    return Origin(training, seed, _fields({**common, **data}), _fields(own), None if start is None else str(start))
+
+
+def _fields(values: Mapping[str, Any]) -> Fields:
+    # as text: values from a file may be lists, which cannot be compared by hash
+    return tuple(sorted((str(name), json.dumps(value, default=str)) for name, value in values.items()))

@@ -1,0 +1,148 @@
+"""Several seeds in one report: groups of checkpoints that differ in the seed alone, twins that differ in the gate."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from csg_analyze.metrics.means import Mean, mean_with_interval
+from csg_analyze.report.document import ModelReport
+
+
+@dataclass(frozen=True)
+class Group:
+    """Checkpoints that differ in nothing but the seed.
+
+    label: "CSG", or "CSG, lambda1 5" where groups must be told apart. models: by seed, ascending.
+    """
+
+    label: str
+    training: str
+    models: Mapping[int, ModelReport]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """An STD and a CSG group, and the seeds of which both have twins: same recipe, data, seed and start."""
+
+    std: Group
+    csg: Group
+    seeds: tuple[int, ...]
+
+    @property
+    def label(self) -> str:
+        """What the difference is called."""
+        return f"{self.csg.label} - {self.std.label}"
+
+
+@dataclass(frozen=True)
+class Seeds:
+    """The groups and pairs of a report. notes: what was left out of them, and why."""
+
+    groups: tuple[Group, ...]
+    pairs: tuple[Pair, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def several(self) -> bool:
+        """Whether any group has more than one seed."""
+        return any(len(group.models) > 1 for group in self.groups)
+
+
+def seeds_of(models: Sequence[ModelReport]) -> Seeds:
+    """Group the models by recipe, data and training; models that do not say where they come from are left out."""
+    members: dict[object, dict[int, ModelReport]] = {}
+    notes = []
+    for model in models:
+        if model.origin is None:
+            continue
+        group = members.setdefault(model.origin.group, {})
+        if model.origin.seed in group:
+            first = group[model.origin.seed].name
+            notes.append(f"{model.name} repeats seed {model.origin.seed} of {first}'s training and is in no group")
+            continue
+        group[model.origin.seed] = model
+    ordered = [dict(sorted(group.items())) for group in members.values()]
+    ordered.sort(key=lambda group: next(iter(group.values())).training != "STD")
+    labels = _labels([next(iter(group.values())) for group in ordered])
+    groups = tuple(
+        Group(label, str(next(iter(group.values())).training), group)
+        for label, group in zip(labels, ordered, strict=True)
+    )
+    pairs = tuple(_pairs(groups))
+    if any(len(group.models) > 1 for group in groups):
+        notes += [
+            f"{model.name} does not say how it was trained and is in no group"
+            for model in models
+            if model.origin is None
+        ]
+        notes += _missing(groups, pairs)
+    return Seeds(groups, pairs, tuple(notes))
+
+
+def _labels(models: Sequence[ModelReport]) -> list[str]:
+    """A label a group, from one model each: the training, and the fields in which groups of that training differ."""
+    labels = []
+    for model in models:
+        assert model.origin is not None
+        fields = {**dict(model.origin.shared), **dict(model.origin.own)}
+        others = [
+            {**dict(other.origin.shared), **dict(other.origin.own)}
+            for other in models
+            if other.origin is not None and other is not model and other.training == model.training
+        ]
+        differing = [name for name in fields if any(other.get(name) != fields[name] for other in others)]
+        told = [f"{name.replace('_', ' ')} {_short(fields[name])}" for name in differing]
+        labels.append(", ".join([str(model.training), *told]))
+    return [label if labels.count(label) == 1 else f"{label} ({place})" for place, label in enumerate(labels, 1)]
+
+
+def _short(value: str) -> str:
+    text = value.strip('"')
+    return text if len(text) <= 16 else text[:8]
+
+
+def _pairs(groups: Sequence[Group]) -> Iterator[Pair]:
+    for std in (group for group in groups if group.training == "STD"):
+        for csg in (group for group in groups if group.training == "CSG"):
+            seeds = [seed for seed in csg.models if seed in std.models and _twins(std.models[seed], csg.models[seed])]
+            if seeds:
+                yield Pair(std, csg, tuple(seeds))
+
+
+def _twins(std: ModelReport, csg: ModelReport) -> bool:
+    return std.origin is not None and csg.origin is not None and std.origin.twins == csg.origin.twins
+
+
+def _missing(groups: Sequence[Group], pairs: Sequence[Pair]) -> Iterator[str]:
+    """What has no twin."""
+    for group in groups:
+        paired = {seed for pair in pairs if group in (pair.std, pair.csg) for seed in pair.seeds}
+        alone = [str(seed) for seed in group.models if seed not in paired]
+        if alone and any(other.training != group.training for other in groups):
+            other = "CSG" if group.training == "STD" else "STD"
+            seeds = f"seed{'s' * (len(alone) > 1)} {', '.join(alone)}"
+            yield f"{group.label}: {seeds} without an {other} twin of the same recipe, data, seed and start"
+
+
+def differences(pair: Pair, analyzer: str, number: str) -> dict[int, float]:
+    """CSG minus STD of one number, by seed; NaN where one of the twins does not have it."""
+    return {
+        seed: value_of(pair.csg.models[seed], analyzer, number) - value_of(pair.std.models[seed], analyzer, number)
+        for seed in pair.seeds
+    }
+
+
+def value_of(model: ModelReport, analyzer: str, number: str) -> float:
+    """A number of a model's summary; NaN where it has none, or a text or a truth value."""
+    result = model.results.get(analyzer)
+    value = None if result is None else result.summary.get(number)
+    return float("nan") if value is None or isinstance(value, str | bool) else float(value)
+
+
+def mean_of(values: Iterable[float]) -> Mean:
+    """The mean of those values that are numbers."""
+    array = np.array(list(values), dtype=np.float64)
+    return mean_with_interval(array[~np.isnan(array)])

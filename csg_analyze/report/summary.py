@@ -1,0 +1,34 @@
+"""The summary document that `--json` prints and `summary.json` holds."""
+
+from __future__ import annotations
+
+from csg_analyze.report.document import JSON, Report, as_json
+from csg_analyze.report.seed_tables import group_document
+from csg_analyze.report.seeds import seeds_of
+
+SCHEMA = 1
+"""The version of the summary document; raised when a name in it changes its meaning."""
+
+
+def summary_document(report: Report) -> dict[str, JSON]:
+    """The numbers of every model, as plain JSON values: floats in full precision, what is not finite as None.
+
+    Where checkpoints say which training they came from, groups of seeds and differences of twins follow.
+    """
+    seeds = seeds_of(report.models)
+    return {
+        "schema": SCHEMA,
+        "models": [
+            {
+                "name": model.name,
+                "path": model.path,
+                "sha256": model.sha256,
+                "arch": model.architecture,
+                "training": model.training,
+                "results": {name: as_json(result.summary) for name, result in model.results.items()},
+                "skipped": dict(model.skipped),
+            }
+            for model in report.models
+        ],
+        **(group_document(report, seeds) if seeds.groups else {}),
+    }
