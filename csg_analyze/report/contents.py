@@ -135,10 +135,10 @@ def write_seeds(report: Report, ledger: Ledger) -> tuple[Table, Table] | None:
     table = over_seeds(report, seeds)
     shown, name = over_seeds_as_shown(table, seeds), ledger.name("over_seeds")
     write_csv(table, ledger.folder / "tables" / f"{name}.csv")
-    write_latex(shown, ledger.folder / "tables" / f"{name}.tex", align="ll" + "r" * (len(shown.columns) - 2))
+    write_latex(shown, ledger.folder / "tables" / f"{name}.tex", align="l" + "r" * (len(shown.columns) - 1))
     chosen = headline_numbers(report)
     first = [where in chosen for where in zip(table["analyzer"], table["number"], strict=True)]
-    columns = tuple((column, place > 1) for place, column in enumerate(shown.columns))
+    columns = tuple((column, place > 0) for place, column in enumerate(shown.columns))
     notes = " ".join(f"{note}." for note in seeds.notes)
 
     def part(rows: pd.DataFrame, number: int) -> Table:

@@ -13,9 +13,15 @@ from rich.text import Text
 from csg_analyze.metrics.means import Mean
 from csg_analyze.report.document import JSON, Report, as_json
 from csg_analyze.report.seeds import Seeds, differences, mean_of, seeds_of, value_of
-from csg_analyze.report.tables import DASH, TABLE_1_NUMBERS, cell, plain_text
+from csg_analyze.report.tables import DASH, TABLE_1_NUMBERS, plain_text
 
-COLUMNS = ("analyzer", "number")
+CLAIMS = (
+    ("confusion", "mean_single_recall"),
+    ("confusion", "mean_single_kept"),
+    ("similarity", "tp_diagonal_share"),
+    ("correlation", "c_ic"),
+)
+"""What the paper claims in words, without a number of its own: Fig. 5, 6 and 7."""
 
 
 def over_seeds(report: Report, seeds: Seeds) -> pd.DataFrame:
@@ -44,7 +50,8 @@ def over_seeds(report: Report, seeds: Seeds) -> pd.DataFrame:
 
 def over_seeds_as_shown(table: pd.DataFrame, seeds: Seeds) -> pd.DataFrame:
     """The same table as a reader wants it: mean ± sd in one cell, a difference with its interval, texts alone."""
-    shown = pd.DataFrame({name: table[name].map(cell) for name in COLUMNS}, dtype=object)
+    named = [a if a == n else f"{a}: {n}" for a, n in zip(table["analyzer"], table["number"], strict=True)]
+    shown = pd.DataFrame({"number": named}, dtype=object)
     for group in seeds.groups:
         shown[f"{group.label} (n = {len(group.models)})"] = [
             _plus_minus(mean, sd)
@@ -59,7 +66,7 @@ def over_seeds_as_shown(table: pd.DataFrame, seeds: Seeds) -> pd.DataFrame:
             shown[column] = [_signed(value) for value in table[f"{name} seed {seed}"]]
     for training in ("STD", "CSG"):
         if f"paper {training}" in table:
-            shown[f"paper {training}"] = table[f"paper {training}"].map(cell)
+            shown[f"paper {training}"] = [_fixed(value) for value in table[f"paper {training}"]]
     return shown
 
 
@@ -74,25 +81,22 @@ def headline_over_seeds(report: Report) -> str:
     shown = over_seeds_as_shown(numbers[rows], seeds)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for place, column in enumerate(shown.columns):
-        table.add_column(Text(column), justify="left" if place < len(COLUMNS) else "right")
+        table.add_column(Text(column), justify="right" if place else "left")
     for texts in shown.to_numpy():
         table.add_row(*(Text(text) for text in texts))
     return "\n".join([plain_text(table), *(f"note: {note}" for note in seeds.notes)])
 
 
 def headline_numbers(report: Report) -> list[tuple[str, str]]:
-    """What the page shows first: Table 1's numbers, the first of every analyzer, and all that the paper has."""
+    """What the page shows first: Table 1's numbers, what the paper has or claims, and the first of every analyzer."""
     first = [
         (section.analyzer, next(iter(model.results[section.analyzer].summary)))
         for section in report.presented()
         for model in report.models
         if section.analyzer in model.results and model.results[section.analyzer].summary
     ]
-    table_1 = [
-        where for where in TABLE_1_NUMBERS.values()
-        if not where[1].endswith(("_low", "_high"))
-    ]  # fmt: skip
-    return list(dict.fromkeys([*table_1, *report.paper, *first]))
+    table_1 = [where for where in TABLE_1_NUMBERS.values() if not where[1].endswith(("_low", "_high"))]
+    return list(dict.fromkeys([*table_1, *report.paper, *CLAIMS, *first]))
 
 
 def group_document(report: Report, seeds: Seeds) -> dict[str, JSON]:
@@ -145,7 +149,7 @@ def _numbers(report: Report, seeds: Seeds) -> Iterator[tuple[str, str]]:
 
 
 def _plus_minus(mean: float, sd: float) -> str:
-    return cell(mean) if np.isnan(sd) else f"{cell(mean)} ± {cell(sd)}"
+    return _fixed(mean) if np.isnan(sd) else f"{_fixed(mean)} ± {_fixed(sd)}"
 
 
 def _with_interval(mean: float, low: float, high: float) -> str:
@@ -153,4 +157,9 @@ def _with_interval(mean: float, low: float, high: float) -> str:
 
 
 def _signed(value: float) -> str:
-    return DASH if np.isnan(value) else ("+" if value >= 0 else "") + cell(float(value))
+    return DASH if np.isnan(value) else ("+" if value >= 0 else "") + _fixed(value)
+
+
+def _fixed(value: float) -> str:
+    # always four decimals: beside a mean, a deviation in another notation would be misread
+    return DASH if np.isnan(value) else f"{value:.4f}" if abs(value) < 1e5 else f"{value:.4g}"

@@ -115,15 +115,21 @@ def test_strangers_and_repetitions_are_left_out_and_named() -> None:
     assert table_of(report_of(*TWINS, stranger)).loc[("accuracy", "accuracy"), "STD n"] == 3
 
 
+def _named(report: Report) -> list[str]:
+    seeds = seeds_of(report.models)
+    return list(over_seeds_as_shown(over_seeds(report, seeds), seeds)["number"])
+
+
 def test_cells_as_shown() -> None:
     report = report_of(*TWINS)
     seeds = seeds_of(report.models)
+    assert _named(report) == ["accuracy", "accuracy: n", "mis"]
     shown = over_seeds_as_shown(over_seeds(report, seeds), seeds)
     assert list(shown.columns) == [
-        "analyzer", "number", "STD (n = 3)", "CSG (n = 3)", "CSG - STD", "seed 0", "seed 1", "seed 2",
+        "number", "STD (n = 3)", "CSG (n = 3)", "CSG - STD", "seed 0", "seed 1", "seed 2",
     ]  # fmt: skip
     assert shown.iloc[0].tolist() == [
-        "accuracy", "accuracy", "0.9100 ± 0.0100", "0.9200 ± 0.0265", "+0.0100 [-0.0397, +0.0597]",
+        "accuracy", "0.9100 ± 0.0100", "0.9200 ± 0.0265", "+0.0100 [-0.0397, +0.0597]",
         "+0.0100", "-0.0100", "+0.0300",
     ]  # fmt: skip
 
