@@ -1,4 +1,4 @@
-"""csg-analyze: one subcommand an analyzer, plus inspect, list, report and demo.
+"""csg-analyze: one subcommand an analyzer, plus inspect, list, report, demo and prepare-voc.
 
 Importing this module imports neither torch nor pandas, so that --help answers at once: an analyzer is only loaded
 when its own subcommand is called.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
 
 import typer
@@ -20,6 +20,15 @@ from csg_analyze.registry import ANALYZERS, find, registered, summary_of
 
 if TYPE_CHECKING:
     from csg_analyze.registry import Step
+
+COMMANDS: Mapping[str, Callable[..., None]] = {
+    "report": commands.report,
+    "demo": commands.demo,
+    "inspect": commands.inspect,
+    "list": commands.list_all,
+    "prepare-voc": commands.prepare_voc,
+}
+"""The commands that are no analyzers."""
 
 HELP = "Which filters of a CNN stand for which class, and what that buys."
 
@@ -47,13 +56,13 @@ def build_app(command: str | None) -> typer.Typer:
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
     )
-    for function in (commands.report, commands.demo, commands.inspect, commands.list_all):
-        app.command(name=function.__name__.removesuffix("_all"), rich_help_panel="Commands")(function)
+    for name, function in COMMANDS.items():
+        app.command(name=name, rich_help_panel="Commands")(function)
     analyzers = registered(ANALYZERS)
     for name, entry in analyzers.items():
         function = analyzer_command(find(ANALYZERS, name)) if name == command else _stub
         app.command(name=name, help=None if name == command else summary_of(entry))(function)
-    known = {"report", "demo", "inspect", "list", *analyzers}
+    known = {*COMMANDS, *analyzers}
     if command is not None and command not in known:
         raise unknown("command or analyzer", command, known)
     return app

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 Checkpoints = Annotated[list[Path], typer.Argument(help="Checkpoint files to analyse and compare.", show_default=False)]
 Data = Annotated[
-    str | None, typer.Option(help="scenes | folder:PATH | cifar10:ROOT; default: what the checkpoint remembers.")
+    str | None,
+    typer.Option(help="scenes | folder:PATH | voc:ROOT | cifar10:ROOT; default: what the checkpoint remembers."),
 ]
 Split = Annotated[Literal["test", "train"], typer.Option(help="Which part of the data.")]
 Limit = Annotated[int | None, typer.Option(help="At most so many images, classes balanced.")]
@@ -91,7 +92,7 @@ def analyze_checkpoints(
     classifiers = distinct_names([load_classifier(path, **flags) for path in checkpoints])  # type: ignore[arg-type]
     datasets = [open_dataset(classifier, data, split, limit) for classifier in classifiers]
     for classifier, dataset in zip(classifiers, datasets, strict=True):
-        for note in (*classifier.notes, *dataset.notes):
+        for note in (*classifier.notes, *dataset.notes, *(f"left out: {what}" for what in dataset.left_out)):
             say(f"note: {classifier.name}: {note}")
     report = _report(classifiers, datasets, what, title, paper, cache, no_cache, quiet)
     if folder is not None:
@@ -161,6 +162,39 @@ def demo(
     analyze_checkpoints(
         checkpoints, out=folder / "report", quiet=quiet, analyzers=None, options={}, title="STD and CSG on scenes"
     )
+
+
+def prepare_voc(
+    root: Annotated[str, typer.Argument(help="A VOC devkit: a folder or an archive.", show_default=False)],
+    out: Annotated[Path, typer.Option(help="The folder to write, as voc:OUT reads it.")],
+    parts: Annotated[
+        Path | None, typer.Option(help="Annotations_Part of Pascal-Part, where it lies outside the devkit.")
+    ] = None,
+    classes: Annotated[
+        str | None, typer.Option(help="With commas between; default: the paper's six animals, else all.")
+    ] = None,
+    crop_size: Annotated[int, typer.Option(help="Side of a cut-out object in pixels.")] = 128,
+    seed: Annotated[int, typer.Option(help="Of the division into training and test pictures.")] = 0,
+    quiet: Quiet = False,
+) -> None:
+    """Cut every object out of a VOC devkit by its mask, as the paper's authors do, for csg-train and csg-analyze.
+
+    The masks are those of Pascal-Part, else of SegmentationObject. Goes on where it was interrupted.
+    """
+    from csg_analyze.data.voc.preparing import prepare_voc as prepare
+    from csg_analyze.data.voc.wanted import parsed_names
+    from csg_analyze.inputs.forward import untracked
+
+    names = None if classes is None else parsed_names(classes)
+    done = prepare(
+        root, out, parts=parts, classes=names, crop_size=crop_size, seed=seed, track=untracked if quiet else track
+    )
+    for what in done.left_out.phrases():
+        say(f"left out: {what}")
+    counted = ", ".join(f"{name} {count}" for name, count in done.instances.items())
+    print(f"{sum(done.instances.values())} objects ({counted})")
+    print(f"{done.pictures['train']} pictures for training, {done.pictures['test']} for testing")
+    say(f"analyse it with --data voc:{out}")
 
 
 def inspect(

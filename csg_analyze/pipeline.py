@@ -256,6 +256,7 @@ def _describe(dataset: Dataset) -> dict[str, JSON]:
         "classes": list(dataset.class_names),
         "fingerprint": dataset.fingerprint,
         "notes": list(dataset.notes),
+        "left_out": list(dataset.left_out),
     }
 
 

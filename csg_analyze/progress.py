@@ -31,5 +31,5 @@ def track(iterable: Iterable[T], description: str, total: int) -> Iterator[T]:
         if now - last >= SECONDS_BETWEEN_LINES:
             last = now
             left = (now - start) / done * (total - done) if done else 0.0
-            say(f"{description}: {done} of {total} batches, about {left:.0f} s left")
+            say(f"{description}: {done} of {total}, about {left:.0f} s left")
         yield item

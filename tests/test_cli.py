@@ -126,7 +126,7 @@ def test_inspect_and_list(here: Path, capsys: pytest.CaptureFixture[str]) -> Non
 def test_help_names_every_analyzer_with_its_first_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert call("--help") == 0
     text = capsys.readouterr().out
-    for name in (*registered(ANALYZERS), "report", "demo", "inspect", "list"):
+    for name in (*registered(ANALYZERS), "report", "demo", "inspect", "list", "prepare-voc"):
         assert name in text
     assert call("mis", "--help") == 0
     text = capsys.readouterr().out

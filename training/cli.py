@@ -102,7 +102,7 @@ def run_training(
     training: Training,
     *,
     out: Annotated[Path, typer.Option(help="The checkpoint to write; OUT.log.csv and OUT.resume lie beside it.")],
-    data: Annotated[str, typer.Option(help="scenes | folder:PATH | cifar10:ROOT")] = "scenes",
+    data: Annotated[str, typer.Option(help="scenes | folder:PATH | voc:ROOT | cifar10:ROOT")] = "scenes",
     recipe: Annotated[str | None, typer.Option(help="Settings to start from; default: by data and network.")] = None,
     seed: Annotated[int, typer.Option(help="Of initial weights, order and augmentation.")] = 0,
     seeds: Annotated[

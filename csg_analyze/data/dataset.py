@@ -43,11 +43,16 @@ class Dataset:
     """One split of a labelled image dataset.
 
     images: uint8 (N, 3, H, W), RGB. labels: int64 (N,), indices into `class_names`.
-    boxes: float32 (N, 4) as x0, y0, x1, y1 in pixels, x1 and y1 exclusive; None where the data has none.
-    masks: bool (N, H, W), True on the object; None where the data has none.
+    boxes: float32 (N, M, 4) as x0, y0, x1, y1 in pixels, x1 and y1 exclusive: of every object of the image's class, at
+    most M; the rows of an image with fewer are NaN. None where the data has none.
+    masks: bool (N, H, W), True on all objects of the image's class; None where the data has none.
+    ignored: bool (N, H, W), True where the masks say nothing (VOC's border pixels; an image without a mask
+    altogether); None where they say everything.
+    sources: N names of the pictures that images were cut from, where several may come from one; else None.
     fingerprint: SHA-256 in hex of everything an analysis can see (pixels or encoded files, labels, names ...).
     spec: what the user wrote to get it ("scenes", "folder:PATH"); split: "train" or "test".
-    notes: what a report should say about it (what was left out, resized, mapped).
+    notes: what a report should say about it (resized, mapped, limited). left_out: what the data has and this dataset
+    has not, a phrase with its number each ("3 images without an annotation").
     """
 
     spec: str
@@ -59,7 +64,10 @@ class Dataset:
     fingerprint: str
     boxes: Tensor | None = None
     masks: Tensor | None = None
+    ignored: Tensor | None = None
+    sources: tuple[str, ...] | None = None
     notes: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -95,34 +103,40 @@ class Dataset:
             fingerprint=fingerprint_of(self.fingerprint, index),
             boxes=None if self.boxes is None else self.boxes[index],
             masks=None if self.masks is None else self.masks[index],
+            ignored=None if self.ignored is None else self.ignored[index],
+            sources=None if self.sources is None else tuple(self.sources[i] for i in index.tolist()),
             notes=(*self.notes, note),
         )
 
     def relabelled(self, class_names: Sequence[str]) -> Dataset:
         """The same images with their classes in the order of `class_names`, a checkpoint's.
 
-        Classes are matched by name where the names are the same; where they are not, by position, with a note.
-        Raises UsageError for another number of classes.
+        Classes are matched by name where the checkpoint has all of them, be it among others; where it has not, by
+        position, with a note. Raises UsageError for another number of classes, some of them unknown.
         """
         theirs, ours = tuple(class_names), self.class_names
         if theirs == ours:
             return self
-        if len(theirs) != len(ours):
+        by_name = set(ours) <= set(theirs) and len(set(theirs)) == len(theirs)
+        if len(theirs) != len(ours) and not by_name:
             raise UsageError(
                 f"the checkpoint has {len(theirs)} classes ({_some(theirs)}), the data {len(ours)} ({_some(ours)}); "
                 "give the data it was trained on with --data."
             )
-        if set(theirs) != set(ours) or len(set(theirs)) < len(theirs):
+        if not by_name:
             note = f"class names differ and were matched by position: data {_some(ours)}; checkpoint {_some(theirs)}"
             return replace(self, notes=(*self.notes, note))
         from csg_analyze.data.fingerprint import fingerprint_of
 
+        note = "classes put in the checkpoint's order by their names"
+        if len(ours) < len(theirs):
+            note = f"images of {len(ours)} of the checkpoint's {len(theirs)} classes, matched by their names"
         return replace(
             self,
             labels=torch.tensor([theirs.index(name) for name in ours])[self.labels],
             class_names=theirs,
             fingerprint=fingerprint_of(self.fingerprint, *theirs),
-            notes=(*self.notes, "classes put in the checkpoint's order by their names"),
+            notes=(*self.notes, note),
         )
 
 

@@ -29,11 +29,16 @@ _ROUND = 16  # runs submitted at once: what is lost where the first image is bro
 
 @dataclass(frozen=True)
 class Decoded:
-    """Images of one size; `untouched`: no image had to be resized or cropped; digests: SHA-256 of every file."""
+    """Images of one size; digests: SHA-256 of every file; placements: where every image's own pixels went."""
 
     images: Tensor | DecodedOnAccess
     digests: tuple[str, ...]
-    untouched: bool
+    placements: tuple[Placement, ...]
+
+    @property
+    def untouched(self) -> bool:
+        """Whether no image had to be resized or cropped."""
+        return all(place.untouched for place in self.placements)
 
 
 class DecodedOnAccess:
@@ -91,24 +96,24 @@ def decode_all(
     shape = (len(names), 3, first.height, first.width)
     pixels = np.empty(shape, np.uint8) if np.prod(shape, dtype=np.int64) <= memory_budget else None
 
-    def examine(i: int) -> tuple[str, bool]:
+    def examine(i: int) -> tuple[str, Placement]:
         data = source.read(names[i])
         image, place = _opened(data, names[i], size, resize)
         _check_size(place, names[i], shape, names[0])
         if pixels is not None:
             pixels[i] = _rgb(image, place, names[i])
-        return hashlib.sha256(data).hexdigest(), place.untouched
+        return hashlib.sha256(data).hexdigest(), place
 
-    digests, untouched = [], True
-    for done, (digest, same) in enumerate(_threaded(examine, len(names)), 1):
+    digests, placements = [], []
+    for done, (digest, place) in enumerate(_threaded(examine, len(names)), 1):
         digests.append(digest)
-        untouched &= same
+        placements.append(place)
         if progress is not None and (done % (_RUN * _ROUND) == 0 or done == len(names)):
             progress(done, len(names))
     if pixels is not None:
-        return Decoded(torch.from_numpy(pixels), tuple(digests), untouched)
+        return Decoded(torch.from_numpy(pixels), tuple(digests), tuple(placements))
     on_access = DecodedOnAccess(source, names, size, resize, (first.height, first.width))
-    return Decoded(on_access, tuple(digests), untouched)
+    return Decoded(on_access, tuple(digests), tuple(placements))
 
 
 def decode(data: bytes, name: str, size: int | None = None, resize: int | None = None) -> Pixels:
@@ -118,6 +123,14 @@ def decode(data: bytes, name: str, size: int | None = None, resize: int | None =
     applied: what torchvision's ImageFolder and Resize give. Raises UsageError, naming it, for a broken image.
     """
     return _rgb(*_opened(data, name, size, resize), name)
+
+
+def opened_rgb(data: bytes, name: str) -> Image.Image:
+    """An encoded image of any kind as PIL's RGB, in its own size. Raises UsageError, naming it, for a broken one."""
+    try:
+        return _eight_bits(Image.open(io.BytesIO(data)))
+    except Exception as error:
+        raise _broken(name, error) from error
 
 
 def _opened(data: bytes, name: str, size: int | None, resize: int | None) -> tuple[Image.Image, Placement]:

@@ -16,7 +16,7 @@ from csg_analyze.data.decoding import decode_all
 from csg_analyze.data.fingerprint import fingerprint_of
 from csg_analyze.data.geometry import Progress, check_sizes
 from csg_analyze.data.memory import gigabytes
-from csg_analyze.data.sources import Source, open_source
+from csg_analyze.data.sources import Source, images_in, open_source
 from csg_analyze.errors import UsageError
 
 SPLIT_FOLDERS = {"train": ("train",), "test": ("test", "val", "valid", "validation")}
@@ -132,7 +132,7 @@ def _list_images(
     folder = layout.inside(layout.splits[split])
     members: dict[str, list[str]] = {name: [] for name in class_names}
     stray = 0
-    for image in source.images(folder):
+    for image in images_in(source, folder):
         owner, _, rest = image.removeprefix(f"{folder}/").partition("/")
         if rest:
             members[owner].append(image)
@@ -143,7 +143,7 @@ def _list_images(
     empty = [name for name, images in members.items() if not images]
     others = [other for name, other in layout.splits.items() if name != split]
     for name in empty:
-        if not any(source.images(layout.inside(other, name)) for other in others):
+        if not any(images_in(source, layout.inside(other, name)) for other in others):
             raise UsageError(f"{path!r} has no images of class {name!r}; remove its folder or put images there.")
     notes = [f"no image of {name!r} in {folder}/" for name in empty]
     notes += [f"{stray} images of {folder}/ lie in no class folder and were left out"] if stray else []

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from csg_analyze.data.dataset import Dataset
@@ -92,6 +94,7 @@ def resized(dataset: Dataset, size: int | None, resize: int | None = None, progr
         fingerprint=fingerprint_of(dataset.fingerprint, repr(place)),
         boxes=None if dataset.boxes is None else place_boxes(dataset.boxes, place),
         masks=None if dataset.masks is None else place_masks(dataset.masks, place),
+        ignored=None if dataset.ignored is None else place_masks(dataset.ignored, place),
         notes=(*dataset.notes, note.format(f"{width}x{height}")),
     )
 
@@ -115,12 +118,30 @@ def place_masks(masks: Tensor, place: Placement) -> Tensor:
 
 
 def place_boxes(boxes: Tensor, place: Placement) -> Tensor:
-    """Float (N, 4), x0 y0 x1 y1 with x1 and y1 exclusive -> the same in the placed image, clipped to it."""
+    """Float (..., 4), x0 y0 x1 y1 with x1 and y1 exclusive -> the same in the placed image, clipped to it.
+
+    NaN, which stands for no box, stays NaN.
+    """
     (height, width), (scaled_height, scaled_width) = place.source, place.scaled
     scale = boxes.new_tensor([scaled_width / width, scaled_height / height])
     offset = boxes.new_tensor([place.left, place.top])
-    corners = boxes.reshape(-1, 2, 2) * scale - offset
-    return corners.clamp(min=boxes.new_zeros(2), max=boxes.new_tensor([place.width, place.height])).reshape(-1, 4)
+    corners = boxes.reshape(*boxes.shape[:-1], 2, 2) * scale - offset
+    clipped = corners.clamp(min=boxes.new_zeros(2), max=boxes.new_tensor([place.width, place.height]))
+    return clipped.reshape(boxes.shape)
+
+
+def tight_boxes(masks: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """The smallest boxes float32 (N, 4), x0 y0 x1 y1 with x1 and y1 exclusive, around masks (N, H, W).
+
+    An empty mask has none: NaN.
+    """
+    columns, rows = np.any(masks, axis=1), np.any(masks, axis=2)  # (N, W), (N, H)
+    x0, y0 = columns.argmax(1), rows.argmax(1)
+    x1 = columns.shape[1] - columns[:, ::-1].argmax(1)
+    y1 = rows.shape[1] - rows[:, ::-1].argmax(1)
+    boxes = np.stack([x0, y0, x1, y1], 1).astype(np.float32)
+    boxes[~columns.any(axis=1)] = np.nan
+    return boxes
 
 
 def _cut(images: Tensor, place: Placement) -> Tensor:

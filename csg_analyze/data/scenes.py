@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from csg_analyze.data.dataset import Dataset
 from csg_analyze.data.fingerprint import fingerprint_of
+from csg_analyze.data.geometry import tight_boxes
 from csg_analyze.errors import UsageError
 
 SIZES = {"train": 4000, "test": 1000}
@@ -88,18 +89,9 @@ def make_scenes(split: Literal["train", "test"], *, seed: int = 0, n: int | None
         class_names=CLASS_NAMES,
         sample_ids=tuple(f"{split}-{i:04d}-digit-{source_ids[source]:04d}" for i, source in enumerate(chosen)),
         fingerprint=fingerprint_of("scenes", split, pixels, targets, *CLASS_NAMES, boxes, mask),
-        boxes=boxes,
+        boxes=boxes[:, None],
         masks=mask,
     )
-
-
-def tight_boxes(masks: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """The smallest boxes (N, 4), x0 y0 x1 y1 with x1 and y1 exclusive, around masks (N, H, W) that are not empty."""
-    columns, rows = np.any(masks, axis=1), np.any(masks, axis=2)  # (N, W), (N, H)
-    x0, y0 = columns.argmax(1), rows.argmax(1)
-    x1 = columns.shape[1] - columns[:, ::-1].argmax(1)
-    y1 = rows.shape[1] - rows[:, ::-1].argmax(1)
-    return np.stack([x0, y0, x1, y1], 1).astype(np.float32)
 
 
 def _draw_sources(

@@ -42,8 +42,8 @@ class Source(Protocol):
         """Names of the folders directly in the folder `under`, sorted."""
         ...
 
-    def images(self, under: str) -> list[str]:
-        """Names of all image files at any depth below the folder `under`, sorted."""
+    def files(self, under: str) -> list[str]:
+        """Names of all files at any depth below the folder `under`, sorted."""
         ...
 
     def read(self, name: str) -> bytes:
@@ -87,7 +87,7 @@ class Folder:
             raise UsageError(f"cannot list {str(self.root / under)!r}: {error.strerror or error}.") from error
         return sorted(path.name for path in inside if _visible(path.name) and path.is_dir())
 
-    def images(self, under: str) -> list[str]:
+    def files(self, under: str) -> list[str]:
         """See Source."""
         found: list[str] = []
         walked: set[str] = set()
@@ -97,7 +97,7 @@ class Folder:
             inner[:] = [] if real in walked else [name for name in inner if _visible(name)]
             if real not in walked:
                 relative = Path(folder).relative_to(self.root)
-                found += [(relative / name).as_posix() for name in files if _visible(name) and _is_image(name)]
+                found += [(relative / name).as_posix() for name in files if _visible(name)]
             walked.add(real)
         return sorted(found)
 
@@ -126,10 +126,10 @@ class Archive:
         split = (folder.rpartition("/") for folder in self._folders)
         return sorted(name for parent, _, name in split if parent == under)
 
-    def images(self, under: str) -> list[str]:
+    def files(self, under: str) -> list[str]:
         """See Source."""
         prefix = f"{under}/" if under else ""
-        return [name for name in self._members if name.startswith(prefix) and _is_image(name)]
+        return [name for name in self._members if name.startswith(prefix)]
 
     def read(self, name: str) -> bytes:
         """See Source."""
@@ -229,6 +229,11 @@ def _with_parents(folders: set[str]) -> set[str]:
 
 def _visible(name: str) -> bool:
     return not name.startswith(".") and name != "__MACOSX"
+
+
+def images_in(source: Source, under: str) -> list[str]:
+    """Names of all image files at any depth below the folder `under`, sorted."""
+    return [name for name in source.files(under) if _is_image(name)]
 
 
 def _is_image(name: str) -> bool:

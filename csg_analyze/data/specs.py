@@ -1,4 +1,4 @@
-"""What a user writes to name a dataset: `scenes`, `folder:PATH`, `cifar10:ROOT`."""
+"""What a user writes to name a dataset: `scenes`, `folder:PATH`, `voc:ROOT`, `cifar10:ROOT`."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ Split = Literal["train", "test"]
 KINDS: Mapping[str, str] = {
     "scenes": "scenes or scenes:SEED - the embedded data: handwritten digits in 32x32 scenes, with masks and boxes",
     "folder": "folder:PATH - train/ and test/ (or val/) with one folder of images a class; a directory, .zip or .tar",
+    "voc": "voc:ROOT - a VOC devkit of any year, or what prepare-voc made of it; ?classes=A,B&instances=crop to choose",
     "cifar10": "cifar10:ROOT - CIFAR-10 as torchvision downloads it below ROOT",
 }
 """Kind of data -> how it is written and what it is, in one line."""
@@ -84,6 +85,20 @@ def _folder(argument: str, split: Split, reading: Reading) -> Dataset:
     )
 
 
+def _voc(argument: str, split: Split, reading: Reading) -> Dataset:
+    from csg_analyze.data.voc import Wanted, load_voc
+
+    wanted = Wanted.parsed(_needed("voc:ROOT", argument))
+    return load_voc(
+        wanted,
+        split,
+        size=reading.size,
+        resize=reading.resize,
+        limit=reading.limit,
+        progress=reading.progress,
+    )
+
+
 def _cifar10(argument: str, split: Split, reading: Reading) -> Dataset:
     from csg_analyze.data.cifar10 import load_cifar10
 
@@ -100,5 +115,6 @@ def _needed(form: str, argument: str) -> str:
 _LOADERS: Mapping[str, Callable[[str, Split, Reading], Dataset]] = {
     "scenes": _scenes,
     "folder": _folder,
+    "voc": _voc,
     "cifar10": _cifar10,
 }

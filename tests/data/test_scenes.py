@@ -91,7 +91,7 @@ def test_shapes_and_types(scenes: Dataset) -> None:
 def test_boxes_are_the_tight_boxes_of_the_masks(scenes: Dataset) -> None:
     assert scenes.boxes is not None
     assert scenes.masks is not None
-    for box, mask in zip(scenes.boxes.tolist(), scenes.masks.numpy(), strict=True):
+    for box, mask in zip(scenes.boxes[:, 0].tolist(), scenes.masks.numpy(), strict=True):
         rows, columns = find_objects(mask.astype(int))[0]
         assert box == [columns.start, rows.start, columns.stop, rows.stop]
 
@@ -111,10 +111,11 @@ def test_the_mask_is_where_the_ink_is(scenes: Dataset) -> None:
 
 def test_sizes_and_places_vary(scenes: Dataset) -> None:
     assert scenes.boxes is not None
-    heights = scenes.boxes[:, 3] - scenes.boxes[:, 1]
+    boxes = scenes.boxes[:, 0]
+    heights = boxes[:, 3] - boxes[:, 1]
     assert heights.min() < 14
     assert heights.max() > 22
-    centres = (scenes.boxes[:, :2] + scenes.boxes[:, 2:]) / 2
+    centres = (boxes[:, :2] + boxes[:, 2:]) / 2
     assert (centres.std(0) > 2).all()
 
 

@@ -1,0 +1,97 @@
+"""Objects cut out as squares, as the CSG authors prepare them, and a source that serves them as files."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from csg_analyze.data.decoding import opened_rgb
+from csg_analyze.data.sources import Source
+from csg_analyze.errors import UsageError
+
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Window:
+    """A square of an image in pixels, which may reach beyond it."""
+
+    left: int
+    top: int
+    side: int
+
+    @property
+    def corners(self) -> tuple[int, int, int, int]:
+        """Left, top, right, bottom; the latter two exclusive."""
+        return self.left, self.top, self.left + self.side, self.top + self.side
+
+    def touches(self, height: int, width: int) -> bool:
+        """Whether a pixel of an image of that size is in it."""
+        left, top, right, bottom = self.corners
+        return left < width and top < height and right > 0 and bottom > 0
+
+
+def window_around(x0: float, y0: float, x1: float, y1: float) -> Window:
+    """The square with the longer side of a box, around the box's centre; x1 and y1 exclusive."""
+    left, top, right, bottom = int(np.floor(x0)), int(np.floor(y0)), int(np.ceil(x1)), int(np.ceil(y1))
+    side = max(right - left, bottom - top)
+    return Window(left - (side - (right - left)) // 2, top - (side - (bottom - top)) // 2, side)
+
+
+def cut_image(image: Image.Image, window: Window, size: int) -> Image.Image:
+    """The window as size x size RGB pixels, interpolated by Lanczos; black outside the image."""
+    return image.crop(window.corners).resize((size, size), Image.Resampling.LANCZOS)
+
+
+def cut_mask(mask: Mask, window: Window, size: int) -> Mask:
+    """The window as (size, size), by the nearest pixel; False outside the image."""
+    image = Image.fromarray(mask.astype(np.uint8))
+    cut = image.crop(window.corners).resize((size, size), Image.Resampling.NEAREST)
+    return np.asarray(cut).astype(bool)
+
+
+def cut_box(box: tuple[float, float, float, float], window: Window, size: int) -> tuple[float, float, float, float]:
+    """A box in the pixels of the cut-out window."""
+    scale = size / window.side
+    x0, y0, x1, y1 = box
+    left, top = window.left, window.top
+    return (x0 - left) * scale, (y0 - top) * scale, (x1 - left) * scale, (y1 - top) * scale
+
+
+@dataclass(frozen=True)
+class Crops:
+    """A source whose files are the cut-out windows of another one's images.
+
+    windows: name -> (file of the image, window). Reading one gives a .bmp of size x size pixels.
+    """
+
+    source: Source
+    windows: Mapping[str, tuple[str, Window]]
+    size: int
+
+    def folders(self, under: str = "") -> list[str]:
+        """See Source; there are none."""
+        return []
+
+    def files(self, under: str) -> list[str]:
+        """See Source."""
+        return sorted(self.windows)
+
+    def read(self, name: str) -> bytes:
+        """See Source. Raises UsageError also for a window that lies outside its image."""
+        file, window = self.windows[name]
+        image = opened_rgb(self.source.read(file), file)
+        if not window.touches(image.height, image.width):
+            raise UsageError(f"the object {name!r} lies outside its image {file!r}, {image.width}x{image.height}.")
+        stream = io.BytesIO()
+        cut_image(image, window, self.size).save(stream, "bmp")
+        return stream.getvalue()
+
+    def close(self) -> None:
+        """See Source."""
+        self.source.close()

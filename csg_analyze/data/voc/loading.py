@@ -1,0 +1,163 @@
+"""A split of a VOC devkit as a dataset: images, boxes and masks that went through the same resizing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from csg_analyze.data import memory
+from csg_analyze.data.dataset import Dataset, balanced_choice, limit_note
+from csg_analyze.data.decoding import Decoded, decode_all
+from csg_analyze.data.fingerprint import fingerprint_of
+from csg_analyze.data.geometry import Placement, Progress, check_sizes, place_boxes, place_masks
+from csg_analyze.data.memory import gigabytes
+from csg_analyze.data.sources import Source
+from csg_analyze.data.voc.devkit import SETS, Devkit, LeftOut, classes_of, find_devkit
+from csg_analyze.data.voc.instances import Crops, cut_box, cut_mask
+from csg_analyze.data.voc.prepared import prepared_samples
+from csg_analyze.data.voc.samples import Listing, Sample, Truth, cut_out_objects, mask_of, whole_images
+from csg_analyze.data.voc.wanted import Wanted
+from csg_analyze.errors import UsageError
+
+Mask = NDArray[np.bool_]
+Split = Literal["train", "test"]
+
+
+def load_voc(
+    wanted: Wanted,
+    split: Split = "test",
+    *,
+    size: int | None = None,
+    resize: int | None = None,
+    limit: int | None = None,
+    memory_budget: int | None = None,
+    progress: Progress | None = None,
+) -> Dataset:
+    """One split of a devkit, with the boxes of all objects of each image's class and their masks where it has any.
+
+    size, resize: see `geometry.placement`; limit: see `Dataset.limited`; memory_budget: see `load_folder`.
+    What cannot be taken over is counted in the dataset's `left_out`. An image without a mask, where others have
+    one, is ignored altogether there; a box that lies outside its image, or outside what is left of it, is no box (NaN).
+    Raises UsageError for what is no devkit, has no such split or class, or cannot be read.
+    """
+    check_sizes(size, resize)
+    budget = memory.memory_budget() if memory_budget is None else memory_budget
+    devkit, prepared = find_devkit(wanted.root, budget)
+    left_out = LeftOut()
+    listing = (prepared_samples if prepared else _annotated_samples)(devkit, wanted, split, left_out)
+    class_index = {name: index for index, name in enumerate(listing.class_names)}
+    samples, files = listing.samples, listing.files
+    if not samples:
+        raise UsageError(
+            f"{wanted.root!r} has no image of {', '.join(listing.class_names)} in its {split} split"
+            + (f" ({'; '.join(left_out.phrases())})." if left_out.names else ".")
+        )
+    labels = torch.tensor([class_index[sample.class_name] for sample in samples])
+    notes = [*listing.notes]
+    chosen = balanced_choice(labels, limit)
+    if chosen is not None:
+        notes.append(limit_note(len(chosen), len(samples)))
+        samples, files = tuple(samples[i] for i in chosen.tolist()), tuple(files[i] for i in chosen.tolist())
+        labels = labels[chosen]
+    decoded = decode_all(listing.source, files, size, resize, budget, progress)
+    boxes, masks, ignored = _placed_truth(samples, decoded, listing)
+    if isinstance(decoded.images, Tensor):
+        listing.source.close()
+    else:
+        needed = gigabytes(torch.Size(decoded.images.shape).numel())
+        notes.append(f"images decoded on access: in memory they would take {needed}")
+    if not decoded.untouched:
+        notes.append(f"images resized and cropped to {decoded.images.shape[3]}x{decoded.images.shape[2]} pixels")
+    notes += _counted(labels, masks, ignored, listing.class_names, split)
+    names = tuple(sample.name for sample in samples)
+    digests = (f"{name} {sha}" for name, sha in zip(names, decoded.digests, strict=True))
+    sizes = repr(None if decoded.untouched else (size, resize))
+    return Dataset(
+        spec=wanted.spec,
+        split=split,
+        images=decoded.images,
+        labels=labels,
+        class_names=listing.class_names,
+        sample_ids=names,
+        fingerprint=fingerprint_of("voc", sizes, *listing.class_names, labels, *digests, boxes, masks, ignored),
+        boxes=boxes,
+        masks=masks,
+        ignored=ignored,
+        sources=tuple(sample.image for sample in samples) if any(s.name != s.image for s in samples) else None,
+        notes=tuple(notes),
+        left_out=left_out.phrases(),
+    )
+
+
+def _annotated_samples(devkit: Devkit, wanted: Wanted, split: Split, left_out: LeftOut) -> Listing:
+    """A devkit's own images, or the objects cut out of them."""
+    ids = devkit.listed(split)
+    class_names = wanted.chosen(classes_of(devkit, tuple(SETS)))
+    if wanted.instances == "image":
+        samples = tuple(whole_images(devkit, ids, class_names, left_out))
+        files = tuple(devkit.images[sample.image] for sample in samples)
+        source: Source = devkit.source
+    else:
+        samples = tuple(cut_out_objects(devkit, ids, class_names, left_out))
+        windows = {s.name: (devkit.images[s.image], s.window) for s in samples if s.window is not None}
+        source, files = Crops(devkit.source, windows, wanted.crop_size), tuple(sample.name for sample in samples)
+
+    def truth(sample: Sample) -> Truth:
+        boxes = [entry.box for entry in sample.objects]
+        pair = mask_of(devkit, sample)
+        if sample.window is not None:
+            window, side = sample.window, wanted.crop_size
+            boxes = [cut_box(box, window, side) for box in boxes]
+            pair = None if pair is None else (cut_mask(pair[0], window, side), cut_mask(pair[1], window, side))
+        return torch.tensor(boxes), pair
+
+    cut = f"objects cut out as squares of {wanted.crop_size}x{wanted.crop_size} pixels, black outside their picture"
+    return Listing(source, class_names, samples, files, truth, () if wanted.instances == "image" else (cut,))
+
+
+def _placed_truth(
+    samples: Sequence[Sample], decoded: Decoded, listing: Listing
+) -> tuple[Tensor, Tensor | None, Tensor | None]:
+    """Boxes (N, M, 4), masks (N, H, W) and what is ignored (N, H, W), where the images' pixels went."""
+    n, (height, width) = len(samples), tuple(decoded.images.shape[2:])
+    boxes = torch.full((n, max(len(sample.objects) for sample in samples), 4), torch.nan)
+    masks: Tensor | None = None
+    ignored = torch.ones((n, height, width), dtype=torch.bool)
+    for i, (sample, place) in enumerate(zip(samples, decoded.placements, strict=True)):
+        own, pair = listing.truth(sample)
+        boxes[i, : len(own)] = _inside(place_boxes(own, place))
+        if pair is not None:
+            masks = torch.zeros((n, height, width), dtype=torch.bool) if masks is None else masks
+            masks[i], ignored[i] = (_placed(part, place, sample.name) for part in pair)
+    return boxes, masks, ignored if masks is not None and bool(ignored.any()) else None
+
+
+def _inside(boxes: Tensor) -> Tensor:
+    """Boxes (m, 4) that were clipped to the image, NaN where nothing of them is left."""
+    empty = (boxes[:, 2] <= boxes[:, 0]) | (boxes[:, 3] <= boxes[:, 1])
+    return torch.where(empty[:, None], torch.nan, boxes)
+
+
+def _placed(mask: Mask, place: Placement, name: str) -> Tensor:
+    if mask.shape != place.source:
+        (height, width), (own_height, own_width) = place.source, mask.shape
+        raise UsageError(f"the mask of {name!r} is {own_width}x{own_height}, its image {width}x{height}; replace it.")
+    return place_masks(torch.from_numpy(np.ascontiguousarray(mask))[None], place)[0]
+
+
+def _counted(
+    labels: Tensor, masks: Tensor | None, ignored: Tensor | None, class_names: Sequence[str], split: str
+) -> list[str]:
+    """What a report should say about classes without images and images without masks."""
+    counts = torch.bincount(labels, minlength=len(class_names)).tolist()
+    empty = [name for name, count in zip(class_names, counts, strict=True) if not count]
+    notes = [f"no image of {name!r} in the {split} split" for name in empty]
+    if masks is not None and ignored is not None:
+        without = int(ignored.flatten(1).all(1).sum())
+        notes += [f"{without} of {len(labels)} images have no mask"] if without else []
+    return notes

@@ -1,0 +1,96 @@
+"""What is wanted of a VOC devkit, and how that is written: `voc:ROOT?classes=bird,cat&instances=crop`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, get_args
+
+from csg_analyze.errors import UsageError, unknown
+
+Instances = Literal["image", "crop"]
+
+SIX_ANIMALS = ("bird", "cat", "dog", "cow", "horse", "sheep")
+"""The paper's classes, in its order."""
+
+CROP_SIZE = 128
+"""The paper's side of a cut-out instance in pixels."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which part of a devkit makes up the dataset.
+
+    classes: in this order; None: the paper's six animals where the devkit has them all, else all it has, sorted.
+    instances: "image", every image once, with all objects of its class; or "crop", every object cut out as a square
+    around it, resized to crop_size x crop_size pixels. Folders prepared by `prepare-voc` hold crops already.
+    """
+
+    root: str
+    classes: tuple[str, ...] | None = None
+    instances: Instances = "image"
+    crop_size: int = CROP_SIZE
+
+    @property
+    def spec(self) -> str:
+        """How it is written; what is as by default is left out."""
+        options = {
+            "classes": ",".join(self.classes or ()),
+            "instances": "" if self.instances == "image" else self.instances,
+            "crop_size": "" if self.crop_size == CROP_SIZE else str(self.crop_size),
+        }
+        written = "&".join(f"{name}={value}" for name, value in options.items() if value)
+        return f"voc:{self.root}" + (f"?{written}" if written else "")
+
+    @classmethod
+    def parsed(cls, argument: str) -> Wanted:
+        """What stands behind `voc:`. Raises UsageError for an unknown option or a value that does not fit."""
+        root, mark, written = argument.rpartition("?")
+        if not mark or "=" not in written:  # a folder may have a question mark in its name
+            return cls(argument)
+        options = dict(part.partition("=")[::2] for part in written.split("&") if part)
+        return cls(root).with_options(options)
+
+    def with_options(self, options: Mapping[str, str]) -> Wanted:
+        """The same with some options changed, each given as text; raises UsageError as `parsed` does."""
+        changed = self
+        for name, value in options.items():
+            if name == "classes":
+                changed = replace(changed, classes=parsed_names(value))
+            elif name == "instances":
+                if value not in get_args(Instances):
+                    raise unknown("value of instances", value, get_args(Instances))
+                changed = replace(changed, instances="crop" if value == "crop" else "image")
+            elif name == "crop_size":
+                if not value.isdecimal() or int(value) < 8:
+                    raise UsageError(f"the side of cut-out objects must be at least 8 pixels, not {value!r}.")
+                changed = replace(changed, crop_size=int(value))
+            else:
+                raise unknown("option of voc data", name, ("classes", "instances", "crop_size"))
+        return changed
+
+    def chosen(self, found: Sequence[str]) -> tuple[str, ...]:
+        """The classes among those that a devkit has. Raises UsageError, suggesting the nearest, for another one."""
+        if self.classes is not None:
+            for name in self.classes:
+                if name not in found:
+                    raise unknown("class", name, found)
+            return self.classes
+        return SIX_ANIMALS if set(SIX_ANIMALS) <= set(found) else tuple(sorted(found))
+
+
+def refined(spec: str, options: Mapping[str, str]) -> str:
+    """A voc spec with some options changed. Raises UsageError for data of another kind."""
+    kind, _, argument = spec.partition(":")
+    if kind != "voc":
+        flags = ", ".join("--" + name.replace("_", "-") for name in options)
+        raise UsageError(f"{flags} can only be given for voc data, not for {spec!r}.")
+    return Wanted.parsed(argument).with_options(options).spec
+
+
+def parsed_names(text: str) -> tuple[str, ...]:
+    """`bird,cat` -> the names. Raises UsageError where there is none."""
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    if not names:
+        raise UsageError("the list of classes is empty; give names with commas between, e.g. bird,cat.")
+    return names
