@@ -7,8 +7,11 @@ present one among them: for what must be alike in all of them), `requested` (the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TypeAlias
+
+import numpy as np
+import torch
 
 from csg_analyze.checkpoints import Classifier
 from csg_analyze.data import Dataset
@@ -26,6 +29,7 @@ __all__ = [
     "labels",
     "layer_activations",
     "logits",
+    "pictures",
     "predictions",
     "sample_ids",
 ]
@@ -69,6 +73,16 @@ def class_names(dataset: Dataset) -> tuple[str, ...]:
 def sample_ids(dataset: Dataset) -> tuple[str, ...]:
     """N names, the same for every compared model."""
     return dataset.sample_ids
+
+
+def pictures(dataset: Dataset) -> Callable[[IntArray], np.ndarray]:
+    """A function from indices (n,) to those images, uint8 (n, H, W, 3), for people to look at."""
+
+    def chosen(images: IntArray) -> np.ndarray:
+        found: np.ndarray = dataset.images[torch.from_numpy(np.asarray(images))].permute(0, 2, 3, 1).cpu().numpy()
+        return found
+
+    return chosen
 
 
 def gate(classifier: Classifier) -> FloatArray:

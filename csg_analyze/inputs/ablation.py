@@ -99,8 +99,8 @@ def ablation(
     1e-4 of the largest one, W and b those of the head; elsewhere it runs the network with a channel mask.
     Raises UsageError for "cached" where that does not hold.
     """
-    head = _linear_head(classifier)
-    apart = float("inf") if head is None else _relative_difference(forward_pass, *head)
+    head = linear_head(classifier)
+    apart = float("inf") if head is None else relative_difference(forward_pass.activations, forward_pass.logits, *head)
     if head is not None and apart <= TOLERANCE and ablate != "network":
         origin = (
             f"filters are removed on cached activations: the logits equal activations @ W.T + b within {apart:.0e} "
@@ -120,7 +120,7 @@ def ablation(
     return replace(separate, joint=_takes_masked_copies(separate))
 
 
-def _linear_head(classifier: Classifier) -> tuple[FloatArray, FloatArray] | None:
+def linear_head(classifier: Classifier) -> tuple[FloatArray, FloatArray] | None:
     """W (C, K) and b (C,) of the head where it is linear in K features (a 1x1 convolution is); else None."""
     head = classifier.layer(classifier.head)
     if not isinstance(head, nn.Linear | nn.Conv2d):
@@ -132,14 +132,14 @@ def _linear_head(classifier: Classifier) -> tuple[FloatArray, FloatArray] | None
     return weight.numpy(), bias.numpy()
 
 
-def _relative_difference(forward_pass: ForwardPass, weight: FloatArray, bias: FloatArray) -> float:
+def relative_difference(activations: FloatArray, logits: FloatArray, weight: FloatArray, bias: FloatArray) -> float:
     """Largest |logits - (activations @ W.T + b)| of all images, as a share of the largest |logit|."""
     largest = apart = 0.0
-    for start in range(0, len(forward_pass.logits), BLOCK):
-        logits = forward_pass.logits[start : start + BLOCK]
-        expected = forward_pass.activations[start : start + BLOCK] @ weight.T + bias
-        largest = max(largest, float(np.abs(logits).max()))
-        apart = max(apart, float(np.abs(logits - expected).max()))
+    for start in range(0, len(logits), BLOCK):
+        given = logits[start : start + BLOCK]
+        expected = activations[start : start + BLOCK] @ weight.T + bias
+        largest = max(largest, float(np.abs(given).max()))
+        apart = max(apart, float(np.abs(given - expected).max()))
     return apart / largest if largest else apart
 
 

@@ -14,21 +14,10 @@ Every function lies in this one file because numba's cache on disk does not noti
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import ParamSpec, TypeVar, cast
-
-import numba
 import numpy as np
 
 from csg_analyze.metrics.arrays import FloatArray, IntArray
-
-Parameters = ParamSpec("Parameters")
-Returned = TypeVar("Returned")
-
-
-def compiled(function: Callable[Parameters, Returned]) -> Callable[Parameters, Returned]:
-    """Compile at the first call, keep the machine code on disk, and release the GIL: filters run in threads."""
-    return cast("Callable[Parameters, Returned]", numba.njit(nogil=True, cache=True, forceinline=True)(function))
+from csg_analyze.metrics.compiling import compiled
 
 
 @compiled

@@ -1,0 +1,335 @@
+"""How well filters and class maps localize the objects of a class, beside maps that know nothing of the image."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Annotated, Literal
+
+import numpy as np
+import pandas as pd
+
+from csg_analyze.errors import NotAvailable, UsageError, unknown
+from csg_analyze.metrics.arrays import FloatArray, IntArray
+from csg_analyze.metrics.localization.attribution import Attribution, FeatureMaps
+from csg_analyze.metrics.localization.baselines import BASELINES
+from csg_analyze.metrics.localization.methods import (
+    FilterChoice,
+    Scored,
+    Setting,
+    blind_maps,
+    choose_filters,
+    class_activation_maps,
+    gradient_filters,
+    gradient_maps,
+    score_activation_maps,
+    score_class_maps,
+    score_gradient_maps,
+)
+from csg_analyze.metrics.localization.objects import Objects
+from csg_analyze.metrics.localization.selection import first_half
+from csg_analyze.report.localization_figures import PICTURES, Pictures, draw_iou_curves, draw_maps
+from csg_analyze.report.localization_pages import Ranking, extremes_pages
+from csg_analyze.report.localization_tables import TOTAL, caption, differences, numbers_of, table_2, wide
+from csg_analyze.report.wording import listed
+from csg_analyze.result import CAPTION, Number, Result, known
+
+Protocol = Literal["heldout", "paper"]
+METHODS = ("gradmap", "activmap", "cam", "gradcam")
+EXAMPLES = 8
+"""Images of the figure of maps."""
+
+
+def localize(
+    objects: Objects,
+    feature_maps: FeatureMaps,
+    attribution: Attribution,
+    activations: FloatArray,
+    labels: IntArray,
+    class_names: Sequence[str],
+    sample_ids: Sequence[str],
+    pictures: Callable[[IntArray], np.ndarray],
+    *,
+    methods: Annotated[
+        str, "with commas between: gradmap, activmap, cam, gradcam, captum:NAME; auto: the first three"
+    ] = "auto",
+    protocol: Annotated[
+        Protocol, "choose filters and thresholds on one half of the images and score the other, or both on all"
+    ] = "heldout",
+    deltas: Annotated[str, "IoU that the rates ask for, with commas between"] = "0.2,0.3",
+    gradmap_filters: Annotated[int, "filters of each class whose gradients are taken"] = 30,
+    levels: Annotated[int, "thresholds of MaxBoxAcc and PxAP, evenly between 0 and 1"] = 100,
+    bootstrap: Annotated[int, "resamples of the images for the intervals"] = 1000,
+    seed: Annotated[int, "of the halves, the resamples, the noise and the examples"] = 0,
+) -> Result:
+    """Localization of objects by filters and class maps (Sec. 5.1, Table 2, Fig. 9).
+
+    GradMap: for every class the 30 filters with the highest mean activation on its images; the gradient of the averaged
+    activation with respect to the pixels, its L2 norm over the colours, divided by its root mean square over the
+    image and blurred (sigma 30 pixels at 128); above 1 is the object. ActivMap: every filter's map, bilinear at the
+    size of the image, where it reaches the value that 30 % of the filter's activations exceed; scored on the images
+    of the class that it hits most often (IoU > 0.3). CAM: the head's weights of the labelled class times the maps;
+    the 30 % highest pixels of each map. Grad-CAM, and maps of captum's methods: likewise. Where a network's head does
+    not act on averaged maps there is no CAM, and Grad-CAM stands in.
+
+    `avg_iou` is the mean IoU of these regions with the objects; `ap20` and `ap30` the share of images with more than
+    0.2 and 0.3 (for GradMap of the mean over the 30 filters, at least that). The total of ActivMap averages filters,
+    all others images. `max_box_acc`: the box of the largest connected region has an IoU of at least 0.5 with an
+    object's; `max_box_acc_v2`: the best box of any connected region, averaged over 0.3, 0.5 and 0.7; `pxap`: average
+    precision of the pixels (all three Choe et al., CVPR 2020), each from the map scaled to [0, 1], at one threshold for
+    all images. `pointing`: the highest pixel is on an object; `energy`: the share of the scaled map on the objects.
+
+    With "heldout", one half of each class's images decides on filters, their classes and all thresholds, and the
+    other half is scored; with "paper" both is done on all images, as the authors' scripts do, which flatters the
+    methods. The baselines are the whole image, a centred disk and smooth noise, cut as CAM is.
+
+    Intervals: percentile bootstrap over images, those cut from one picture drawn together.
+    """
+    rates = _numbers_in(deltas)
+    _check_counts(gradmap_filters=gradmap_filters, levels=levels, bootstrap=bootstrap)
+    wanted, notes = chosen_methods(methods, feature_maps)
+    setting = _setting(objects, labels, len(class_names), protocol, rates, levels, seed)
+    choice = choose_filters(setting, feature_maps) if "activmap" in wanted else None
+    scored = {
+        **{
+            name: _run(name, setting, feature_maps, attribution, activations, choice, gradmap_filters)
+            for name in wanted
+        },
+        **{name: score_class_maps(setting, blind_maps(setting, name, seed)) for name in BASELINES},
+    }
+    oracle = protocol == "paper"
+    per_class = pd.concat(
+        [
+            numbers_of(name, found.scores, setting, class_names, oracle=oracle, bootstrap=bootstrap, seed=seed)
+            for name, found in scored.items()
+        ],
+        ignore_index=True,
+    )
+    scores = wide(per_class, class_names)
+    scores.attrs[CAPTION] = caption(setting, protocol, class_names, wanted, gradmap_filters)
+    tables = {
+        "scores": scores,
+        "per_class": per_class,
+        "iou_by_threshold": _curves(setting, scored),
+        "examples": _examples(setting, scored, wanted, class_names, sample_ids, pictures, seed),
+    }
+    if choice is not None:
+        tables["filters"] = _filters(setting, choice, class_names)
+    if "gradmap" in wanted:
+        notes.append(attribution.gradient_origin)
+    ranking = Ranking(setting, {name: scored[name] for name in wanted}, class_names, sample_ids, pictures)
+    return Result(
+        summary=_summary(per_class, list(scored), setting, protocol),
+        tables=tables,
+        comparisons={"table_2": table_2, "differences": partial(differences, n=bootstrap, seed=seed)},
+        figures={"maps": draw_maps, "iou_by_threshold": draw_iou_curves},
+        samples=_samples(setting, scored, wanted, class_names, sample_ids),
+        notes=(*notes, *_notes(setting, choice, class_names, per_class, wanted)),
+        pages=partial(extremes_pages, ranking),
+    )
+
+
+def chosen_methods(text: str, feature_maps: FeatureMaps) -> tuple[list[str], list[str]]:
+    """The methods that `text` names and this network can have, and what has to be said about that.
+
+    Raises UsageError for an unknown method, NotAvailable where the network can have none of them.
+    """
+    names = list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    instead = "gradcam" if feature_maps.weight is None else "cam"
+    if names == ["auto"]:
+        names = ["gradmap", "activmap", instead]
+        why = f"no CAM, Grad-CAM instead: {feature_maps.no_cam}."
+        return names, [why] if feature_maps.weight is None else []
+    if not names:
+        raise UsageError("--methods names no method; leave it at auto, or give e.g. gradmap,activmap,cam.")
+    for name in names:
+        if name not in METHODS and not name.startswith("captum:"):
+            raise unknown("method", name, (*METHODS, "captum:IntegratedGradients"))
+    if "cam" in names and feature_maps.weight is None:
+        names.remove("cam")
+        if not names:
+            raise NotAvailable(f"no class activation maps: {feature_maps.no_cam}; ask for gradcam")
+        return names, [f"no CAM: {feature_maps.no_cam}; --methods gradcam is possible."]
+    return names, []
+
+
+def _run(
+    name: str,
+    setting: Setting,
+    features: FeatureMaps,
+    attribution: Attribution,
+    activations: FloatArray,
+    choice: FilterChoice | None,
+    n_filters: int,
+) -> Scored:
+    if name == "cam":
+        return score_class_maps(setting, class_activation_maps(setting, features))
+    if name == "activmap" and choice is not None:
+        return score_activation_maps(setting, features, choice)
+    if name == "gradmap":
+        filters = gradient_filters(setting, activations, n_filters)
+        return score_gradient_maps(setting, gradient_maps(setting, attribution, filters))
+    method = "LayerGradCam" if name == "gradcam" else name.removeprefix("captum:")
+    images = setting.images
+    found = attribution.of_class(method, images, setting.labels[images])
+    return score_class_maps(setting, ((images[places], maps) for places, maps in found))
+
+
+def _setting(
+    objects: Objects,
+    labels: IntArray,
+    n_classes: int,
+    protocol: Protocol,
+    deltas: tuple[float, ...],
+    levels: int,
+    seed: int,
+) -> Setting:
+    usable = np.flatnonzero(objects.usable)
+    chosen = scored = usable
+    if protocol == "heldout":
+        first = first_half(labels[usable], objects.groups[usable], seed)
+        chosen, scored = usable[first], usable[~first]
+        if not len(scored):
+            raise NotAvailable(
+                "too few images for two halves; give more, or choose and score on the same ones with --protocol paper"
+            )
+    return Setting(objects, labels, n_classes, chosen, scored, deltas, levels)
+
+
+def _numbers_in(deltas: str) -> tuple[float, ...]:
+    try:
+        found = tuple(dict.fromkeys(float(part) for part in deltas.split(",") if part.strip()))
+    except ValueError:
+        found = ()
+    if not found or not all(0 < delta < 1 for delta in found):
+        raise UsageError(f"--deltas takes numbers between 0 and 1 with commas between, e.g. 0.2,0.3; not {deltas!r}.")
+    return found
+
+
+def _check_counts(**counts: int) -> None:
+    for name, count in counts.items():
+        if count < 1:
+            raise UsageError(f"--{name.replace('_', '-')} must be at least 1, not {count}.")
+
+
+def _summary(per_class: pd.DataFrame, methods: Sequence[str], setting: Setting, protocol: str) -> dict[str, Number]:
+    """The totals under <method>/<metric>, the protocol, and what they were measured on."""
+    totals = per_class[per_class["class"] == TOTAL].set_index(["method", "metric"])["value"]
+    metrics = totals.index.get_level_values("metric").unique()
+    found: dict[str, Number] = {
+        f"{method}/{metric}": known(float(totals[method, metric])) for method in methods for metric in metrics
+    }
+    return found | {
+        "protocol": protocol,
+        "truth": setting.objects.kind,
+        "n_images": len(setting.scored),
+        "n_chosen_on": len(setting.chosen),
+        "n_left_out": int((~setting.objects.usable).sum()),
+    }
+
+
+def _curves(setting: Setting, scored: Mapping[str, Scored]) -> pd.DataFrame:
+    """Mean IoU of the region of the scaled map, by threshold: the area under it needs no threshold chosen."""
+    thresholds = np.arange(setting.n_levels) / setting.n_levels
+    parts = []
+    for name, found in scored.items():
+        curves = found.scores.curve[setting.scored]
+        curves = curves[~np.isnan(curves[:, 0])]
+        if len(curves):
+            parts.append(pd.DataFrame({"method": name, "threshold": thresholds, "mean_iou": curves.mean(axis=0)}))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _filters(setting: Setting, choice: FilterChoice, class_names: Sequence[str]) -> pd.DataFrame:
+    """ActivMap's filters one by one, scored on the images of their class."""
+    rows = []
+    for k, (threshold, c) in enumerate(zip(choice.thresholds.tolist(), choice.classes.tolist(), strict=True)):
+        ious = choice.ious[setting.scored[setting.labels[setting.scored] == c], k]
+        rates = {f"ap{round(100 * delta):02d}": _mean(ious > delta) for delta in setting.deltas}
+        row = {"filter": k, "class": class_names[c], "threshold": threshold, "avg_iou": _mean(ious), **rates}
+        rows.append({**row, "n": len(ious)})
+    return pd.DataFrame(rows)
+
+
+def _mean(values: FloatArray) -> float:
+    return float(np.mean(values)) if len(values) else float("nan")
+
+
+def _samples(
+    setting: Setting,
+    scored: Mapping[str, Scored],
+    methods: Sequence[str],
+    class_names: Sequence[str],
+    sample_ids: Sequence[str],
+) -> pd.DataFrame:
+    """One row a scored image; images of one `picture` were cut from it, and are resampled together."""
+    images = setting.scored
+    columns: dict[str, object] = {
+        "sample_id": [sample_ids[i] for i in images.tolist()],
+        "class": [class_names[c] for c in setting.labels[images].tolist()],
+        "picture": setting.objects.groups[images],
+    }
+    for name in methods:
+        scores = scored[name].scores
+        columns[f"{name}_iou"] = scores.iou[images]
+        for delta, rate in scores.rates.items():
+            columns[f"{name}_ap{round(100 * delta):02d}"] = rate[images]
+    return pd.DataFrame(columns)
+
+
+def _examples(
+    setting: Setting,
+    scored: Mapping[str, Scored],
+    methods: Sequence[str],
+    class_names: Sequence[str],
+    sample_ids: Sequence[str],
+    pictures: Callable[[IntArray], np.ndarray],
+    seed: int,
+) -> pd.DataFrame:
+    """Scored images drawn at random, of as many classes as there is room for, with the IoU of every method.
+
+    The draw depends on the images alone: it is the same for all models that were scored on the same ones.
+    """
+    rng = np.random.default_rng([seed, len(setting.scored)])
+    by_class = [rng.permutation(setting.scored[setting.labels[setting.scored] == c]) for c in range(len(class_names))]
+    classes = np.sort(rng.permutation([c for c, members in enumerate(by_class) if len(members)])[:EXAMPLES])
+    rounds = [by_class[c][turn] for turn in range(EXAMPLES) for c in classes if turn < len(by_class[c])]
+    images = np.array(sorted(rounds[:EXAMPLES], key=lambda i: setting.labels[i]))
+    table = pd.DataFrame(
+        {
+            "sample_id": [sample_ids[i] for i in images.tolist()],
+            "class": [class_names[c] for c in setting.labels[images].tolist()],
+            **{f"{name}_iou": scored[name].scores.iou[images] for name in methods},
+        }
+    )
+    maps = {name: scored[name].previews[images] for name in methods}
+    table.attrs[PICTURES] = Pictures(pictures(images), setting.objects.regions(images)[0], maps)
+    return table
+
+
+def _notes(
+    setting: Setting,
+    choice: FilterChoice | None,
+    class_names: Sequence[str],
+    per_class: pd.DataFrame,
+    methods: Sequence[str],
+) -> tuple[str, ...]:
+    notes = []
+    present = np.bincount(setting.labels[setting.scored], minlength=len(class_names)) > 0
+    absent = [name for name, there in zip(class_names, present, strict=True) if not there]
+    if absent:
+        notes.append(f"no scored image of: {listed(absent)}; their columns are blank.")
+    if choice is not None:
+        counts = np.bincount(choice.classes, minlength=len(class_names))
+        without = [name for name, count in zip(class_names, counts, strict=True) if not count]
+        if without:
+            notes.append(f"ActivMap: no filter's best class is {listed(without)}; that column is blank.")
+    totals = per_class[(per_class["class"] == TOTAL) & (per_class["metric"] == "avg_iou")].set_index("method")["value"]
+    best = max(BASELINES, key=lambda name: totals[name])
+    below = [name for name in methods if totals[name] <= totals[best]]
+    if below:
+        notes.append(
+            f"by Avg-IoU no better than the best baseline ({best}, {totals[best]:.4f}): {listed(below)}. What such a "
+            "method finds, a map that knows nothing of the image finds too."
+        )
+    return tuple(notes)

@@ -1,0 +1,74 @@
+"""The feature layer's maps of all images, and whether the head makes class activation maps of them."""
+
+from __future__ import annotations
+
+import tempfile
+from typing import Any
+
+import numpy as np
+import torch
+from captum.attr import LayerActivation
+
+from csg_analyze.checkpoints import Classifier
+from csg_analyze.data import Dataset
+from csg_analyze.data.memory import memory_budget
+from csg_analyze.errors import NotAvailable
+from csg_analyze.inputs.ablation import TOLERANCE, linear_head, relative_difference
+from csg_analyze.inputs.forward import ForwardPass, Track, to_pixels
+from csg_analyze.metrics.arrays import FloatArray
+from csg_analyze.metrics.localization.attribution import FeatureMaps
+
+
+def feature_maps(classifier: Classifier, dataset: Dataset, forward_pass: ForwardPass, track: Track[int]) -> FeatureMaps:
+    """One pass of captum's LayerActivation over the data; what would fill a quarter of the memory goes to a file.
+
+    They make class activation maps where all logits of the forward pass equal (averaged maps) @ W.T + b within 1e-4 of
+    the largest one, W and b those of the head; or the same of their positive part (densenet). Raises NotAvailable for
+    maps of a single position, which show no place.
+    """
+    size, n = forward_pass.batch_size, len(dataset)
+    layer: Any = LayerActivation(classifier.network, classifier.layer())
+    description = f"{classifier.name}: maps of {n} images"
+    maps: FloatArray | None = None
+    positive = np.empty((n, classifier.n_filters), np.float32)
+    with torch.no_grad():
+        for start in track(range(0, n, size), description, -(-n // size)):
+            images = to_pixels(dataset.images[start : start + size], classifier.device)
+            batch: FloatArray = layer.attribute(images).float().cpu().numpy()
+            if batch.ndim != 4 or batch.shape[2] * batch.shape[3] == 1:
+                raise NotAvailable(
+                    f"layer {classifier.feature_layer!r} gives maps of a single position for images of "
+                    f"{dataset.image_size[1]}x{dataset.image_size[0]} pixels, which show no place"
+                )
+            maps = _allocated((n, *batch.shape[1:])) if maps is None else maps
+            maps[start : start + len(batch)] = batch
+            positive[start : start + len(batch)] = np.maximum(batch, 0).mean(axis=(2, 3))
+    assert maps is not None  # every dataset has images
+    return _with_head(classifier, forward_pass, maps, positive)
+
+
+def _allocated(shape: tuple[int, ...]) -> FloatArray:
+    if np.prod(shape, dtype=np.int64) * 4 <= memory_budget():
+        return np.empty(shape, np.float32)
+    # the file has no name, and is gone with the last map
+    return np.memmap(tempfile.TemporaryFile(), np.float32, "w+", shape=shape)
+
+
+def _with_head(
+    classifier: Classifier, forward_pass: ForwardPass, maps: FloatArray, positive: FloatArray
+) -> FeatureMaps:
+    head = linear_head(classifier)
+    if head is None:
+        return FeatureMaps(maps, no_cam="no linear layer takes the averaged maps to the logits")
+    apart = {
+        rectified: relative_difference(activations, forward_pass.logits, *head)
+        for rectified, activations in ((False, forward_pass.activations), (True, positive))
+    }
+    rectified = apart[True] < apart[False] and apart[False] > TOLERANCE
+    if apart[rectified] > TOLERANCE:
+        return FeatureMaps(
+            maps,
+            no_cam=f"the logits differ from a linear function of the averaged maps by {apart[rectified]:.2g} of the "
+            "largest logit",
+        )
+    return FeatureMaps(maps, head[0], rectified)

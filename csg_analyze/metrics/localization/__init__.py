@@ -1,0 +1,1 @@
+"""How well maps localize objects (Sec. 5.1): regions, boxes, scores, intervals. Arrays in, numbers out."""

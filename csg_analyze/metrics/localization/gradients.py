@@ -1,0 +1,39 @@
+"""From the gradient of a filter's activation with respect to the pixels to a map of where it comes from (GradMap)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from csg_analyze.metrics.arrays import FloatArray
+
+SIGMA, RADIUS = 30 / 128, 30 / 128
+"""Of the Gaussian blur, as shares of the image's shorter side: 30 pixels, and a kernel of 61, at 128."""
+
+THRESHOLD = 1.0
+"""A pixel is the object where the blurred map exceeds this, the map's root mean square."""
+
+
+def smooth_gradients(magnitudes: FloatArray) -> FloatArray:
+    """Magnitudes of gradients (..., H, W), L2 over the colours, each divided by its root mean square and blurred.
+
+    A map of zeros stays so.
+    """
+    height, width = magnitudes.shape[-2:]
+    rms = np.sqrt(np.mean(np.square(magnitudes, dtype=np.float64), axis=(-2, -1), keepdims=True))
+    scaled = np.divide(magnitudes, rms, out=np.zeros_like(magnitudes), where=rms > 0)
+    shorter = min(height, width)
+    rows, columns = (blur_weights(n, SIGMA * shorter, max(1, round(RADIUS * shorter))) for n in (height, width))
+    blurred: FloatArray = rows @ (scaled @ columns.T)
+    return blurred
+
+
+def blur_weights(n: int, sigma: float, radius: int) -> FloatArray:
+    """(n, n) float32: a Gaussian of 2 radius + 1 taps that sum to 1, reflected at the ends without repeating them."""
+    taps = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2)
+    taps /= taps.sum()
+    period = max(1, 2 * (n - 1))
+    weights = np.zeros((n, n))
+    for offset, tap in zip(range(-radius, radius + 1), taps, strict=True):
+        place = np.abs(np.arange(n) + offset) % period
+        np.add.at(weights, (np.arange(n), np.where(place < n, place, period - place)), tap)
+    return weights.astype(np.float32)
