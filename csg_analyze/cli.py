@@ -30,6 +30,9 @@ COMMANDS: Mapping[str, Callable[..., None]] = {
 }
 """The commands that are no analyzers."""
 
+DATA_FLAGS: Mapping[str, Callable[..., str | None]] = {"localize": commands.voc_data}
+"""Analyzers whose command names its data with flags of its own: a function from --data and these flags to a spec."""
+
 HELP = "Which filters of a CNN stand for which class, and what that buys."
 
 
@@ -78,6 +81,9 @@ def analyzer_command(step: Step) -> Callable[..., None]:
     parameters = dict(inspect.signature(commands.analyze_checkpoints, eval_str=True).parameters)
     for ours in ("analyzers", "options", "title", "paper"):
         del parameters[ours]
+    spec = DATA_FLAGS.get(step.name)
+    own = {} if spec is None else dict(list(inspect.signature(spec, eval_str=True).parameters.items())[1:])
+    parameters |= own
     for owner in (step, *_inputs_of(step)):
         for name, option in owner.options.items():
             owners.setdefault(name, owner.name)
@@ -85,6 +91,8 @@ def analyzer_command(step: Step) -> Callable[..., None]:
 
     def command(**values: Any) -> None:
         options: dict[str, dict[str, Any]] = {}
+        if spec is not None:
+            values["data"] = spec(values["data"], **{name: values.pop(name) for name in own})
         for name, owner in owners.items():
             options.setdefault(owner, {})[name] = values.pop(name)
         commands.analyze_checkpoints(**values, analyzers=[step.name], options=options)

@@ -164,6 +164,39 @@ def demo(
     )
 
 
+def voc_data(
+    data: str | None,
+    *,
+    voc_root: Annotated[
+        str | None, typer.Option(help="A VOC devkit or what prepare-voc made of one; --data voc:ROOT.")
+    ] = None,
+    classes: Annotated[
+        str | None, typer.Option(help="Of VOC data: which, with commas between; default: six animals, else all.")
+    ] = None,
+    instances: Annotated[
+        Literal["image", "crop"] | None, typer.Option(help="Of VOC data: whole images, or every object cut out.")
+    ] = None,
+    crop_size: Annotated[int | None, typer.Option(help="Of VOC data: side of a cut-out object in pixels.")] = None,
+) -> str | None:
+    """The data spec that --data and the flags for VOC data name together.
+
+    Raises UsageError where both name data, or where flags refine data that is no VOC data or not named here.
+    """
+    from csg_analyze.data.voc import refined
+
+    if voc_root is not None and data is not None:
+        raise UsageError("--voc-root and --data both name the data; give one of them.")
+    spec = data if voc_root is None else f"voc:{voc_root}"
+    given = {"classes": classes, "instances": instances, "crop_size": crop_size}
+    options = {name: str(value) for name, value in given.items() if value is not None}
+    if not options:
+        return spec
+    if spec is None:
+        flags = ", ".join("--" + name.replace("_", "-") for name in options)
+        raise UsageError(f"{flags} need the VOC data named as well: give --voc-root or --data voc:ROOT.")
+    return refined(spec, options)
+
+
 def prepare_voc(
     root: Annotated[str, typer.Argument(help="A VOC devkit: a folder or an archive.", show_default=False)],
     out: Annotated[Path, typer.Option(help="The folder to write, as voc:OUT reads it.")],

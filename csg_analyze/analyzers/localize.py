@@ -30,9 +30,19 @@ from csg_analyze.metrics.localization.objects import Objects
 from csg_analyze.metrics.localization.selection import first_half
 from csg_analyze.report.localization_figures import PICTURES, Pictures, draw_iou_curves, draw_maps
 from csg_analyze.report.localization_pages import Ranking, extremes_pages
-from csg_analyze.report.localization_tables import TOTAL, caption, differences, numbers_of, table_2, wide
+from csg_analyze.report.localization_tables import (
+    BOXES_AND_PIXELS,
+    REGIONS,
+    TOTAL,
+    caption,
+    differences,
+    numbers_of,
+    parts_of,
+    table_2,
+    wide,
+)
 from csg_analyze.report.wording import listed
-from csg_analyze.result import CAPTION, Number, Result, known
+from csg_analyze.result import Number, Result, known
 
 Protocol = Literal["heldout", "paper"]
 METHODS = ("gradmap", "activmap", "cam", "gradcam")
@@ -74,10 +84,11 @@ def localize(
 
     `avg_iou` is the mean IoU of these regions with the objects; `ap20` and `ap30` the share of images with more than
     0.2 and 0.3 (for GradMap of the mean over the 30 filters, at least that). The total of ActivMap averages filters,
-    all others images. `max_box_acc`: the box of the largest connected region has an IoU of at least 0.5 with an
-    object's; `max_box_acc_v2`: the best box of any connected region, averaged over 0.3, 0.5 and 0.7; `pxap`: average
-    precision of the pixels (all three Choe et al., CVPR 2020), each from the map scaled to [0, 1], at one threshold for
-    all images. `pointing`: the highest pixel is on an object; `energy`: the share of the scaled map on the objects.
+    all others images. From the map scaled to [0, 1], as in Choe et al. (CVPR 2020): `max_box_acc`, the share of images
+    where the box of the largest connected region has an IoU of at least 0.5 with an object's, and `max_box_acc_v2`, the
+    same of the best box of any connected region, averaged over 0.3, 0.5 and 0.7, both at one threshold for all images;
+    `pxap`, average precision of the pixels. `pointing`: the highest pixel is on an object; `energy`: the share of the
+    scaled map's sum on the objects.
 
     With "heldout", one half of each class's images decides on filters, their classes and all thresholds, and the
     other half is scored; with "paper" both is done on all images, as the authors' scripts do, which flatters the
@@ -105,10 +116,9 @@ def localize(
         ],
         ignore_index=True,
     )
-    scores = wide(per_class, class_names)
-    scores.attrs[CAPTION] = caption(setting, protocol, class_names, wanted, gradmap_filters)
+    said = caption(setting, protocol, class_names, wanted, gradmap_filters)
     tables = {
-        "scores": scores,
+        **{title: wide(per_class, class_names, metrics, said) for title, metrics in parts_of(rates).items()},
         "per_class": per_class,
         "iou_by_threshold": _curves(setting, scored),
         "examples": _examples(setting, scored, wanted, class_names, sample_ids, pictures, seed),
@@ -121,8 +131,12 @@ def localize(
     return Result(
         summary=_summary(per_class, list(scored), setting, protocol),
         tables=tables,
-        comparisons={"table_2": table_2, "differences": partial(differences, n=bootstrap, seed=seed)},
-        figures={"maps": draw_maps, "iou_by_threshold": draw_iou_curves},
+        comparisons={
+            "table_2": partial(table_2, title=REGIONS),
+            "differences": partial(differences, n=bootstrap, seed=seed),
+            "table_2_boxes_and_pixels": partial(table_2, title=BOXES_AND_PIXELS),
+        },
+        figures={"maps": draw_maps, "iou_curves": draw_iou_curves},
         samples=_samples(setting, scored, wanted, class_names, sample_ids),
         notes=(*notes, *_notes(setting, choice, class_names, per_class, wanted)),
         pages=partial(extremes_pages, ranking),
@@ -215,7 +229,7 @@ def _check_counts(**counts: int) -> None:
 def _summary(per_class: pd.DataFrame, methods: Sequence[str], setting: Setting, protocol: str) -> dict[str, Number]:
     """The totals under <method>/<metric>, the protocol, and what they were measured on."""
     totals = per_class[per_class["class"] == TOTAL].set_index(["method", "metric"])["value"]
-    metrics = totals.index.get_level_values("metric").unique()
+    metrics = [*parts_of(setting.deltas)[REGIONS], "max_box_acc_v2", "pxap"]
     found: dict[str, Number] = {
         f"{method}/{metric}": known(float(totals[method, metric])) for method in methods for metric in metrics
     }

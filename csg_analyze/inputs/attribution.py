@@ -119,7 +119,7 @@ def captum_gradients(classifier: Classifier, pixels: Tensor, filters: Sequence[i
     neuron: Any = NeuronGradient(classifier.network, classifier.layer())
     found = []
     for k in filters:
-        gradient = neuron.attribute(pixels.detach().clone(), _averaged(k)).detach()
+        gradient = neuron.attribute(pixels.detach().clone().requires_grad_(), _averaged(k)).detach()
         found.append(torch.linalg.vector_norm(gradient, dim=1).cpu())
     return torch.stack(found, dim=1)
 

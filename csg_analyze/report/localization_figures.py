@@ -114,7 +114,7 @@ def draw_iou_curves(models: Mapping[str, Tables]) -> Figure:
             axes.set_title(short(method))
             axes.set_xlabel("threshold of the scaled map")
             axes.set_xlim(0, 1)
-            axes.set_ylim(bottom=0)
+        panels[0].set_ylim(bottom=0)  # shared, and only now known: later lines would not move it
         panels[0].set_ylabel("mean IoU")
         handles, labels = panels[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 5 if width == FULL else 2))

@@ -42,6 +42,9 @@ METRICS = {
     "pointing": "pointing game",
     "energy": "energy in the object",
 }
+REGIONS, BOXES_AND_PIXELS = "scores", "boxes_and_pixels"
+"""The two tables of numbers: of regions, as the paper has it, and of everything that needs no region to be chosen."""
+
 CUTS = {
     "gradmap": "GradMap above 1 (its root mean square), {} filters a class",
     "activmap": "ActivMap at the value that 30 % of a filter's activations exceed",
@@ -85,16 +88,28 @@ def numbers_of(
     )
 
 
-def wide(per_class: pd.DataFrame, class_names: Sequence[str]) -> pd.DataFrame:
-    """One row a method and metric, one column a class (up to 30), then the total with its 95 % interval."""
+def parts_of(deltas: Sequence[float]) -> dict[str, tuple[str, ...]]:
+    """The metrics of each of the two tables."""
+    names = metric_names(deltas)
+    return {REGIONS: names[: 1 + len(deltas)], BOXES_AND_PIXELS: names[1 + len(deltas) :]}
+
+
+def wide(per_class: pd.DataFrame, class_names: Sequence[str], metrics: Sequence[str], said: str) -> pd.DataFrame:
+    """One row a method and metric, one column a class (up to 30), then the total with its 95 % interval.
+
+    said: the table's caption.
+    """
     size = len(class_names) + 1
+    per_class = per_class[per_class["metric"].isin(metrics)]
     heads = per_class.iloc[::size][["method", "metric"]].reset_index(drop=True)
     values = per_class["value"].to_numpy().reshape(-1, size)
     shown = range(size - 1) if size - 1 <= WIDE else ()
     columns = {f"{class_names[c]}": values[:, c] for c in shown}
     totals = per_class.iloc[size - 1 :: size]
     ends = {"total": values[:, -1], "low": totals["low"].to_numpy(), "high": totals["high"].to_numpy()}
-    return pd.concat([heads, pd.DataFrame(columns), pd.DataFrame(ends)], axis=1)
+    table = pd.concat([heads, pd.DataFrame({**columns, **ends})], axis=1)
+    table.attrs[CAPTION] = said
+    return table
 
 
 def caption(setting: Setting, protocol: str, class_names: Sequence[str], methods: Sequence[str], n_filters: int) -> str:
@@ -125,9 +140,12 @@ def caption(setting: Setting, protocol: str, class_names: Sequence[str], methods
     )
 
 
-def table_2(results: Mapping[str, Result]) -> pd.DataFrame:
-    """Every method and metric, one model below the other, the best of each column in bold; the baselines once."""
-    frames = {model: result.tables["scores"] for model, result in results.items()}
+def table_2(results: Mapping[str, Result], *, title: str) -> pd.DataFrame:
+    """Every method and metric, one model below the other, the best of each column in bold; the baselines once.
+
+    title: which of the two tables of numbers.
+    """
+    frames = {model: result.tables[title] for model, result in results.items()}
     columns = list(dict.fromkeys(name for frame in frames.values() for name in frame.columns[2:]))
     indexed = {model: frame.set_index(["method", "metric"]).reindex(columns=columns) for model, frame in frames.items()}
     keys = dict.fromkeys(key for frame in indexed.values() for key in frame.index)

@@ -1,0 +1,228 @@
+"""Upsampling, regions and boxes of maps, each beside the plainest way to the same number."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.ndimage import gaussian_filter1d, label
+from sklearn.metrics import average_precision_score
+from torchvision.transforms.functional import gaussian_blur
+
+from csg_analyze.metrics.localization.baselines import BASELINES, baseline_maps
+from csg_analyze.metrics.localization.filter_regions import filter_ious
+from csg_analyze.metrics.localization.gradients import blur_weights, smooth_gradients
+from csg_analyze.metrics.localization.map_scores import MapScores, score_maps
+from csg_analyze.metrics.localization.objects import filled
+from csg_analyze.metrics.localization.thresholds import activation_thresholds, top_pixels
+from csg_analyze.metrics.localization.upsampling import upsampled
+
+RNG = np.random.default_rng(0)
+
+
+def interpolated(maps: np.ndarray, height: int, width: int) -> np.ndarray:
+    """torch's own bilinear interpolation, in the maps' precision."""
+    tensor = torch.from_numpy(maps).reshape(-1, 1, *maps.shape[-2:])
+    large = F.interpolate(tensor, size=(height, width), mode="bilinear", align_corners=False)
+    return large.reshape(*maps.shape[:-2], height, width).numpy()
+
+
+@given(st.integers(1, 9), st.integers(1, 9), st.integers(1, 30), st.integers(1, 30))
+def test_upsampling_is_torchs(h: int, w: int, height: int, width: int) -> None:
+    maps = RNG.normal(size=(2, 3, h, w)).astype(np.float32)
+    assert np.allclose(upsampled(maps, height, width), interpolated(maps, height, width), atol=1e-5)
+
+
+@st.composite
+def scenes(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Maps with many equal values, thresholds, regions and pixels that count."""
+    h, w, height, width = (draw(st.integers(1, n)) for n in (6, 6, 25, 25))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    maps = rng.normal(size=(2, 3, h, w)).astype(np.float32)
+    if draw(st.booleans()):
+        maps = np.maximum(np.round(maps), 0)
+    counted = rng.random((2, height, width)) < draw(st.sampled_from([0.0, 0.7, 1.0]))
+    return maps, rng.choice([-0.5, 0.0, 0.3, 1.0], 3), rng.random((2, height, width)) < 0.4, counted
+
+
+@given(scenes())
+@settings(max_examples=200)
+def test_ious_of_filters_are_those_of_interpolated_maps(scene: tuple[np.ndarray, ...]) -> None:
+    maps, thresholds, region, counted = scene
+    found = filter_ious(maps, thresholds, region, counted)
+    large = interpolated(maps.astype(np.float64), *region.shape[1:])
+    for i in range(2):
+        for k in range(3):
+            # a value that equals the threshold but for rounding is on either side of it
+            doubtful = np.abs(large[i, k] - thresholds[k]) < 1e-12
+            exact = large[i, k] == thresholds[k]
+            if (doubtful & ~exact).any():
+                continue
+            mine, own = (large[i, k] >= thresholds[k]) & counted[i], region[i] & counted[i]
+            union = (mine | own).sum()
+            expected = (mine & own).sum() / union if union else np.nan
+            assert found[i, k] == pytest.approx(expected, abs=1e-12, nan_ok=True)
+
+
+def test_iou_of_a_mask_with_itself_is_one() -> None:
+    mask = RNG.random((3, 9, 12)) < 0.5
+    counted = np.ones_like(mask)
+    as_maps = mask[:, None].astype(np.float32)
+    assert np.allclose(filter_ious(as_maps, np.array([0.5]), mask, counted), 1)
+    boxes = np.full((3, 1, 4), np.nan)
+    assert np.allclose(score_maps(as_maps, np.full((3, 1), 0.5), mask, counted, boxes, 4).iou, 1)
+
+
+def test_activation_thresholds_are_quantiles_of_all_positions_of_the_chosen_images() -> None:
+    maps = RNG.normal(size=(7, 5, 3, 4)).astype(np.float32)
+    chosen = np.array([0, 2, 5])
+    found = activation_thresholds(maps, chosen)
+    for k in range(5):
+        values = np.concatenate([maps[i, k].ravel() for i in chosen])
+        assert found[k] == pytest.approx(np.percentile(values, 70), abs=1e-6)
+        assert (values > found[k]).mean() == pytest.approx(0.3, abs=0.03)
+
+
+def test_the_top_pixels_of_a_map() -> None:
+    maps = RNG.normal(size=(4, 10, 20)).astype(np.float32)
+    regions = maps >= top_pixels(maps)[:, None, None]
+    assert (regions.sum(axis=(1, 2)) == 60).all()
+    assert (np.ones((5, 5)) >= top_pixels(np.ones((1, 5, 5)))[0]).all()
+
+
+def plain_scores(
+    values: np.ndarray, threshold: float, region: np.ndarray, counted: np.ndarray, boxes: np.ndarray, n_levels: int
+) -> dict[str, object]:
+    """One map, by definitions alone: every threshold on its own, regions by scipy."""
+    low, high = float(values.min()), float(values.max())
+    scaled = (values.astype(np.float64) - low) / (high - low) if high > low else np.zeros(values.shape)
+    best, largest, on, off = [], [], [], []
+    for level in range(n_levels):
+        mask = scaled >= level / n_levels
+        regions, n = label(mask, structure=np.ones((3, 3)))
+        overlaps, areas = [], []
+        for r in range(1, n + 1):
+            rows, columns = np.nonzero(regions == r)
+            areas.append(len(rows))
+            x0, y0, x1, y1 = columns.min(), rows.min(), columns.max() + 1, rows.max() + 1
+            overlaps.append(max(_box_iou((x0, y0, x1, y1), box) for box in boxes))
+        best.append(max(overlaps, default=0.0))
+        largest.append(overlaps[int(np.argmax(areas))] if areas else 0.0)
+        above = mask if level + 1 == n_levels else mask & ~(scaled >= (level + 1) / n_levels)
+        on.append((above & region & counted).sum())
+        off.append((above & ~region & counted).sum())
+    mine, own = (values >= threshold) & counted, region & counted
+    top = (values == values[counted].max()) & counted
+    weight = scaled if high > low else np.ones(values.shape)
+    return {
+        "iou": (mine & own).sum() / (mine | own).sum(),
+        "pointing": (top & own).sum() / top.sum(),
+        "energy": weight[own].sum() / weight[counted].sum(),
+        "best_box": best,
+        "largest_box": largest,
+        "on": on,
+        "off": off,
+    }
+
+
+def _box_iou(a: tuple[float, ...], b: np.ndarray) -> float:
+    if np.isnan(b).any():
+        return 0.0
+    across, down = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
+    if across <= 0 or down <= 0:
+        return 0.0
+    areas = (a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1])
+    return float(across * down / (areas - across * down))
+
+
+@given(
+    st.integers(0, 2**32), st.integers(2, 12), st.integers(2, 12), st.sampled_from(["noise", "smooth", "steps", "flat"])
+)
+def test_scores_of_a_map_by_definitions_alone(seed: int, height: int, width: int, kind: str) -> None:
+    rng = np.random.default_rng(seed)
+    values = rng.normal(size=(height, width)).astype(np.float32)
+    if kind == "smooth":
+        values = gaussian_filter1d(gaussian_filter1d(values, 1.5, axis=0), 1.5, axis=1)
+    elif kind == "steps":
+        values = np.round(values * 2)
+    elif kind == "flat":
+        values = np.full_like(values, rng.normal())
+    region = rng.random((height, width)) < 0.4
+    counted = rng.random((height, width)) < 0.9
+    if not (region & counted).any():
+        region[0, 0] = counted[0, 0] = True
+    corners = np.sort(rng.uniform(0, 12, (3, 2, 2)), axis=1).reshape(3, 4)
+    corners[2] = np.nan
+    threshold = float(np.median(values))
+    found = score_maps(values[None, None], np.array([[threshold]]), region[None], counted[None], corners[None], 10)
+    for name, expected in plain_scores(values, threshold, region, counted, corners, 10).items():
+        assert getattr(found, name)[0, 0] == pytest.approx(np.asarray(expected, float), abs=1e-12), name
+
+
+def test_thresholds_that_rounding_would_miss() -> None:
+    # 0.29 * 100 is 28.999999999999996 in floating point, yet 0.29 reaches the threshold 29 / 100
+    values = np.array([[0.0, 0.25, 1.0, 0.5]], np.float32)
+    found: MapScores = score_maps(
+        values[None, None],
+        np.zeros((1, 1)),
+        np.ones((1, 1, 4), bool),
+        np.ones((1, 1, 4), bool),
+        np.zeros((1, 1, 4)),
+        100,
+    )
+    assert np.flatnonzero(found.on[0, 0]).tolist() == [0, 25, 50, 99]
+
+
+def test_pixel_average_precision_is_scikit_learns_where_every_value_has_its_threshold() -> None:
+    from csg_analyze.metrics.localization.scores import pixel_average_precision
+
+    values = (RNG.permutation(64).reshape(1, 1, 8, 8) / 63).astype(np.float32)
+    region = RNG.random((1, 8, 8)) < 0.3
+    found = score_maps(values, np.zeros((1, 1)), region, np.ones_like(region), np.full((1, 1, 4), np.nan), 2000)
+    expected = average_precision_score(region.ravel(), values.ravel())
+    assert pixel_average_precision(found.on, found.off)[0, 0] == pytest.approx(expected)
+
+
+def test_the_blur_is_torchvisions_at_the_papers_size() -> None:
+    magnitudes = RNG.random((2, 128, 128)).astype(np.float32)
+    rms = np.sqrt((magnitudes.astype(np.float64) ** 2).mean(axis=(1, 2)))[:, None, None]
+    expected = gaussian_blur(torch.from_numpy((magnitudes / rms).astype(np.float32))[None], [61, 61], [30.0, 30.0])[0]
+    assert np.allclose(smooth_gradients(magnitudes), expected.numpy(), atol=1e-5)
+    assert not smooth_gradients(np.zeros((1, 9, 7), np.float32)).any()
+
+
+@given(st.integers(1, 20), st.floats(0.3, 9))
+def test_a_blur_keeps_what_is_constant(n: int, sigma: float) -> None:
+    weights = blur_weights(n, sigma, max(1, round(sigma)))
+    assert np.allclose(weights.sum(axis=1), 1, atol=1e-5)
+
+
+def test_filled_boxes_hold_the_pixels_whose_centre_they_hold() -> None:
+    boxes = np.array([[[1, 0, 3, 2], [2.6, 1.4, 9, 9]], [[0, 0, 0.4, 9], [np.nan] * 4]])
+    region = filled(boxes, 4, 5)
+    for i in range(2):
+        for y in range(4):
+            for x in range(5):
+                inside = any(b[0] <= x + 0.5 < b[2] and b[1] <= y + 0.5 < b[3] for b in boxes[i])
+                assert region[i, y, x] == inside
+
+
+def test_baselines_know_nothing_of_the_image() -> None:
+    disk = baseline_maps("centred-disk", np.arange(2), 30, 40, 0)
+    region = disk[0] >= top_pixels(disk)[0]
+    rows, columns = np.nonzero(region)
+    assert abs(region.mean() - 0.3) < 0.01
+    assert rows.mean() == pytest.approx(14.5)
+    assert columns.mean() == pytest.approx(19.5)
+    assert np.hypot(rows - 14.5, columns - 19.5).max() <= np.sqrt(0.3 * 1200 / np.pi) + 1
+    noise = baseline_maps("smooth-noise", np.arange(5), 30, 40, 0)
+    assert np.array_equal(noise[3], baseline_maps("smooth-noise", np.array([3]), 30, 40, 0)[0])
+    assert not np.array_equal(noise[3], noise[4])
+    assert not np.array_equal(noise[3], baseline_maps("smooth-noise", np.array([3]), 30, 40, 1)[0])
+    rough = RNG.standard_normal((30, 40))
+    assert np.abs(np.diff(noise[0] / noise[0].std(), axis=1)).mean() < 0.3 * np.abs(np.diff(rough, axis=1)).mean()
+    assert set(BASELINES) == {"all-ones", "centred-disk", "smooth-noise"}
+    assert (baseline_maps("all-ones", np.arange(2), 3, 4, 0) == 1).all()
