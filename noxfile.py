@@ -16,7 +16,9 @@ ROOT = Path(__file__).parent
 # torch alone is gigabytes: a virtual environment for every session would build the same thing four times
 SHARED = ROOT / ".nox" / "shared"
 STAMP = SHARED / "built-from"
-BENCHMARKS = ("mutual_information", "forward", "training", "epochs", "confusion", "correlation")
+BENCHMARKS = (
+    "mutual_information", "forward", "training", "epochs", "confusion", "correlation", "gradmap", "activmap",
+)  # fmt: skip
 
 
 def environment(session: nox.Session) -> str:
