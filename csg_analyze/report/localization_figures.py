@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from csg_analyze.metrics.arrays import BoolArray, FloatArray
 from csg_analyze.metrics.localization.baselines import BASELINES
@@ -54,32 +54,42 @@ def draw_maps(models: Mapping[str, Tables]) -> Figure:
         for model, table in examples.items()
         if method in table.attrs[PICTURES].maps
     ]
-    n = len(first)
-    height, width = pictures.images.shape[1:3]
-    side = (FULL - 0.55) / max(n, 4)
+    plain = overlays(pictures.images, None, pictures.regions)
     with style():
-        figure = Figure(
-            figsize=(0.55 + side * n, 0.2 + (side * height / width + 0.14) * (len(rows) + 1)),
-            layout=ConstrainedLayoutEngine(w_pad=0.01, h_pad=0.01, hspace=0.02, wspace=0.02),
-        )
-        panels = figure.subplots(len(rows) + 1, n, squeeze=False)
-        plain = overlays(pictures.images, None, pictures.regions)
-        for column, axes in enumerate(panels[0]):
-            axes.imshow(plain[column], interpolation="nearest")
-            axes.set_title(shortened(str(first["class"].iloc[column]), int(side * 18)), fontsize=7, pad=2)
-        for index, (method, model, values, table) in enumerate(rows, 1):
+        figure, panels = _grid(len(rows) + 1, len(first), pictures.images.shape[1:3])
+        panels[0][0].set_ylabel("image", fontsize=7)
+        for axes, picture, name in zip(panels[0], plain, first["class"], strict=True):
+            axes.imshow(picture, interpolation="nearest")
+            axes.set_title(shortened(str(name), 14), fontsize=7, pad=2)
+        for line, (method, model, values, table) in zip(panels[1:], rows, strict=True):
             drawn = _drawn(pictures, table, first["sample_id"].tolist(), method)
-            for column, axes in enumerate(panels[index]):
-                axes.imshow(drawn[column], interpolation="nearest")
-                iou = float(values[f"{method}_iou"].iloc[column])
+            line[0].set_ylabel(f"{short(method)}\n{shortened(model, 14)}", fontsize=7)
+            for axes, picture, iou in zip(line, drawn, values[f"{method}_iou"], strict=True):
+                axes.imshow(picture, interpolation="nearest")
                 axes.set_xlabel("–" if np.isnan(iou) else f"{iou:.2f}", fontsize=6, labelpad=1)
-            panels[index, 0].set_ylabel(f"{short(method)}\n{shortened(model, 14)}", fontsize=7)
-        panels[0, 0].set_ylabel("image", fontsize=7)
-        for axes in panels.flat:
-            axes.set_xticks([])
-            axes.set_yticks([])
-            axes.spines[:].set_visible(False)
     return figure
+
+
+def _grid(rows: int, columns: int, size: tuple[int, ...]) -> tuple[Figure, list[list[Axes]]]:
+    """A figure with that many places for pictures of a size (height, width), and room for words around them.
+
+    Placed by hand: an engine that measures every label takes seconds for as many panels.
+    """
+    left, top, between, below = 0.42, 0.18, 0.03, 0.14
+    wide = (FULL - left) / max(columns, 4) - between
+    tall = wide * size[0] / size[1]
+    width, height = left + columns * (wide + between), top + rows * (tall + below)
+    figure = Figure(figsize=(width, height))
+    panels = []
+    for row in range(rows):
+        bottom = height - top - row * (tall + below) - tall
+        places = ((left + column * (wide + between), bottom) for column in range(columns))
+        panels.append([figure.add_axes((x / width, y / height, wide / width, tall / height)) for x, y in places])
+    for axes in figure.axes:
+        axes.set_xticks([])
+        axes.set_yticks([])
+        axes.spines[:].set_visible(False)
+    return figure, panels
 
 
 def _drawn(pictures: Pictures, table: object, wanted: list[str], method: str) -> np.ndarray:
