@@ -90,3 +90,21 @@ def test_a_subset_of_encoded_images_is_not_decoded(dataset: Dataset) -> None:
     assert isinstance(limited.images, Encoded)
     assert encoded.decoded == limited.images.decoded == 0
     assert torch.equal(torch.cat(list(limited.batches(2))), dataset.limited(3).images[:])
+
+
+def test_some_of_the_checkpoints_classes_are_matched_by_name(dataset: Dataset) -> None:
+    relabelled = dataset.relabelled(["owl", "ant", "cat", "dog"])
+    assert relabelled.labels.tolist() == [2, 3, 0, 2, 3, 2]
+    assert relabelled.class_names == ("owl", "ant", "cat", "dog")
+    assert relabelled.notes == ("images of 3 of the checkpoint's 4 classes, matched by their names",)
+
+
+def test_a_subset_takes_boxes_masks_and_sources_along(dataset: Dataset) -> None:
+    boxes, masks = torch.arange(48.0).reshape(6, 2, 4), torch.arange(96).reshape(6, 4, 4) % 5 == 0
+    whole = replace(dataset, boxes=boxes, masks=masks, ignored=~masks, sources=tuple("uvwxyz"), left_out=("2 images",))
+    part = whole.subset(torch.tensor([4, 1]), note="")
+    assert torch.equal(part.boxes, boxes[[4, 1]])  # type: ignore[arg-type]
+    assert torch.equal(part.masks, masks[[4, 1]])  # type: ignore[arg-type]
+    assert torch.equal(part.ignored, ~masks[[4, 1]])  # type: ignore[arg-type]
+    assert part.sources == ("y", "v")
+    assert part.left_out == ("2 images",)

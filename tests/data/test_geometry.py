@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from torchvision.transforms import CenterCrop, Compose, PILToTensor, Resize
 from csg_analyze.data import geometry
 from csg_analyze.data.dataset import Dataset
 from csg_analyze.data.decoding import decode
-from csg_analyze.data.geometry import place_boxes, place_masks, placement, resized
+from csg_analyze.data.geometry import place_boxes, place_masks, placement, resized, tight_boxes
 from csg_analyze.data.scenes import make_scenes
 from csg_analyze.errors import UsageError
 
@@ -99,6 +100,27 @@ def test_resizing_keeps_what_it_does_not_touch_and_says_so(scenes: Dataset) -> N
     assert scenes.boxes is not None
     assert torch.allclose(smaller.boxes, scenes.boxes / 2)
     assert calls == [(12, 12)]
+
+
+def test_several_boxes_none_and_ignored_pixels_are_placed_alike(scenes: Dataset) -> None:
+    assert scenes.boxes is not None
+    assert scenes.masks is not None
+    several = torch.cat([scenes.boxes, scenes.boxes + 3, torch.full_like(scenes.boxes, torch.nan)], dim=1)
+    placed = resized(replace(scenes, boxes=several, ignored=~scenes.masks), 16)
+    assert placed.boxes is not None
+    assert torch.allclose(placed.boxes[:, 0], scenes.boxes[:, 0] / 2)
+    assert torch.allclose(placed.boxes[:, 1], ((scenes.boxes[:, 0] + 3) / 2).clamp(max=16))
+    assert placed.boxes[:, 2].isnan().all()
+    assert placed.masks is not None
+    assert torch.equal(placed.ignored, ~placed.masks)  # type: ignore[arg-type]
+
+
+def test_an_empty_mask_has_no_box() -> None:
+    masks = np.zeros((2, 5, 6), bool)
+    masks[1, 2:4, 1] = True
+    boxes = tight_boxes(masks)
+    assert np.isnan(boxes[0]).all()
+    assert boxes[1].tolist() == [1, 2, 2, 4]
 
 
 def test_batches_do_not_show(scenes: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
