@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Annotated, Literal
 
@@ -28,26 +28,26 @@ from csg_analyze.metrics.localization.methods import (
 )
 from csg_analyze.metrics.localization.objects import Objects
 from csg_analyze.metrics.localization.selection import first_half
-from csg_analyze.report.localization_figures import PICTURES, Pictures, draw_iou_curves, draw_maps
-from csg_analyze.report.localization_pages import Ranking, extremes_pages
-from csg_analyze.report.localization_tables import (
+from csg_analyze.report.localization_figures import draw_iou_curves, draw_maps
+from csg_analyze.report.localization_frames import (
     BOXES_AND_PIXELS,
     REGIONS,
     TOTAL,
-    caption,
-    differences,
+    example_table,
+    filter_table,
+    iou_curves,
     numbers_of,
     parts_of,
-    table_2,
+    sample_table,
     wide,
 )
+from csg_analyze.report.localization_pages import Ranking, extremes_pages
+from csg_analyze.report.localization_tables import caption, differences, table_2
 from csg_analyze.report.wording import listed
 from csg_analyze.result import Number, Result, known
 
 Protocol = Literal["heldout", "paper"]
 METHODS = ("gradmap", "activmap", "cam", "gradcam")
-EXAMPLES = 8
-"""Images of the figure of maps."""
 
 
 def localize(
@@ -120,11 +120,11 @@ def localize(
     tables = {
         **{title: wide(per_class, class_names, metrics, said) for title, metrics in parts_of(rates).items()},
         "per_class": per_class,
-        "iou_by_threshold": _curves(setting, scored),
-        "examples": _examples(setting, scored, wanted, class_names, sample_ids, pictures, seed),
+        "iou_by_threshold": iou_curves(setting, scored),
+        "examples": example_table(setting, scored, wanted, class_names, sample_ids, pictures, seed),
     }
     if choice is not None:
-        tables["filters"] = _filters(setting, choice, class_names)
+        tables["filters"] = filter_table(setting, choice, class_names)
     if "gradmap" in wanted:
         notes.append(attribution.gradient_origin)
     ranking = Ranking(setting, {name: scored[name] for name in wanted}, class_names, sample_ids, pictures)
@@ -137,7 +137,7 @@ def localize(
             "table_2_boxes_and_pixels": partial(table_2, title=BOXES_AND_PIXELS),
         },
         figures={"maps": draw_maps, "iou_curves": draw_iou_curves},
-        samples=_samples(setting, scored, wanted, class_names, sample_ids),
+        samples=sample_table(setting, scored, wanted, class_names, sample_ids),
         notes=(*notes, *_notes(setting, choice, class_names, per_class, wanted)),
         pages=partial(extremes_pages, ranking),
     )
@@ -242,85 +242,6 @@ def _summary(per_class: pd.DataFrame, methods: Sequence[str], setting: Setting, 
     }
 
 
-def _curves(setting: Setting, scored: Mapping[str, Scored]) -> pd.DataFrame:
-    """Mean IoU of the region of the scaled map, by threshold: the area under it needs no threshold chosen."""
-    thresholds = np.arange(setting.n_levels) / setting.n_levels
-    parts = []
-    for name, found in scored.items():
-        curves = found.scores.curve[setting.scored]
-        curves = curves[~np.isnan(curves[:, 0])]
-        if len(curves):
-            parts.append(pd.DataFrame({"method": name, "threshold": thresholds, "mean_iou": curves.mean(axis=0)}))
-    return pd.concat(parts, ignore_index=True)
-
-
-def _filters(setting: Setting, choice: FilterChoice, class_names: Sequence[str]) -> pd.DataFrame:
-    """ActivMap's filters one by one, scored on the images of their class."""
-    rows = []
-    for k, (threshold, c) in enumerate(zip(choice.thresholds.tolist(), choice.classes.tolist(), strict=True)):
-        ious = choice.ious[setting.scored[setting.labels[setting.scored] == c], k]
-        rates = {f"ap{round(100 * delta):02d}": _mean(ious > delta) for delta in setting.deltas}
-        row = {"filter": k, "class": class_names[c], "threshold": threshold, "avg_iou": _mean(ious), **rates}
-        rows.append({**row, "n": len(ious)})
-    return pd.DataFrame(rows)
-
-
-def _mean(values: FloatArray) -> float:
-    return float(np.mean(values)) if len(values) else float("nan")
-
-
-def _samples(
-    setting: Setting,
-    scored: Mapping[str, Scored],
-    methods: Sequence[str],
-    class_names: Sequence[str],
-    sample_ids: Sequence[str],
-) -> pd.DataFrame:
-    """One row a scored image; images of one `picture` were cut from it, and are resampled together."""
-    images = setting.scored
-    columns: dict[str, object] = {
-        "sample_id": [sample_ids[i] for i in images.tolist()],
-        "class": [class_names[c] for c in setting.labels[images].tolist()],
-        "picture": setting.objects.groups[images],
-    }
-    for name in methods:
-        scores = scored[name].scores
-        columns[f"{name}_iou"] = scores.iou[images]
-        for delta, rate in scores.rates.items():
-            columns[f"{name}_ap{round(100 * delta):02d}"] = rate[images]
-    return pd.DataFrame(columns)
-
-
-def _examples(
-    setting: Setting,
-    scored: Mapping[str, Scored],
-    methods: Sequence[str],
-    class_names: Sequence[str],
-    sample_ids: Sequence[str],
-    pictures: Callable[[IntArray], np.ndarray],
-    seed: int,
-) -> pd.DataFrame:
-    """Scored images drawn at random, of as many classes as there is room for, with the IoU of every method.
-
-    The draw depends on the images alone: it is the same for all models that were scored on the same ones.
-    """
-    rng = np.random.default_rng([seed, len(setting.scored)])
-    by_class = [rng.permutation(setting.scored[setting.labels[setting.scored] == c]) for c in range(len(class_names))]
-    classes = np.sort(rng.permutation([c for c, members in enumerate(by_class) if len(members)])[:EXAMPLES])
-    rounds = [by_class[c][turn] for turn in range(EXAMPLES) for c in classes if turn < len(by_class[c])]
-    images = np.array(sorted(rounds[:EXAMPLES], key=lambda i: setting.labels[i]))
-    table = pd.DataFrame(
-        {
-            "sample_id": [sample_ids[i] for i in images.tolist()],
-            "class": [class_names[c] for c in setting.labels[images].tolist()],
-            **{f"{name}_iou": scored[name].scores.iou[images] for name in methods},
-        }
-    )
-    maps = {name: scored[name].previews[images] for name in methods}
-    table.attrs[PICTURES] = Pictures(pictures(images), setting.objects.regions(images)[0], maps)
-    return table
-
-
 def _notes(
     setting: Setting,
     choice: FilterChoice | None,
@@ -338,12 +259,19 @@ def _notes(
         without = [name for name, count in zip(class_names, counts, strict=True) if not count]
         if without:
             notes.append(f"ActivMap: no filter's best class is {listed(without)}; that column is blank.")
+        if choice.everywhere.any():
+            notes.append(
+                f"ActivMap: {choice.everywhere.sum()} of {len(choice.everywhere)} filters are silent at 70 % of all "
+                "positions or more, so that their threshold is silence itself and their region the whole image; they "
+                "score what the baseline of the whole image scores."
+            )
     totals = per_class[(per_class["class"] == TOTAL) & (per_class["metric"] == "avg_iou")].set_index("method")["value"]
     best = max(BASELINES, key=lambda name: totals[name])
     below = [name for name in methods if totals[name] <= totals[best]]
     if below:
         notes.append(
-            f"by Avg-IoU no better than the best baseline ({best}, {totals[best]:.4f}): {listed(below)}. What such a "
-            "method finds, a map that knows nothing of the image finds too."
+            f"by Avg-IoU no better than the best baseline ({best}, {totals[best]:.4f}): {listed(below)}. Objects cover "
+            f"{100 * totals['all-ones']:.0f} % of an image on average, which is what the whole image scores; a region "
+            "of 30 % of the pixels can reach at most 0.3 divided by that share where it is larger."
         )
     return tuple(notes)

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from csg_analyze.data import Dataset
+from csg_analyze.data.geometry import tight_boxes
 from csg_analyze.errors import NotAvailable, UsageError
 from csg_analyze.metrics.arrays import BoolArray, FloatArray, IntArray
 from csg_analyze.metrics.localization.objects import Objects, Pair
@@ -30,7 +31,11 @@ def objects(
     if annotations != "auto" and getattr(dataset, annotations) is None:
         raise UsageError(f"{dataset.spec} has no {annotations}; leave --annotations at auto.")
     kind = annotations if annotations != "auto" else "masks" if _all_have_masks(dataset) else "boxes"
-    boxes = np.full((len(dataset), 1, 4), np.nan) if dataset.boxes is None else dataset.boxes.double().numpy()
+    if dataset.boxes is None:
+        assert dataset.masks is not None
+        boxes: FloatArray = tight_boxes(dataset.masks.numpy())[:, None].astype(np.float64)
+    else:
+        boxes = dataset.boxes.double().numpy()
     usable, left_out = _usable(dataset, kind, boxes)
     if not usable.any():
         raise NotAvailable(f"no image of {dataset.spec} has an object to compare with ({'; '.join(left_out)})")

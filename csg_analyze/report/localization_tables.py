@@ -10,20 +10,9 @@ import pandas as pd
 
 from csg_analyze.metrics.localization.baselines import BASELINES
 from csg_analyze.metrics.localization.methods import Setting
-from csg_analyze.metrics.localization.scores import (
-    ImageScores,
-    best_levels,
-    evaluate,
-    interval,
-    metric_names,
-    resamples,
-)
+from csg_analyze.metrics.localization.scores import interval, resamples
 from csg_analyze.report.wording import listed
 from csg_analyze.result import BOLD, CAPTION, Result
-
-TOTAL = "(total)"
-WIDE = 30
-"""Classes up to which a table has a column for each; beyond, it has the totals alone."""
 
 NAMES = {
     "gradmap": "GradMap for one filter",
@@ -42,74 +31,12 @@ METRICS = {
     "pointing": "pointing game",
     "energy": "energy in the object",
 }
-REGIONS, BOXES_AND_PIXELS = "scores", "boxes_and_pixels"
-"""The two tables of numbers: of regions, as the paper has it, and of everything that needs no region to be chosen."""
-
 CUTS = {
     "gradmap": "GradMap above 1 (its root mean square), {} filters a class",
     "activmap": "ActivMap at the value that 30 % of a filter's activations exceed",
     "cam": "CAM at the highest 30 % of the pixels",
     "gradcam": "Grad-CAM at the highest 30 % of the pixels",
 }
-
-
-def numbers_of(
-    method: str,
-    scores: ImageScores,
-    setting: Setting,
-    class_names: Sequence[str],
-    *,
-    oracle: bool,
-    bootstrap: int,
-    seed: int,
-) -> pd.DataFrame:
-    """One row a metric and class, the total last: value, 95 % interval, images.
-
-    oracle: the thresholds of boxes are those that are best on the scored images, else those best on the chosen ones.
-    """
-    n_classes, images, labels = len(class_names), setting.scored, setting.labels
-    levels = None if oracle else best_levels(scores, labels, setting.chosen, n_classes)
-    values = evaluate(scores, labels, images, n_classes, levels=levels)
-    draws = resamples(setting.objects.groups[images], bootstrap, seed)
-    low, high = interval(evaluate(scores, labels, images, n_classes, levels=levels, multiplicities=draws))
-    metrics = metric_names(setting.deltas)
-    counted = labels[images][~np.isnan(scores.iou[images])]
-    counts = [*np.bincount(counted, minlength=n_classes).tolist(), len(counted)]
-    return pd.DataFrame(
-        {
-            "method": method,
-            "metric": np.repeat(metrics, n_classes + 1),
-            "class": [*class_names, TOTAL] * len(metrics),
-            "value": values.ravel(),
-            "low": low.ravel(),
-            "high": high.ravel(),
-            "n": counts * len(metrics),
-        }
-    )
-
-
-def parts_of(deltas: Sequence[float]) -> dict[str, tuple[str, ...]]:
-    """The metrics of each of the two tables."""
-    names = metric_names(deltas)
-    return {REGIONS: names[: 1 + len(deltas)], BOXES_AND_PIXELS: names[1 + len(deltas) :]}
-
-
-def wide(per_class: pd.DataFrame, class_names: Sequence[str], metrics: Sequence[str], said: str) -> pd.DataFrame:
-    """One row a method and metric, one column a class (up to 30), then the total with its 95 % interval.
-
-    said: the table's caption.
-    """
-    size = len(class_names) + 1
-    per_class = per_class[per_class["metric"].isin(metrics)]
-    heads = per_class.iloc[::size][["method", "metric"]].reset_index(drop=True)
-    values = per_class["value"].to_numpy().reshape(-1, size)
-    shown = range(size - 1) if size - 1 <= WIDE else ()
-    columns = {f"{class_names[c]}": values[:, c] for c in shown}
-    totals = per_class.iloc[size - 1 :: size]
-    ends = {"total": values[:, -1], "low": totals["low"].to_numpy(), "high": totals["high"].to_numpy()}
-    table = pd.concat([heads, pd.DataFrame({**columns, **ends})], axis=1)
-    table.attrs[CAPTION] = said
-    return table
 
 
 def caption(setting: Setting, protocol: str, class_names: Sequence[str], methods: Sequence[str], n_filters: int) -> str:

@@ -362,3 +362,19 @@ def test_too_few_images_for_two_halves(classifier: Classifier, scenes: Dataset) 
     one = scenes.subset(torch.tensor([0]), note="")
     report = analyze(classifier, one, plan(["localize"]))
     assert "too few images for two halves" in report.skipped["localize"]
+
+
+def test_filters_whose_region_is_the_whole_image_are_counted(
+    classifier: Classifier, scenes: Dataset, heldout: Result
+) -> None:
+    assert scenes.masks is not None
+    maps = Plain(classifier, scenes).maps.numpy()
+    chosen, scored = halves(heldout, scenes)
+    table = heldout.tables["filters"]
+    expected = [bool(np.quantile(maps[chosen, k], 0.7) <= maps[:, k].min()) for k in range(64)]
+    assert table["whole_image"].tolist() == expected
+    assert 0 < sum(expected) < 64
+    assert any(note.startswith(f"ActivMap: {sum(expected)} of 64 filters are silent") for note in heldout.notes)
+    for k in np.flatnonzero(expected).tolist():
+        own = [i for i in scored if scenes.labels[i] == "abc".index(table["class"][k])]
+        assert table["avg_iou"][k] == pytest.approx(float(scenes.masks[own].float().mean()), abs=1e-6)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from csg_analyze.metrics.arrays import FloatArray, IntArray
+from csg_analyze.metrics.arrays import BoolArray, FloatArray, IntArray
 from csg_analyze.metrics.localization.attribution import Attribution, FeatureMaps
 from csg_analyze.metrics.localization.baselines import baseline_maps
 from csg_analyze.metrics.localization.filter_regions import filter_ious
@@ -130,11 +130,16 @@ def blind_maps(setting: Setting, name: str, seed: int) -> Pieces:
 
 @dataclass(frozen=True)
 class FilterChoice:
-    """ActivMap's filters: threshold (K,), class (K,), IoU with the object of every image (N, K), NaN if unusable."""
+    """ActivMap's filters: threshold (K,), class (K,), IoU with the object of every image (N, K), NaN if unusable.
+
+    everywhere: (K,), whether no activation lies below the threshold: the filter is so often silent that silence itself
+    reaches it, and its region is the whole of every image.
+    """
 
     thresholds: FloatArray
     classes: IntArray
     ious: FloatArray
+    everywhere: BoolArray
 
 
 def choose_filters(setting: Setting, features: FeatureMaps) -> FilterChoice:
@@ -142,12 +147,14 @@ def choose_filters(setting: Setting, features: FeatureMaps) -> FilterChoice:
     maps = features.maps
     thresholds = activation_thresholds(maps, setting.chosen)
     ious: FloatArray = np.full((len(setting.labels), maps.shape[1]), np.nan)
+    lowest: FloatArray = np.full(maps.shape[1], np.inf)
     for images in in_pieces(setting.images, setting.at_once(1)):
         region, counted = setting.objects.regions(images)
         ious[images] = filter_ious(maps[images], thresholds, region, counted)
+        lowest = np.minimum(lowest, maps[images].min(axis=(0, 2, 3)))
     chosen = setting.chosen
     classes = classes_of_filters(ious[chosen], setting.labels[chosen], setting.n_classes, FILTER_DELTA)
-    return FilterChoice(thresholds, classes, ious)
+    return FilterChoice(thresholds, classes, ious, np.asarray(thresholds <= lowest))
 
 
 def score_activation_maps(setting: Setting, features: FeatureMaps, choice: FilterChoice) -> Scored:
