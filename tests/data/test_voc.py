@@ -130,6 +130,20 @@ def test_a_box_outside_what_is_left_of_the_image_is_none(boxes_only: Path) -> No
     dataset = load_dataset(f"voc:{boxes_only}?classes=person,cat", size=8, resize=40)
     assert dataset.boxes is not None
     assert dataset.boxes[dataset.sample_ids.index("p3")].isnan().all()
+    assert "boxes outside their image or what is left of it: 1" in dataset.notes
+
+
+def test_boxes_that_reach_beyond_their_image_are_cut_and_counted(tmp_path: Path) -> None:
+    pictures = {"p": [("cat", (50, 5, 70, 20))], "q": [("cat", (5, 5, 61, 20))], "r": [("cat", (70, 5, 80, 9))]}
+    dataset = load_dataset(f"voc:{write_devkit(tmp_path, pictures, {'val': list(pictures)})}")
+    assert dataset.boxes is not None
+    assert dataset.boxes[0, 0].tolist() == [50, 5, 60, 20]
+    assert dataset.boxes[1, 0].tolist() == [5, 5, 60, 20]  # off by one, as hand-drawn boxes are
+    assert dataset.boxes[2, 0].isnan().all()
+    assert dataset.notes == (
+        "boxes that reach beyond their image, cut at its edge: 2",
+        "boxes outside their image or what is left of it: 1",
+    )
 
 
 @pytest.mark.parametrize("down", ["", "..", "../..", "JPEGImages", "ImageSets/Main"])

@@ -65,7 +65,7 @@ def load_voc(
         samples, files = tuple(samples[i] for i in chosen.tolist()), tuple(files[i] for i in chosen.tolist())
         labels = labels[chosen]
     decoded = decode_all(listing.source, files, size, resize, budget, progress)
-    boxes, masks, ignored = _placed_truth(samples, decoded, listing)
+    boxes, masks, ignored, said = _placed_truth(samples, decoded, listing)
     if isinstance(decoded.images, Tensor):
         listing.source.close()
     else:
@@ -73,7 +73,7 @@ def load_voc(
         notes.append(f"images decoded on access: in memory they would take {needed}")
     if not decoded.untouched:
         notes.append(f"images resized and cropped to {decoded.images.shape[3]}x{decoded.images.shape[2]} pixels")
-    notes += _counted(labels, masks, ignored, listing.class_names, split)
+    notes += [*said, *_counted(labels, masks, ignored, listing.class_names, split)]
     names = tuple(sample.name for sample in samples)
     digests = (f"{name} {sha}" for name, sha in zip(names, decoded.digests, strict=True))
     sizes = repr(None if decoded.untouched else (size, resize))
@@ -122,19 +122,30 @@ def _annotated_samples(devkit: Devkit, wanted: Wanted, split: Split, left_out: L
 
 def _placed_truth(
     samples: Sequence[Sample], decoded: Decoded, listing: Listing
-) -> tuple[Tensor, Tensor | None, Tensor | None]:
-    """Boxes (N, M, 4), masks (N, H, W) and what is ignored (N, H, W), where the images' pixels went."""
+) -> tuple[Tensor, Tensor | None, Tensor | None, list[str]]:
+    """Boxes (N, M, 4), masks (N, H, W) and what is ignored (N, H, W), where the images' pixels went; what to say."""
     n, (height, width) = len(samples), tuple(decoded.images.shape[2:])
     boxes = torch.full((n, max(len(sample.objects) for sample in samples), 4), torch.nan)
     masks: Tensor | None = None
     ignored = torch.ones((n, height, width), dtype=torch.bool)
+    beyond = lost = 0
     for i, (sample, place) in enumerate(zip(samples, decoded.placements, strict=True)):
         own, pair = listing.truth(sample)
         boxes[i, : len(own)] = _inside(place_boxes(own, place))
+        beyond += int(_reaches_beyond(own, *place.source).sum())
+        lost += int(boxes[i, : len(own), 0].isnan().sum())
         if pair is not None:
             masks = torch.zeros((n, height, width), dtype=torch.bool) if masks is None else masks
             masks[i], ignored[i] = (_placed(part, place, sample.name) for part in pair)
-    return boxes, masks, ignored if masks is not None and bool(ignored.any()) else None
+    notes = [f"boxes that reach beyond their image, cut at its edge: {beyond}"] if beyond else []
+    notes += [f"boxes outside their image or what is left of it: {lost}"] if lost else []
+    return boxes, masks, ignored if masks is not None and bool(ignored.any()) else None, notes
+
+
+def _reaches_beyond(boxes: Tensor, height: int, width: int) -> Tensor:
+    """Which boxes (m, 4) have more than a rounded pixel outside an image of that size, (m,)."""
+    before, after = boxes[:, :2].amin(1), (boxes[:, 2:] - torch.tensor([width, height])).amax(1)
+    return (before < -1) | (after > 1)
 
 
 def _inside(boxes: Tensor) -> Tensor:
