@@ -102,8 +102,10 @@ def _drawn(pictures: Pictures, table: object, wanted: list[str], method: str) ->
 
 
 def draw_iou_curves(models: Mapping[str, Tables]) -> Figure:
-    """Mean IoU with the objects of the region above each threshold of the maps, scaled to [0, 1] one by one; a panel a
-    method, the baselines dashed. The peak is what the best threshold for all images together would reach.
+    """Mean IoU with the objects of the region above each threshold of the maps, scaled to [0, 1] one by one.
+
+    A panel a method; the baselines are grey, the whole image as a level. The peak of a line is what the best threshold
+    for all images together would reach.
     """
     curves = {model: tables["iou_by_threshold"] for model, tables in models.items()}
     methods = list(dict.fromkeys(name for table in curves.values() for name in table["method"]))
@@ -116,7 +118,9 @@ def draw_iou_curves(models: Mapping[str, Tables]) -> Figure:
         for axes, method in zip(panels, shown, strict=True):
             for name, dashes in zip(BASELINES, ((1, 1), (4, 2), (4, 1, 1, 1)), strict=True):
                 line = first[first["method"] == name]
-                axes.plot(line["threshold"], line["mean_iou"], color="0.5", lw=0.9, dashes=dashes, label=name)
+                # the whole image has no threshold: it is a level to compare with
+                heights = np.full(len(line), line["mean_iou"].max()) if name == "all-ones" else line["mean_iou"]
+                axes.plot(line["threshold"], heights, color="0.5", lw=0.9, dashes=dashes, label=name)
             for index, (model, table) in enumerate(curves.items()):
                 line = table[table["method"] == method]
                 colour = MODEL_COLOURS[index % len(MODEL_COLOURS)]
