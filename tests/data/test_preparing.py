@@ -161,7 +161,7 @@ def test_bad_input(devkit: Path, tmp_path: Path) -> None:
     (tmp_path / "full" / "thesis.txt").write_text("mine")
     with pytest.raises(UsageError, match="holds other things"):
         prepare(devkit, tmp_path / "full")
-    with pytest.raises(UsageError, match="'x.mat' is no annotation of Pascal-Part"):
+    with pytest.raises(UsageError, match=r"'x\.mat' is no annotation of Pascal-Part"):
         read_parts(b"no mat file", "x.mat")
     out = tmp_path / "out"
     prepare(devkit, out)
