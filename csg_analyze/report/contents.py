@@ -31,6 +31,7 @@ from csg_analyze.report.tables import (
     table_1_as_shown,
     write_csv,
     write_latex,
+    write_parquet,
 )
 from csg_analyze.result import BOLD, CAPTION, Compare, Result
 
@@ -255,11 +256,9 @@ def _write_samples(section: Section, results: Mapping[str, Result], ledger: Ledg
     frames = {name: result.samples for name, result in results.items() if result.samples is not None}
     if not frames:
         return ""
-    file = f"samples/{ledger.name(section.analyzer, 'samples').removesuffix('_samples')}.csv.gz"
+    file = f"samples/{ledger.name(section.analyzer, 'samples').removesuffix('_samples')}.parquet"
     (ledger.folder / "samples").mkdir(exist_ok=True)
-    # mtime: otherwise the same samples would be another file every second
-    gzip = {"method": "gzip", "mtime": 0}
-    stacked(frames).to_csv(ledger.folder / file, index=False, compression=gzip, errors="backslashreplace")
+    write_parquet(stacked(frames), ledger.folder / file)
     return file
 
 

@@ -23,7 +23,7 @@ def write_report(report: Report, out: Path, *, force: bool = False) -> None:
     """Write the report folder `out`; on any error `out` is what it was before.
 
     Contents: index.html, report.md, summary.json, provenance.json, tables/*.{csv,tex}, figures/*.{png,pdf}, and,
-    where an analyzer has them, samples/*.csv.gz and pages/<analyzer>-<model>/*. force: an existing report is replaced,
+    where an analyzer has them, samples/*.parquet and pages/<analyzer>-<model>/*. force: an existing report is replaced,
     whole.
     Raises UsageError as `check_out` does.
     """

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import fastparquet
 import numpy as np
 import pandas as pd
 from rich import box
@@ -166,6 +167,18 @@ def as_cells(table: pd.DataFrame) -> pd.DataFrame:
 def write_csv(table: pd.DataFrame, path: Path) -> None:
     """Every row in full precision."""
     table.to_csv(path, index=False, lineterminator="\n", errors="backslashreplace")
+
+
+def write_parquet(table: pd.DataFrame, path: Path) -> None:
+    """Every row, each column in its own type; the same bytes for the same table."""
+    texts = [name for name in table.columns if pd.api.types.is_string_dtype(table[name])]
+    # names of files may hold bytes that are no text, which Parquet refuses
+    clean = {name: table[name].map(_as_text, na_action="ignore") for name in texts}
+    fastparquet.write(str(path), table.assign(**clean), compression="ZSTD", write_index=False)
+
+
+def _as_text(value: object) -> str:
+    return str(value).encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def write_latex(table: pd.DataFrame, path: Path, *, bold: pd.DataFrame | None = None, align: str = "") -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from fastparquet import ParquetFile
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,6 +20,7 @@ from csg_analyze.report.tables import (
     table_1_as_shown,
     write_csv,
     write_latex,
+    write_parquet,
 )
 from csg_analyze.result import CAPTION, Result
 
@@ -174,3 +176,16 @@ def test_results_may_have_different_tables(report: Report) -> None:
 
     results = {"a": Result({}, {"t": pd.DataFrame({"x": [1]})}), "b": Result({})}
     assert joined(results, "t")["model"].tolist() == ["a"]
+
+
+def test_parquet_keeps_types_and_takes_any_name(tmp_path: Path) -> None:
+    table = pd.DataFrame({"sample_id": ["a", "b\udcff"], "ok": [True, False], "n": [1, 2], "text": ["x", None]})
+    table["score"] = pd.Series([0.1, np.nan], dtype=np.float32)
+    write_parquet(table, tmp_path / "a.parquet")
+    write_parquet(table, tmp_path / "b.parquet")
+    assert (tmp_path / "a.parquet").read_bytes() == (tmp_path / "b.parquet").read_bytes()
+    read = ParquetFile(tmp_path / "a.parquet").to_pandas()
+    assert read["sample_id"].tolist() == ["a", "b\\udcff"]
+    assert read["text"].isna().tolist() == [False, True]
+    assert (read["ok"].dtype, read["n"].dtype, read["score"].dtype) == (bool, np.int64, np.float32)
+    assert read["score"][0] == np.float32(0.1)
