@@ -1,6 +1,7 @@
 """What can go wrong on the user's side, said in one sentence.
 
-`UsageError` ends a command with exit code 2; `NotAvailable` makes one analyzer skipped, with its reason.
+`UsageError` ends a command with exit code 2; `NotAvailable` makes one analyzer skipped, with its reason; `TooFew` does
+the one where only that analyzer was asked for, and the other in a report of several.
 """
 
 from __future__ import annotations
@@ -15,6 +16,10 @@ class UsageError(Exception):
 
 class NotAvailable(Exception):
     """A model or a dataset does not have what an analyzer asks for (a gate, masks). The message is the reason."""
+
+
+class TooFew(UsageError, NotAvailable):
+    """Too little is left to say anything. Ends the command that asks for this analyzer alone; a report goes on."""
 
 
 def unknown(kind: str, name: str, candidates: Iterable[str]) -> UsageError:

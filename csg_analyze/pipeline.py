@@ -130,6 +130,8 @@ def analyze(
         try:
             results[step.name] = as_result(inputs.call(step), step.name)
         except NotAvailable as reason:
+            if isinstance(reason, UsageError) and len(what.analyzers) == 1:
+                raise
             skipped[step.name] = str(reason)
     return ModelReport(
         name=classifier.name,

@@ -53,7 +53,8 @@ def test_who_may_import_whom() -> None:
     allowed = {
         "metrics": {"metrics"},
         "analyzers": {"metrics", "report", "result", "errors"},
-        "inputs": {"checkpoints", "data", "metrics", "inputs", "models", "errors", "files"},
+        "attacks": {"attacks", "metrics", "errors"},
+        "inputs": {"attacks", "checkpoints", "data", "metrics", "inputs", "models", "errors", "files"},
         "checkpoints": {"checkpoints", "models", "metrics", "errors", "files", "devices"},
         "data": {"data", "errors", "files"},
         "report": {"report", "result", "errors", "files", "checkpoints", "metrics"},

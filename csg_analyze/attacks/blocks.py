@@ -1,0 +1,138 @@
+"""One block of images attacked in one call of foolbox, and random numbers that do not know of the block."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeAlias
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from csg_analyze.attacks.catalogue import Attack
+
+Loss: TypeAlias = Callable[[Tensor, Tensor], Tensor]
+"""From images (n, 3, H, W) and labels or targets (n,) to the sum of a loss, which the attack lowers for targets and
+raises for labels."""
+
+PIXELS = {"cpu": 2**15, "mps": 2**19}
+"""Pixels that the network sees at once, by the kind of device: at 32x32 a block of 32 images on a CPU, the quickest."""
+MANY_PIXELS = 2**21
+
+
+def block_size(device: torch.device, height: int, width: int) -> int:
+    """Images in one block: fixed by the device and the size of the images, never by the user.
+
+    The last bits of a convolution's sums may depend on the size of its batch and on how many threads share it, and the
+    sign in PGD turns them into whole steps. So blocks, of the same images in the same order, decide the bits.
+    """
+    return max(8, PIXELS.get(device.type, MANY_PIXELS) // (height * width))
+
+
+def attacked(
+    network: nn.Module,
+    attack: Attack,
+    pixels: Tensor,
+    labels: Tensor,
+    targets: Tensor | None,
+    *,
+    eps: float,
+    seeds: Sequence[int],
+    loss: Loss | None = None,
+) -> Tensor:
+    """What an attack makes of the images, float32 (n, 3, H, W) in [0, 1]; it need not fool the network, nor be finite.
+
+    network: in eval mode, takes pixels in [0, 1]. pixels: (n, 3, H, W). labels, targets: int64 (n,); targets None:
+    untargeted. eps: for bounded attacks. seeds: n seeds of everything random. loss: instead of the cross-entropy, for
+    attacks that follow a gradient.
+    """
+    import foolbox
+
+    model = foolbox.PyTorchModel(network, bounds=(0, 1), device=pixels.device)  # else it moves to the first GPU
+    with _frozen(network), _own_random_state(pixels.device):
+        if attack.together:
+            made = attack.make()
+            _start_each_image_by_itself(made, seeds)
+            if loss is not None:
+                made.get_loss_fn = lambda _model, classes: _loss_of(loss, classes)
+            return _run(made, attack, model, pixels, labels, targets, eps)
+        parts = []
+        for index, seed in enumerate(seeds):
+            one = slice(index, index + 1)
+            torch.manual_seed(seed)
+            np.random.seed(seed % 2**32)  # noqa: NPY002 (foolbox draws from NumPy's global generator)
+            target = None if targets is None else targets[one]
+            try:
+                parts.append(_run(attack.make(), attack, model, pixels[one], labels[one], target, eps))
+            except ValueError:  # an attack without a starting point gives up on this image
+                parts.append(pixels[one])
+        return torch.cat(parts)
+
+
+def _run(
+    made: Any, attack: Attack, model: Any, pixels: Tensor, labels: Tensor, targets: Tensor | None, eps: float
+) -> Tensor:
+    """`run` instead of a call: it leaves out foolbox's own verdict, which counts black images and NaN as successes."""
+    from foolbox.criteria import Misclassification, TargetedMisclassification
+
+    # a bare tensor of targets would mean labels, and silently run an untargeted attack
+    criterion = Misclassification(labels) if targets is None else TargetedMisclassification(targets)
+    if attack.bounded:
+        found = made.distance.clip_perturbation(pixels, made.run(model, pixels, criterion, epsilon=eps), eps)
+    else:
+        found = made.run(model, pixels, criterion, early_stop=None)
+    return found.detach().clamp(0, 1)  # type: ignore[no-any-return]
+
+
+def _start_each_image_by_itself(made: Any, seeds: Sequence[int]) -> None:
+    """Let an attack draw its random start for every image alone, after that image's own seed."""
+    import eagerpy
+
+    draw = getattr(made, "get_random_start", None)
+    if draw is None:
+        return
+
+    def starts(images: Any, *arguments: Any) -> Any:
+        rows = []
+        for index, seed in enumerate(seeds):
+            torch.manual_seed(seed)
+            rows.append(draw(images[index : index + 1], *arguments).raw)
+        return eagerpy.astensor(torch.cat(rows))
+
+    made.get_random_start = starts
+
+
+def _loss_of(loss: Loss, classes: Any) -> Callable[[Any], Any]:
+    import eagerpy
+
+    return lambda images: eagerpy.astensor(loss(images.raw, classes.raw))
+
+
+@contextmanager
+def _frozen(network: nn.Module) -> Iterator[None]:
+    """Parameters without gradients, which nobody asked for, and eval mode; afterwards as before."""
+    trainable = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    training = [module for module in network.modules() if module.training]
+    for parameter in trainable:
+        parameter.requires_grad_(False)
+    network.eval()
+    try:
+        yield
+    finally:
+        for parameter in trainable:
+            parameter.requires_grad_(True)
+        for module in training:
+            module.training = True
+
+
+@contextmanager
+def _own_random_state(device: torch.device) -> Iterator[None]:
+    """Global generators of torch and NumPy, which foolbox draws from, are left as they were."""
+    state = np.random.get_state()  # noqa: NPY002
+    devices = [device] if device.type == "cuda" else []
+    try:
+        with torch.random.fork_rng(devices=devices):
+            yield
+    finally:
+        np.random.set_state(state)  # noqa: NPY002

@@ -1,0 +1,130 @@
+"""The attacks by name, their settings, and what each of them can do."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+from csg_analyze.errors import UsageError, unknown
+
+FOOLBOX = "foolbox:"
+NAMES = ("fgsm", "pgd", "cw")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How hard the attacks try.
+
+    pgd_steps: of eps/4 each, from a random start. cw_searches: values of the constant c, by binary search; cw_steps: of
+    Adam for each, of size cw_stepsize. cw_confidence: kappa, how far beyond the boundary.
+    """
+
+    pgd_steps: int = 40
+    cw_searches: int = 5
+    cw_steps: int = 100
+    cw_stepsize: float = 0.01
+    cw_confidence: float = 0.0
+
+
+@dataclass(frozen=True)
+class Attack:
+    """One attack.
+
+    arguments: of the foolbox class. bounded: it keeps within eps; the others look for the smallest perturbation. aims:
+    it can be aimed at a target class. together: many images at once give what each alone would, so that a block of them
+    is attacked in one call; elsewhere images are attacked one by one. words: its settings, for a caption.
+    """
+
+    name: str
+    kind: type
+    arguments: dict[str, Any] = field(default_factory=dict)
+    bounded: bool = True
+    aims: bool = True
+    together: bool = True
+    words: str = ""
+
+    def make(self) -> Any:
+        """A new foolbox attack."""
+        return self.kind(**self.arguments)
+
+
+def attack_named(name: str, settings: Settings) -> Attack:
+    """The attack of that name: fgsm, pgd, cw, or `foolbox:` and the name of one of foolbox's classes.
+
+    Raises UsageError, suggesting the nearest, for an unknown name and for a class that needs more than its defaults.
+    """
+    from foolbox.attacks import L2CarliniWagnerAttack, LinfPGD
+
+    if name == "fgsm":  # foolbox's own FGSM takes no target; one full step of PGD is the same attack
+        arguments = {"steps": 1, "rel_stepsize": 1.0, "random_start": False}
+        return Attack(name, LinfPGD, arguments, words="one step of eps, Linf")
+    if name == "pgd":
+        arguments = {"steps": settings.pgd_steps, "rel_stepsize": 0.25, "random_start": True}
+        return Attack(name, LinfPGD, arguments, words=f"{settings.pgd_steps} steps of eps/4, random start, Linf")
+    if name == "cw":
+        arguments = {
+            "binary_search_steps": settings.cw_searches,
+            "steps": settings.cw_steps,
+            "stepsize": settings.cw_stepsize,
+            "confidence": settings.cw_confidence,
+            "abort_early": False,  # it looks at the loss of the whole batch: one image would change another's result
+        }
+        words = (
+            f"{settings.cw_searches} searches of {settings.cw_steps} steps, learning rate {settings.cw_stepsize:g}, "
+            f"kappa {settings.cw_confidence:g}, L2"
+        )
+        return Attack(name, L2CarliniWagnerAttack, arguments, bounded=False, words=words)
+    if name.startswith(FOOLBOX):
+        return _of_foolbox(name)
+    raise unknown("attack", name, (*NAMES, *_foolbox_names()))
+
+
+def _of_foolbox(name: str) -> Attack:
+    from foolbox import attacks
+    from foolbox.attacks.base import FixedEpsilonAttack, MinimizationAttack
+    from foolbox.attacks.fast_minimum_norm import FMNAttackLp
+    from foolbox.attacks.gradient_descent_base import BaseGradientDescent
+
+    if name not in _foolbox_names():
+        raise unknown("attack", name, (*NAMES, *_foolbox_names()))
+    kind = getattr(attacks, name.removeprefix(FOOLBOX))
+    runs = issubclass(kind, FixedEpsilonAttack | MinimizationAttack)
+    required = [p.name for p in inspect.signature(kind).parameters.values() if p.default is p.empty]
+    if not runs or [r for r in required if r not in ("args", "kwargs")]:
+        raise UsageError(f"{name!r} cannot be run with its defaults alone; choose another attack.")
+    arguments = {"abort_early": False} if "abort_early" in inspect.signature(kind).parameters else {}
+    gradient = issubclass(kind, BaseGradientDescent)
+    single_step = (attacks.L1FastGradientAttack, attacks.L2FastGradientAttack, attacks.LinfFastGradientAttack)
+    carlini = issubclass(kind, attacks.L2CarliniWagnerAttack)
+    # all other classes ignore the target, or refuse it
+    aims = (gradient and not issubclass(kind, single_step)) or carlini
+    aims = aims or issubclass(kind, attacks.DDNAttack | attacks.EADAttack | FMNAttackLp)
+    return Attack(
+        name,
+        kind,
+        arguments,
+        bounded=issubclass(kind, FixedEpsilonAttack),
+        aims=aims,
+        together=gradient or carlini or issubclass(kind, attacks.L2DeepFoolAttack | attacks.LinfDeepFoolAttack),
+        words="foolbox's defaults",
+    )
+
+
+def _foolbox_names() -> list[str]:
+    from foolbox import attacks
+
+    classes = {n: v for n, v in vars(attacks).items() if inspect.isclass(v) and issubclass(v, attacks.Attack)}
+    return sorted(FOOLBOX + name for name, kind in classes.items() if kind is not attacks.Attack)
+
+
+def bound(text: str) -> float:
+    """The number that `8/255` or `0.03` stands for. Raises UsageError for what is no number in [0, 1]."""
+    try:
+        value = float(Fraction(text.strip()))
+    except (ValueError, ZeroDivisionError):
+        raise UsageError(f"eps is a number such as 8/255 or 0.03, for pixels in [0, 1]; not {text!r}.") from None
+    if not 0 <= value <= 1:
+        raise UsageError(f"eps must be between 0 and 1, for pixels in [0, 1], not {text!r}; write 8 of 255 as 8/255.")
+    return value

@@ -1,0 +1,39 @@
+"""Random numbers that belong to one image: they depend on the seed, the image and the purpose, on nothing else.
+
+Neither the batch an image stands in, nor the order, nor an interruption can then change what is drawn for it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+
+import numpy as np
+
+from csg_analyze.metrics.arrays import FloatArray, IntArray
+
+
+def seed_of(seed: int, sample_id: str, purpose: str) -> int:
+    """A seed of 63 bits for one image and purpose ("target", "start pgd" ...)."""
+    words = json.dumps([seed, sample_id, purpose])  # ASCII, whatever bytes a file name held
+    return int.from_bytes(hashlib.sha256(words.encode()).digest()[:8], "big") >> 1
+
+
+def shuffled(seed: int, sample_ids: Sequence[str], purpose: str) -> IntArray:
+    """All N indices in an order that the seed decides; images keep their relative order when others are left out."""
+    keys = np.array([seed_of(seed, sample_id, purpose) for sample_id in sample_ids], dtype=np.int64)
+    return np.argsort(keys, kind="stable")
+
+
+def random_class(seed: int, sample_id: str, forbidden: set[int], n_classes: int) -> int:
+    """One of the classes that are not forbidden, each with the same chance; -1 where none is left."""
+    allowed = [c for c in range(n_classes) if c not in forbidden]
+    if not allowed:
+        return -1
+    return int(np.random.default_rng(seed_of(seed, sample_id, "target")).choice(allowed))
+
+
+def normal_noise(seed: int, sample_id: str, purpose: str, shape: tuple[int, ...]) -> FloatArray:
+    """Standard normal numbers, float32."""
+    return np.random.default_rng(seed_of(seed, sample_id, purpose)).standard_normal(shape, dtype=np.float32)

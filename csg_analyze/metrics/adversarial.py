@@ -1,0 +1,167 @@
+"""Adversarial samples as arrays: which attack was a success, and what an analyzer may ask of whoever runs attacks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from csg_analyze.metrics.arrays import BoolArray, FloatArray, IntArray
+
+SUCCESS, NOT_FOOLED, BLACK, NOT_FINITE, AT_TARGET = "success", "not fooled", "all black", "not finite", "at target"
+OUTCOMES = (SUCCESS, NOT_FOOLED, BLACK, NOT_FINITE, AT_TARGET)
+"""What becomes of an attacked image. Only the first is an adversarial sample; all are counted.
+
+not fooled: still its label, or not the target. all black: what C&W returns where it found nothing, which some networks
+take for the target. not finite: NaN or infinite pixels or logits. at target: the clean image was already taken for the
+target, or was misclassified.
+"""
+
+UNTARGETED = -1
+
+
+def outcomes(
+    clean: FloatArray,
+    adversarial: FloatArray,
+    logits: FloatArray,
+    before: IntArray,
+    labels: IntArray,
+    targets: IntArray,
+) -> NDArray[np.object_]:
+    """The outcome of every attack, one of OUTCOMES, (n,).
+
+    clean, adversarial: (n, 3, H, W) in [0, 1]. logits: of the adversarial images, (n, C). before: predictions of the
+    clean images, (n,). labels, targets: (n,), a target of -1 stands for an untargeted attack.
+    """
+    flat = adversarial.reshape(len(adversarial), -1)
+    finite = np.isfinite(flat).all(axis=1) & np.isfinite(logits).all(axis=1)
+    black = (flat == 0).all(axis=1) & (clean.reshape(len(clean), -1) != 0).any(axis=1)
+    after = np.where(np.isnan(logits), -np.inf, logits).argmax(axis=1)
+    fooled = np.where(targets == UNTARGETED, after != labels, after == targets)
+    found = np.full(len(labels), SUCCESS, dtype=object)
+    found[~fooled] = NOT_FOOLED
+    found[black] = BLACK
+    found[(before == targets) | (before != labels)] = AT_TARGET
+    found[~finite] = NOT_FINITE
+    return found
+
+
+def perturbation_sizes(clean: FloatArray, adversarial: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """L2 and Linf norm of the perturbation of every image, float64 (n,) each; pixels in [0, 1]."""
+    difference = (adversarial.astype(np.float64) - clean.astype(np.float64)).reshape(len(clean), -1)
+    return np.sqrt((difference**2).sum(axis=1)), np.abs(difference).max(axis=1, initial=0)
+
+
+@dataclass(frozen=True)
+class AttackRun:
+    """One attack on n images of a dataset.
+
+    settings: in words. sources: indices into the dataset, (n,). targets: (n,), -1 where there was none. outcomes:
+    (n,), see OUTCOMES. predictions: of the attacked images, (n,). l2, linf: sizes of the perturbations for pixels in
+    [0, 1], (n,). features, noise_features: of the attacked images, and of the clean ones with noise of the same L2
+    size, (n, F); without rows where they were not asked for. examples: the first successes by their place among the n:
+    clean and attacked image, float32 (3, H, W) each.
+    """
+
+    attack: str
+    settings: str
+    sources: IntArray
+    targets: IntArray
+    outcomes: NDArray[np.object_]
+    predictions: IntArray
+    l2: FloatArray
+    linf: FloatArray
+    features: FloatArray
+    noise_features: FloatArray
+    examples: Mapping[int, tuple[FloatArray, FloatArray]]
+
+    @property
+    def succeeded(self) -> BoolArray:
+        """(n,)."""
+        return np.asarray(self.outcomes == SUCCESS, dtype=np.bool_)
+
+    def count(self, outcome: str) -> int:
+        """How many attacks ended like this."""
+        return int((self.outcomes == outcome).sum())
+
+
+@dataclass(frozen=True)
+class Differentiable:
+    """A detector that an attack can follow downhill: standardised features through linear layers with ReLU between.
+
+    mean, scale: (F,). layers: (weight (in, out), bias (out,)) each, the last with one output,
+    the logit of "adversarial".
+    """
+
+    mean: FloatArray
+    scale: FloatArray
+    layers: tuple[tuple[FloatArray, FloatArray], ...]
+
+    def logits(self, features: FloatArray) -> FloatArray:
+        """(n, F) -> (n,)."""
+        values = (features - self.mean) / self.scale
+        for number, (weight, bias) in enumerate(self.layers):
+            values = values @ weight + bias
+            if number < len(self.layers) - 1:
+                values = np.maximum(values, 0)
+        return values[:, 0]
+
+
+class Attacks(Protocol):
+    """Attacks on one network, over the N images of its dataset."""
+
+    @property
+    def layers(self) -> Mapping[str, int]:
+        """Features are averaged outputs of convolutions, side by side: every layer's name and how many it has."""
+
+    @property
+    def correct(self) -> BoolArray:
+        """(N,), images that this network classifies correctly."""
+
+    @property
+    def correct_by_all(self) -> BoolArray:
+        """(N,), images that all compared networks classify correctly."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the reader of a report should know."""
+
+    def named(self, text: str) -> tuple[str, ...]:
+        """The attacks in a list with commas between, checked. Raises UsageError for an unknown one, or none."""
+
+    def bounds(self, text: str) -> Mapping[str, float]:
+        """The numbers in a list such as `4/255,8/255`, by their texts. Raises UsageError for what is not in [0, 1]."""
+
+    def bounded(self, attack: str) -> bool:
+        """Whether the attack keeps within a bound eps; else it looks for the smallest perturbation."""
+
+    def aims(self, attack: str) -> bool:
+        """Whether it can be aimed at a target class."""
+
+    def order(self, seed: int) -> IntArray:
+        """All N images in a random order, the same for every network."""
+
+    def features(self, sources: IntArray) -> FloatArray:
+        """Features of clean images, float32 (n, F)."""
+
+    def run(
+        self,
+        attack: str,
+        sources: IntArray,
+        *,
+        eps: float,
+        targeted: bool,
+        seed: int,
+        enough: int | None = None,
+        with_features: bool = False,
+        against: Differentiable | None = None,
+        weight: float = 1.0,
+    ) -> AttackRun:
+        """Attack the sources in their order, in whole blocks, and stop once there are `enough` successes.
+
+        targeted: at random classes, where the attack can aim. against: attack this detector together with the network,
+        its term in the loss times `weight`.
+        """

@@ -1,0 +1,201 @@
+"""Figures of attacks: ROC curves, layers that give them away, transfer, robustness, and the images themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from csg_analyze.metrics.arrays import FloatArray
+from csg_analyze.report.charts import MARKERS, lines_by_layer
+from csg_analyze.report.figures import matrix_panels
+from csg_analyze.report.reduction import shortened
+from csg_analyze.report.style import COLUMN, FULL, MODEL_COLOURS, style
+from csg_analyze.result import Tables
+
+PICTURES = "pictures"
+"""The name in the `attrs` of the table of examples under which its images lie."""
+SHOWN = 6
+
+
+@dataclass(frozen=True, eq=False)
+class Pictures:
+    """Clean and attacked image of every row of a table, float (3, H, W) in [0, 1] each."""
+
+    clean: tuple[FloatArray, ...]
+    adversarial: tuple[FloatArray, ...]
+
+
+def draw_curves(models: Mapping[str, Tables]) -> Figure:
+    """ROC curves of the detector with the largest training set, means over the repeats with one standard deviation.
+
+    The dotted line marks 5 % false alarms.
+    """
+    attacks = _attacks(models, "roc")
+    with style():
+        wide = min(len(attacks), 3)
+        tall = -(-len(attacks) // wide)
+        width = COLUMN if wide == 1 else FULL
+        figure = Figure(figsize=(width, 2.1 * tall + 0.35), layout="constrained")
+        grid = figure.subplots(tall, wide, squeeze=False, sharex=True, sharey=True)
+        for axes, attack in zip(grid.flat, attacks, strict=False):
+            for index, (model, tables) in enumerate(models.items()):
+                curve = tables["roc"][tables["roc"]["attack"] == attack]
+                colour = MODEL_COLOURS[index % len(MODEL_COLOURS)]
+                x, y, sd = (curve[name].to_numpy() for name in ("false_alarms", "found", "found_sd"))
+                axes.plot(x, y, color=colour, label=shortened(model, 24))
+                axes.fill_between(x, np.clip(y - sd, 0, 1), np.clip(y + sd, 0, 1), color=colour, alpha=0.18, lw=0)
+            axes.axvline(0.05, color="0.5", lw=0.6, ls=":")
+            axes.set(xlim=(0, 1), ylim=(0, 1.01))
+            axes.set_title(shortened(attack, 30))
+        for axes in grid.flat[len(attacks) :]:
+            axes.set_axis_off()
+        for axes in grid[:, 0]:
+            axes.set_ylabel("adversarial samples found")
+        for axes in grid[-1]:
+            axes.set_xlabel("false alarms")
+        grid[0, 0].legend(loc="lower right")
+    return figure
+
+
+def draw_depth(models: Mapping[str, Tables]) -> Figure:
+    """Which depth gives an attack away: the share of every convolution's features in what the detector goes by."""
+    attacks = _attacks(models, "importance")
+    frames = {}
+    for model, tables in models.items():
+        table = tables["importance"]
+        wide = table.pivot_table(index="depth", columns="attack", values="importance")
+        frames[model] = wide.assign(layer=table.groupby("depth")["layer"].first()).reindex(columns=[*attacks, "layer"])
+    return lines_by_layer(frames, {attack: f"share, {shortened(attack, 18)}" for attack in attacks})
+
+
+def draw_transfer(models: Mapping[str, Tables]) -> Figure:
+    """Error (%) of detectors trained on one attack and tested on another."""
+    attacks = list(dict.fromkeys(next(iter(models.values()))["transfer"]["train_attack"]))
+    matrices = {}
+    for model, tables in models.items():
+        wide = tables["transfer"].pivot_table(index="train_attack", columns="test_attack", values="error_percent")
+        matrices[model] = wide.reindex(index=attacks, columns=attacks).to_numpy()
+    figure = matrix_panels(
+        matrices, row_labels=attacks, column_labels=attacks, row_axis="trained on", column_axis="tested on",
+        colour_label="error (%)", vmin=0, vmax=50,
+    )  # fmt: skip
+    for axes, matrix in zip(figure.axes, matrices.values(), strict=False):
+        for (row, column), value in np.ndenumerate(matrix):
+            if np.isfinite(value):
+                colour = "white" if value > 30 else "black"
+                axes.text(column, row, f"{value:.1f}", ha="center", va="center", color=colour, fontsize=7)
+    return figure
+
+
+def draw_examples(models: Mapping[str, Tables]) -> Figure:
+    """Clean image, adversarial image and their difference, stretched to the full range around grey.
+
+    The lines say what the network made of both, and the L2 norm of the difference for pixels in [0, 1].
+    """
+    rows = [
+        (model, attack, tables["examples"][tables["examples"]["attack"] == attack], tables["examples"].attrs[PICTURES])
+        for model, tables in models.items()
+        for attack in dict.fromkeys(tables["examples"]["attack"])
+    ]
+    columns = min(SHOWN, max(len(table) for _, _, table, _ in rows))
+    with style():
+        side = (FULL - 0.75) / SHOWN
+        size = (0.75 + side * columns, len(rows) * (3 * side * 0.92 + 0.4) + 0.1)
+        figure = Figure(figsize=size, layout="constrained")
+        parts = figure.subfigures(len(rows), 1, squeeze=False, hspace=0.02)[:, 0]
+        for part, (model, attack, table, pictures) in zip(parts, rows, strict=True):
+            grid = part.subplots(3, columns, squeeze=False, gridspec_kw={"wspace": 0.04, "hspace": 0.04})
+            for axes in grid.flat:
+                _bare(axes)
+            for column, row in enumerate(table.head(columns).itertuples()):
+                clean, adversarial = pictures.clean[row.Index], pictures.adversarial[row.Index]
+                difference = adversarial - clean
+                stretched = 0.5 + 0.5 * difference / max(float(np.abs(difference).max()), 1e-9)
+                for axes, image in zip(grid[:, column], (clean, adversarial, stretched), strict=True):
+                    axes.imshow(np.clip(image.transpose(1, 2, 0), 0, 1), interpolation="nearest")
+                words = f"{shortened(str(row.label), 13)}\n→ {shortened(str(row.prediction), 13)}\nL2 {row.l2:.2f}"
+                grid[0, column].set_title(words, fontsize=6.5, linespacing=1.1)
+            for axes, name in zip(grid[:, 0], ("clean", "adversarial", "difference"), strict=True):
+                axes.set_ylabel(name, fontsize=7)
+            part.suptitle(f"{shortened(model, 30)}, {shortened(attack, 30)}", fontsize=8)
+    return figure
+
+
+def _bare(axes: Axes) -> None:
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.spines[:].set_visible(False)
+
+
+def draw_robustness(models: Mapping[str, Tables]) -> Figure:
+    """Accuracy under attack by the bound eps, on all images and (dashed) on those that all models classify correctly.
+
+    Bars are 95 % Wilson intervals; at eps = 0 stands the clean accuracy.
+    """
+    attacks = _attacks(models, "robustness")
+    with style():
+        wide = min(len(attacks), 3)
+        tall = -(-len(attacks) // wide)
+        figure = Figure(figsize=(COLUMN if wide == 1 else FULL, 2.1 * tall + 0.4), layout="constrained")
+        grid = figure.subplots(tall, wide, squeeze=False, sharey=True)
+        for axes, attack in zip(grid.flat, attacks, strict=False):
+            for index, (model, tables) in enumerate(models.items()):
+                table = tables["robustness"][tables["robustness"]["attack"] == attack]
+                _robust_line(axes, table, index, shortened(model, 24))
+            axes.set_title(shortened(attack, 30))
+            axes.set_ylim(-0.02, 1.02)
+            axes.set_xlim(left=0)
+            axes.set_xlabel("eps (of 255)")
+        for axes in grid.flat[len(attacks) :]:
+            axes.set_axis_off()
+        grid[0, 0].set_ylabel("accuracy under attack")
+        grid[0, 0].legend(loc="upper right")
+    return figure
+
+
+def _robust_line(axes: Axes, table: pd.DataFrame, index: int, name: str) -> None:
+    colour, marker = MODEL_COLOURS[index % len(MODEL_COLOURS)], MARKERS[index % len(MARKERS)]
+    table = table.sort_values("eps_value")
+    x, y = 255 * table["eps_value"].to_numpy(), table["robust_accuracy"].to_numpy()
+    axes.vlines(x, table["low"], table["high"], color=colour, lw=0.8)
+    axes.plot(np.insert(x, 0, 0), np.insert(y, 0, table["clean_accuracy"].iloc[0]), marker=marker, ms=3, color=colour,
+              label=name)  # fmt: skip
+    if table["common_robust_accuracy"].notna().any():
+        common = np.insert(table["common_robust_accuracy"].to_numpy(), 0, 1.0)
+        axes.plot(np.insert(x, 0, 0), common, ls="--", lw=0.8, color=colour)
+
+
+def draw_minimal(models: Mapping[str, Tables]) -> Figure:
+    """How many images withstand the attack's smallest perturbations: share whose minimal L2 norm is above the value.
+
+    Over the images that the model classifies correctly; those where the attack found nothing withstand at any size.
+    """
+    attacks = _attacks(models, "withstood")
+    with style():
+        wide = min(len(attacks), 3)
+        tall = -(-len(attacks) // wide)
+        figure = Figure(figsize=(COLUMN if wide == 1 else FULL, 2.1 * tall + 0.3), layout="constrained")
+        grid = figure.subplots(tall, wide, squeeze=False, sharey=True)
+        for axes, attack in zip(grid.flat, attacks, strict=False):
+            for index, (model, tables) in enumerate(models.items()):
+                table = tables["withstood"][tables["withstood"]["attack"] == attack]
+                colour = MODEL_COLOURS[index % len(MODEL_COLOURS)]
+                axes.step(table["l2"], table["share"], where="post", color=colour, label=shortened(model, 24))
+            axes.set(xlim=(0, None), ylim=(0, 1.02))
+            axes.set_title(shortened(attack, 30))
+            axes.set_xlabel("L2 norm, pixels in [0, 1]")
+        for axes in grid.flat[len(attacks) :]:
+            axes.set_axis_off()
+        grid[0, 0].set_ylabel("share of images that withstand")
+        grid[0, 0].legend(loc="upper right")
+    return figure
+
+
+def _attacks(models: Mapping[str, Tables], table: str) -> list[str]:
+    """Every attack of any model, in order."""
+    return list(dict.fromkeys(name for tables in models.values() for name in tables[table]["attack"]))
