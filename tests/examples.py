@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import torch
 
 from csg_analyze.checkpoints import Classifier, PixelNetwork, Preprocessing
 from csg_analyze.data import Dataset
+from csg_analyze.data.fingerprint import fingerprint_of
 from csg_analyze.metrics.arrays import FloatArray
 from csg_analyze.models import build, find_layers
 
@@ -57,3 +59,43 @@ def random_gate(n_classes: int, n_filters: int, seed: int = 0) -> FloatArray:
     """(C, K) in [0, 1], the maximum of every column 1."""
     gate = np.random.default_rng(seed).random((n_classes, n_filters))
     return gate / gate.max(axis=0)
+
+
+def small_classifier(seed: int = 1, name: str = "small", gate: FloatArray | None = None) -> Classifier:
+    """Two convolutions and a linear head for images of 12x12 and four classes, quick to attack."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        bare = torch.nn.Sequential(
+            torch.nn.Conv2d(3, 6, 3),
+            torch.nn.ReLU(inplace=True),
+            torch.nn.Conv2d(6, 8, 3, stride=2),
+            torch.nn.ReLU(inplace=True),
+            torch.nn.AdaptiveAvgPool2d(1),
+            torch.nn.Flatten(),
+            torch.nn.Linear(8, 4),
+        )
+        bare[6].weight.data.mul_(8)
+    pixels = PixelNetwork(bare, HALF).eval().requires_grad_(False).to(memory_format=torch.channels_last)
+    bare[6].bias -= pixels(coarse_noise(100)).mean(0)  # so that no class takes all images
+    return replace(
+        random_classifier(), name=name, network=pixels, feature_layer="2", head="6", n_classes=4, n_filters=8,
+        class_names=NAMES[:4], gate=gate, architecture="small",
+    )  # fmt: skip
+
+
+def coarse_noise(n: int, side: int = 12) -> torch.Tensor:
+    """Random images in [0, 1] with patches of colour, float32 (n, 3, side, side)."""
+    coarse = torch.rand(n, 3, 4, 4, generator=torch.Generator().manual_seed(1))
+    return torch.nn.functional.interpolate(coarse, size=(side, side), mode="bilinear")
+
+
+def classified_dataset(classifier: Classifier, n: int, wrong: int = 0, side: int = 12) -> Dataset:
+    """Blurred noise whose labels are what the classifier says, but for the last `wrong` images."""
+    images = (255 * coarse_noise(n, side)).to(torch.uint8)
+    with torch.no_grad():
+        labels = classifier.network(images.float() / 255).argmax(1)
+    if wrong:
+        labels[-wrong:] = (labels[-wrong:] + 1) % classifier.n_classes
+    ids = tuple(f"image-{i}" for i in range(n))
+    fingerprint = fingerprint_of(images, labels)
+    return Dataset("noise", "test", images, labels, NAMES[: classifier.n_classes], ids, fingerprint)

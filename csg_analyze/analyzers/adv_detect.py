@@ -164,8 +164,8 @@ def _sizes(text: str | None, test_size: int, protocol: Protocol) -> tuple[int, .
         sizes = ()
     if not sizes or min(sizes) < 4 or test_size < 4:
         raise UsageError(
-            f"--train-sizes needs whole numbers from 4 on with commas between, e.g. {PAPER_SIZES}, and --test-size one; "
-            f"not {text!r} and {test_size}."
+            f"--train-sizes needs whole numbers from 4 on with commas between, e.g. {PAPER_SIZES}, and --test-size "
+            f"one; not {text!r} and {test_size}."
         )
     return sizes
 

@@ -49,8 +49,8 @@ def attacked(
     """
     import foolbox
 
-    model = foolbox.PyTorchModel(network, bounds=(0, 1), device=pixels.device)  # else it moves to the first GPU
     with _frozen(network), _own_random_state(pixels.device):
+        model = foolbox.PyTorchModel(network, bounds=(0, 1), device=pixels.device)  # else it moves to the first GPU
         if attack.together:
             made = attack.make()
             _start_each_image_by_itself(made, seeds)

@@ -90,11 +90,14 @@ def _of_foolbox(name: str) -> Attack:
     if name not in _foolbox_names():
         raise unknown("attack", name, (*NAMES, *_foolbox_names()))
     kind = getattr(attacks, name.removeprefix(FOOLBOX))
-    runs = issubclass(kind, FixedEpsilonAttack | MinimizationAttack)
-    required = [p.name for p in inspect.signature(kind).parameters.values() if p.default is p.empty]
-    if not runs or [r for r in required if r not in ("args", "kwargs")]:
+    runs = issubclass(kind, FixedEpsilonAttack | MinimizationAttack) and not hasattr(kind, "feed")
+    parameters = inspect.signature(kind).parameters
+    required = [
+        p for p in parameters.values() if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
+    ]
+    if not runs or required:
         raise UsageError(f"{name!r} cannot be run with its defaults alone; choose another attack.")
-    arguments = {"abort_early": False} if "abort_early" in inspect.signature(kind).parameters else {}
+    arguments = {"abort_early": False} if "abort_early" in parameters else {}
     gradient = issubclass(kind, BaseGradientDescent)
     single_step = (attacks.L1FastGradientAttack, attacks.L2FastGradientAttack, attacks.LinfFastGradientAttack)
     carlini = issubclass(kind, attacks.L2CarliniWagnerAttack)

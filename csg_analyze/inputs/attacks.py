@@ -35,7 +35,7 @@ from csg_analyze.metrics.adversarial import (
 from csg_analyze.metrics.arrays import BoolArray, FloatArray, IntArray
 
 VERSION = 1  # of what this file and csg_analyze.attacks compute; raised by a change that moves any number
-EXAMPLES = 6
+EXAMPLES = 3
 """Successes of a run whose images are kept, to be shown."""
 UNIT = 32
 """Attacks are run on multiples of so many images, so that a larger run begins with the very blocks of a smaller one."""

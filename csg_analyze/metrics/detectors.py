@@ -74,7 +74,7 @@ def scores(detector: Any, features: FloatArray) -> FloatArray:
     if hasattr(detector, "predict_proba"):
         return np.asarray(detector.predict_proba(features)[:, column], dtype=np.float64)
     if hasattr(detector, "decision_function"):
-        return 1 / (1 + np.exp(-np.clip(detector.decision_function(features), -500, 500)))
+        return np.asarray(1 / (1 + np.exp(-np.clip(detector.decision_function(features), -500, 500))))
     return np.asarray(detector.predict(features), dtype=np.float64)
 
 

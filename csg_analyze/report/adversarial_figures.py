@@ -19,7 +19,6 @@ from csg_analyze.result import Tables
 
 PICTURES = "pictures"
 """The name in the `attrs` of the table of examples under which its images lie."""
-SHOWN = 6
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,43 +92,39 @@ def draw_transfer(models: Mapping[str, Tables]) -> Figure:
 
 
 def draw_examples(models: Mapping[str, Tables]) -> Figure:
-    """Clean image, adversarial image and their difference, stretched to the full range around grey.
+    """Clean image, adversarial image and their difference, which is stretched to the full range around grey.
 
-    The lines say what the network made of both, and the L2 norm of the difference for pixels in [0, 1].
+    Above them the label, what the network takes the second for, and the L2 norm of the third for pixels in [0, 1].
     """
     rows = [
         (model, attack, tables["examples"][tables["examples"]["attack"] == attack], tables["examples"].attrs[PICTURES])
         for model, tables in models.items()
         for attack in dict.fromkeys(tables["examples"]["attack"])
     ]
-    columns = min(SHOWN, max(len(table) for _, _, table, _ in rows))
+    most = max(len(table) for _, _, table, _ in rows)
+    gap = 0.25
     with style():
-        side = (FULL - 0.75) / SHOWN
-        size = (0.75 + side * columns, len(rows) * (3 * side * 0.92 + 0.4) + 0.1)
-        figure = Figure(figsize=size, layout="constrained")
-        parts = figure.subfigures(len(rows), 1, squeeze=False, hspace=0.02)[:, 0]
-        for part, (model, attack, table, pictures) in zip(parts, rows, strict=True):
-            grid = part.subplots(3, columns, squeeze=False, gridspec_kw={"wspace": 0.04, "hspace": 0.04})
-            for axes in grid.flat:
-                _bare(axes)
-            for column, row in enumerate(table.head(columns).itertuples()):
+        side = (FULL - 0.9) / (3 * most + gap * (most - 1))
+        figure = Figure(figsize=(FULL, len(rows) * (side + 0.5)), layout="constrained")
+        grid = figure.subplots(
+            len(rows), 4 * most - 1, squeeze=False, gridspec_kw={"width_ratios": ([1, 1, 1, gap] * most)[:-1]}
+        )
+        for axes in grid.flat:
+            axes.set_xticks([])
+            axes.set_yticks([])
+            axes.spines[:].set_visible(False)
+        for line, (model, attack, table, pictures) in zip(grid, rows, strict=True):
+            line[0].set_ylabel(f"{shortened(model, 16)}\n{shortened(attack, 16)}")
+            for place, row in enumerate(table.itertuples()):
                 clean, adversarial = pictures.clean[row.Index], pictures.adversarial[row.Index]
                 difference = adversarial - clean
                 stretched = 0.5 + 0.5 * difference / max(float(np.abs(difference).max()), 1e-9)
-                for axes, image in zip(grid[:, column], (clean, adversarial, stretched), strict=True):
+                three = line[4 * place : 4 * place + 3]
+                words = (str(row.label), f"→ {row.prediction}", f"L2 {row.l2:.2f}")
+                for axes, image, word in zip(three, (clean, adversarial, stretched), words, strict=True):
                     axes.imshow(np.clip(image.transpose(1, 2, 0), 0, 1), interpolation="nearest")
-                words = f"{shortened(str(row.label), 13)}\n→ {shortened(str(row.prediction), 13)}\nL2 {row.l2:.2f}"
-                grid[0, column].set_title(words, fontsize=6.5, linespacing=1.1)
-            for axes, name in zip(grid[:, 0], ("clean", "adversarial", "difference"), strict=True):
-                axes.set_ylabel(name, fontsize=7)
-            part.suptitle(f"{shortened(model, 30)}, {shortened(attack, 30)}", fontsize=8)
+                    axes.set_title(shortened(word, 13), fontsize=6.5, pad=3)
     return figure
-
-
-def _bare(axes: Axes) -> None:
-    axes.set_xticks([])
-    axes.set_yticks([])
-    axes.spines[:].set_visible(False)
 
 
 def draw_robustness(models: Mapping[str, Tables]) -> Figure:
