@@ -83,6 +83,14 @@ def small_classifier(seed: int = 1, name: str = "small", gate: FloatArray | None
     )  # fmt: skip
 
 
+def nudged(classifier: Classifier) -> Classifier:
+    """The same classifier with weights a little off, so that it mostly says the same."""
+    generator = torch.Generator().manual_seed(0)
+    for parameter in classifier.network.parameters():
+        parameter.add_(0.05 * parameter.abs().mean() * torch.randn(parameter.shape, generator=generator))
+    return classifier
+
+
 def coarse_noise(n: int, side: int = 12) -> torch.Tensor:
     """Random images in [0, 1] with patches of colour, float32 (n, 3, side, side)."""
     coarse = torch.rand(n, 3, 4, 4, generator=torch.Generator().manual_seed(1))

@@ -225,8 +225,8 @@ def _adaptive(
     )
     table.attrs[CAPTION] = (
         f"Shares in % with 95 % intervals. A {kind} detector is trained on each attack's samples; PGD then attacks the "
-        f"network and this detector together (weight {weight:g}) on the test sources. detected_percent: of the attack's "
-        "own samples; adaptive_detected_percent: of the adaptive attack's successes; evading_percent: of all "
+        f"network and this detector together (weight {weight:g}) on the test sources. detected_percent: of the "
+        "attack's own samples; adaptive_detected_percent: of the adaptive attack's successes; evading_percent: of all "
         "attacked sources, those that fool the network and pass the detector."
     )
     return table

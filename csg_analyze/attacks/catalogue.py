@@ -11,6 +11,7 @@ from csg_analyze.errors import UsageError, unknown
 
 FOOLBOX = "foolbox:"
 NAMES = ("fgsm", "pgd", "cw")
+VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
 @dataclass(frozen=True)
@@ -92,10 +93,7 @@ def _of_foolbox(name: str) -> Attack:
     kind = getattr(attacks, name.removeprefix(FOOLBOX))
     runs = issubclass(kind, FixedEpsilonAttack | MinimizationAttack) and not hasattr(kind, "feed")
     parameters = inspect.signature(kind).parameters
-    required = [
-        p for p in parameters.values() if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
-    ]
-    if not runs or required:
+    if not runs or any(p.default is p.empty and p.kind not in VARIADIC for p in parameters.values()):
         raise UsageError(f"{name!r} cannot be run with its defaults alone; choose another attack.")
     arguments = {"abort_early": False} if "abort_early" in parameters else {}
     gradient = issubclass(kind, BaseGradientDescent)

@@ -9,7 +9,7 @@ from typing import Any, Literal, cast
 
 import numpy as np
 from sklearn.base import is_classifier
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.ensemble import BaseEnsemble, RandomForestClassifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
@@ -51,15 +51,18 @@ EXAMPLE = "sklearn.linear_model:LogisticRegression"
 
 
 def trained(make: Make, features: FloatArray, adversarial: BoolArray, seed: int) -> Any:
-    """A detector trained on features (n, F), with the seed and all cores where it takes them."""
+    """A detector trained on features (n, F), with the seed where it takes one; ensembles on all cores."""
     detector = make()
     known = detector.get_params()
-    wanted = {"random_state": seed, "n_jobs": -1}
-    detector.set_params(**{name: value for name, value in wanted.items() if name in known})
+    parallel = isinstance(detector, BaseEnsemble) and "n_jobs" in known
+    if "random_state" in known:
+        detector.set_params(random_state=seed)
+    if parallel:
+        detector.set_params(n_jobs=-1)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         detector.fit(features, adversarial)
-    if "n_jobs" in known:
+    if parallel:
         detector.set_params(n_jobs=1)  # threads would add the trees' votes up in any order, and so round differently
     return detector
 
