@@ -175,6 +175,13 @@ BAD = [
     (["report", "std.pt", "-O", "mis"], "ANALYZER.NAME=VALUE"),
     (["report", "std.pt", "-O", "mis.n_neighbors=many"], "does not fit"),
     (["mis", "std.pt", "--estimator", "guess"], "guess"),
+    (["adv-detect", "std.pt", "--attack", "pdg"], "did you mean 'pgd'"),
+    (["adv-detect", "std.pt", "--attack", "foolbox:DeepFool"], "did you mean 'foolbox:L.*DeepFoolAttack'"),
+    (["adv-detect", "std.pt", "--eps", "8"], "between 0 and 1"),
+    (["adv-detect", "std.pt", "--detector", "sklearn.svm:SVCC"], "cannot be imported"),
+    (["adv-detect", "std.pt", "--protocol", "pair"], "pair"),
+    (["adv-detect", "std.pt", "--eps", "0", "--pgd-steps", "1"], "too few adversarial samples"),
+    (["robustness", "std.pt", "--eps", "1/255,2"], "between 0 and 1"),
     (["mis"], "(?i)missing|checkpoints"),
 ]
 
@@ -204,3 +211,34 @@ def test_debug_shows_the_traceback(here: Path) -> None:
     assert done.returncode != 0
     assert "Traceback" in done.stderr
     assert "no checkpoint" in done.stderr
+
+
+ATTACKED = ["--no-targeted", "--eps", "40/255", "--pgd-steps", "2", "--train-sizes", "40", "--test-size", "20"]
+
+
+def test_batch_sizes_change_no_bit_of_detection_and_robustness(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whole commands, each with a cache of its own."""
+    found = []
+    for size in ("7", "64"):
+        command = ["adv-detect", "std.pt", "csg.pt", *ATTACKED, "--repeats", "1", "--batch-size", size]
+        assert call(*command, "--json", "--quiet", "--cache", size, "--detector", NEIGHBOURS) == 0
+        found.append(json.loads(capsys.readouterr().out)["models"])
+        command = ["robustness", "csg.pt", "--n-images", "30", "--eps", "1/255,8/255", "--pgd-steps", "2"]
+        assert call(*command, "--batch-size", size, "--json", "--quiet", "--cache", size) == 0
+        found.append(json.loads(capsys.readouterr().out)["models"])
+    assert found[:2] == found[2:]
+    assert found[0][0]["results"]["adv-detect"]["pgd/success_rate"] > 0.4
+
+
+NEIGHBOURS = "sklearn.neighbors:KNeighborsClassifier"
+
+
+def test_a_report_of_attacks_holds_its_tables_and_samples(here: Path) -> None:
+    command = ["adv-detect", "std.pt", "csg.pt", *ATTACKED, "--repeats", "1", "--out", "run", "--quiet"]
+    assert call(*command) == 0
+    assert (here / "run" / "samples" / "adv-detect.parquet").exists()
+    for name in ("table_3", "differences", "detection", "attacks"):
+        assert (here / "run" / "tables" / f"adv-detect_{name}.csv").exists()
+    page = (here / "run" / "index.html").read_text()
+    assert "successes of" in page
+    assert "2 steps of eps/4, random start, Linf, eps 0.1569 (40/255), untargeted" in page

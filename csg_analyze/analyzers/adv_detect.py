@@ -100,7 +100,9 @@ def adv_detect(
     make, columns, limit = _detector(detector), _columns(attacks, layers), next(iter(limits.values()))
     order = attacks.order(seed)
     candidates = order[attacks.correct_by_all[order]]
-    enough = sources_needed(protocol, max(sizes), test_size)
+    if len(candidates) < FEWEST:
+        raise TooFew(_too_few({}, len(candidates)))
+    enough = max(FEWEST, sources_needed(protocol, max(sizes), test_size))
     settings: Attacking = {"eps": limit, "targeted": targeted, "seed": seed, "with_features": True}
     runs = {name: attacks.run(name, candidates, enough=enough, **settings) for name in names}
     studied = [name for name, run in runs.items() if run.succeeded.sum() >= FEWEST]
@@ -193,9 +195,9 @@ def _columns(attacks: Attacks, layers: str | None) -> Columns:
 def _too_few(runs: Mapping[str, AttackRun], n_candidates: int) -> str:
     found = ", ".join(f"{int(run.succeeded.sum())} of {len(run.sources)} by {name}" for name, run in runs.items())
     return (
-        f"too few adversarial samples to train a detector: {found}; at least {FEWEST} are needed. "
-        f"{n_candidates} images are classified correctly by every compared model: raise --limit or --eps, or choose "
-        "another attack."
+        f"too few adversarial samples to train a detector ({found or 'none was tried'}): at least {FEWEST} are needed, "
+        f"and {n_candidates} images are classified correctly by every compared model; raise --limit or --eps, or "
+        "choose another attack."
     )
 
 

@@ -152,7 +152,7 @@ def test_an_attack_with_too_few_successes_is_left_out_with_a_word() -> None:
     assert set(result.tables["detection"]["attack"]) == {"pgd"}
     assert result.tables["attacks"].set_index("attack").loc["cw", "used"] == 0
     assert any(note.startswith("cw: ") and "no detector is trained" in note for note in result.notes)
-    with pytest.raises(TooFew, match=r"too few adversarial samples .* by cw; at least 50"):
+    with pytest.raises(TooFew, match=r"too few adversarial samples .* by cw\): at least 50"):
         run(attack="cw", detector=NEAREST)
 
 
@@ -160,6 +160,9 @@ def test_too_few_end_a_command_of_their_own_and_are_skipped_in_a_report() -> Non
     what = plan(["accuracy", "adv-detect"], {"adv-detect": {**SMALL, "eps": "0"}, "attacks": QUICK})
     report = analyze(CLASSIFIER, DATA, what)
     assert set(report.results) == {"accuracy"}
+    assert "of 150 by pgd" in report.skipped["adv-detect"]
+    few = DATA.limited(40)
+    assert "none was tried" in analyze(CLASSIFIER, few, ["accuracy", "adv-detect"]).skipped["adv-detect"]
     assert "too few adversarial samples" in report.skipped["adv-detect"]
 
 
