@@ -17,7 +17,7 @@ ROOT = Path(__file__).parent
 SHARED = ROOT / ".nox" / "shared"
 STAMP = SHARED / "built-from"
 BENCHMARKS = (
-    "mutual_information", "forward", "training", "epochs", "confusion", "correlation", "gradmap", "activmap",
+    "mutual_information", "forward", "training", "epochs", "confusion", "correlation", "gradmap", "activmap", "attacks",
 )  # fmt: skip
 
 
