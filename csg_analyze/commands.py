@@ -155,12 +155,12 @@ def demo(
 
     An interrupted demo goes on where it was when called with the same --out.
     """
-    from csg_analyze.demo import prepare_folder, train_twins
+    from csg_analyze.demo import OPTIONS, prepare_folder, train_twins
 
     folder = prepare_folder(out, force)
     checkpoints = train_twins(folder, seed=seed, quiet=quiet)
     analyze_checkpoints(
-        checkpoints, out=folder / "report", quiet=quiet, analyzers=None, options={}, title="STD and CSG on scenes"
+        checkpoints, out=folder / "report", quiet=quiet, analyzers=None, options=OPTIONS, title="STD and CSG on scenes"
     )
 
 

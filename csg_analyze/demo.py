@@ -10,6 +10,11 @@ from csg_analyze.errors import UsageError
 
 CHECKPOINTS = ("std.pt", "csg.pt")
 REPORT = "report"
+OPTIONS = {
+    "adv-detect": {"train_sizes": "50,100,200", "test_size": 100, "adaptive": True},
+    "robustness": {"n_images": 100},
+}
+"""Fewer attacked images than by default: the demo is to end within minutes, on two cores."""
 
 
 def prepare_folder(out: Path | None, force: bool) -> Path:
