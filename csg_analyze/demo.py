@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from csg_analyze.commands import free_folder
 from csg_analyze.errors import UsageError
 
 CHECKPOINTS = ("std.pt", "csg.pt")
 REPORT = "report"
-OPTIONS = {
+OPTIONS: Mapping[str, Mapping[str, Any]] = {
     "adv-detect": {"train_sizes": "50,100,200", "test_size": 100, "adaptive": True},
     "robustness": {"n_images": 100},
 }

@@ -10,34 +10,30 @@ import numpy as np
 import pandas as pd
 
 from csg_analyze.errors import TooFew, UsageError, unknown
-from csg_analyze.metrics.adversarial import OUTCOMES, SUCCESS, UNTARGETED, AttackRun, Attacks, Differentiable
+from csg_analyze.metrics.adversarial import AttackRun, Attacks, Differentiable
 from csg_analyze.metrics.arrays import BoolArray, FloatArray, IntArray
 from csg_analyze.metrics.detection import Negatives, Protocol, fitting_sizes, sources_needed
+from csg_analyze.metrics.detector_limits import Again, adaptive_rows, transfer_rows
 from csg_analyze.metrics.detector_study import (
-    HELD_OUT,
-    Again,
     Columns,
     Pool,
     Row,
     Study,
-    adaptive_rows,
     detection_rows,
     held_out,
     importance_rows,
     roc_rows,
     study,
-    transfer_rows,
 )
 from csg_analyze.metrics.detectors import Make, Small, detector_named
 from csg_analyze.report.adversarial_figures import (
-    PICTURES,
-    Pictures,
     draw_curves,
     draw_depth,
     draw_examples,
     draw_transfer,
 )
 from csg_analyze.report.adversarial_tables import compare_detection, table_3
+from csg_analyze.report.attack_tables import attack_counts, attacked_samples, example_table, in_words
 from csg_analyze.result import CAPTION, DrawFigure, Number, Result, known
 
 PAPER_SIZES = "500,1000,2000"
@@ -118,14 +114,19 @@ def adv_detect(
         studies[name] = study(
             pool, make, protocol=protocol, negatives=negatives, sizes=fitting, test_size=testing, seed=seed
         )
-    counts = _counts(runs, studies, len(candidates), enough)
+    counts = attack_counts(
+        runs, {name: len(each.pool.sources) for name, each in studies.items()}, len(candidates), enough
+    )
     tables = {
         "detection": _rows(partial(detection_rows, asked=sizes), studies),
         "attacks": counts,
         "roc": _rows(roc_rows, studies),
-        "examples": _examples({name: runs[name] for name in studied}, sample_ids, labels, class_names),
+        "examples": example_table({name: runs[name] for name in studied}, sample_ids, labels, class_names),
     }
-    tables["detection"].attrs[CAPTION] = _caption(runs, protocol, negatives, detector, repeats, columns, seed)
+    tables["detection"].attrs[CAPTION] = (
+        f"Protocol {protocol}, negatives {negatives}, detector {detector} on {int(columns.chosen.sum())} features of "
+        f"{len(columns.layers)} convolutions, {repeats} repeats, seed {seed}. {in_words(runs)}"
+    )
     figures: dict[str, DrawFigure] = {"roc": draw_curves, "examples": draw_examples}
     importance = _rows(importance_rows, studies)
     if len(importance):
@@ -144,7 +145,9 @@ def adv_detect(
         tables=tables,
         comparisons={"table_3": table_3, "differences": compare_detection},
         figures=figures,
-        samples=_samples(runs, studies, sample_ids, labels, class_names),
+        samples=attacked_samples(
+            runs, {name: held_out(each) for name, each in studies.items()}, sample_ids, labels, class_names
+        ),
         notes=(*attacks.notes, *_notes(runs, counts, studies, targeted, attacks, transfer, adaptive)),
     )
 
@@ -234,79 +237,6 @@ def _adaptive(
     return table
 
 
-def _counts(
-    runs: Mapping[str, AttackRun], studies: Mapping[str, Study], n_candidates: int, enough: int
-) -> pd.DataFrame:
-    """A row an attack: what became of the attacked images, and how large the perturbations of the successes are."""
-    rows = []
-    for name, run in runs.items():
-        sizes, found = run.l2[run.succeeded], int(run.succeeded.sum())
-        rows.append(
-            {
-                "attack": name,
-                "candidates": n_candidates,
-                "attacked": len(run.sources),
-                **{outcome.replace(" ", "_"): run.count(outcome) for outcome in OUTCOMES},
-                "success_rate": found / len(run.sources) if len(run.sources) else float("nan"),
-                "used": len(studies[name].pool.sources) if name in studies else 0,
-                "wanted": enough,
-                "shortfall": max(0, enough - found),
-                "mean_l2": float(sizes.mean()) if found else float("nan"),
-                "median_l2": float(np.median(sizes)) if found else float("nan"),
-                "mean_linf": float(run.linf[run.succeeded].mean()) if found else float("nan"),
-            }
-        )
-    table = pd.DataFrame(rows)
-    table.attrs[CAPTION] = "; ".join(run.settings for run in runs.values()) + ". Norms are for pixels in [0, 1]."
-    return table
-
-
-def _caption(
-    runs: Mapping[str, AttackRun],
-    protocol: Protocol,
-    negatives: Negatives,
-    detector: str,
-    repeats: int,
-    columns: Columns,
-    seed: int,
-) -> str:
-    attacked = "; ".join(
-        f"{run.settings}: {run.count(SUCCESS)} successes of {len(run.sources)} attacked sources ("
-        + ", ".join(f"{run.count(outcome)} {outcome}" for outcome in OUTCOMES[1:])
-        + ")"
-        for run in runs.values()
-    )
-    return (
-        f"Protocol {protocol}, negatives {negatives}, detector {detector} on {int(columns.chosen.sum())} features of "
-        f"{len(columns.layers)} convolutions, {repeats} repeats, seed {seed}. {attacked}."
-    )
-
-
-def _examples(
-    runs: Mapping[str, AttackRun], sample_ids: Sequence[str], labels: IntArray, class_names: Sequence[str]
-) -> pd.DataFrame:
-    """The first successes of every attack; their images lie in the table's attrs, for the figure."""
-    rows, images = [], []
-    for name, run in runs.items():
-        for place, pair in run.examples.items():
-            source, target = int(run.sources[place]), int(run.targets[place])
-            rows.append(
-                {
-                    "attack": name,
-                    "sample_id": sample_ids[source],
-                    "label": class_names[labels[source]],
-                    "target": None if target == UNTARGETED else class_names[target],
-                    "prediction": class_names[run.predictions[place]],
-                    "l2": run.l2[place],
-                    "linf": run.linf[place],
-                }
-            )
-            images.append(pair)
-    table = pd.DataFrame(rows)
-    table.attrs[PICTURES] = Pictures(tuple(clean for clean, _ in images), tuple(found for _, found in images))
-    return table
-
-
 def _summary(tables: Mapping[str, pd.DataFrame]) -> dict[str, Number]:
     summary: dict[str, Number] = {}
     for row in tables["detection"].to_dict("records"):
@@ -320,39 +250,6 @@ def _summary(tables: Mapping[str, pd.DataFrame]) -> dict[str, Number]:
         for name in ("detected_percent", "adaptive_detected_percent", "adaptive_auroc"):
             summary[f"{row['attack']}/{row['detector'].partition(' ')[0]}/{name}"] = known(float(row[name]))
     return summary
-
-
-def _samples(
-    runs: Mapping[str, AttackRun],
-    studies: Mapping[str, Study],
-    sample_ids: Sequence[str],
-    labels: IntArray,
-    class_names: Sequence[str],
-) -> pd.DataFrame:
-    """A row an attack and attacked source; scores are held-out means over the repeats, blank where never tested."""
-    parts = []
-    for name, run in runs.items():
-        frame = pd.DataFrame(
-            {
-                "sample_id": [sample_ids[i] for i in run.sources],
-                "attack": name,
-                "label": [class_names[labels[i]] for i in run.sources],
-                "target": [None if t == UNTARGETED else class_names[t] for t in run.targets],
-                "prediction": [class_names[p] for p in run.predictions],
-                "success": run.succeeded,
-                "outcome": run.outcomes.astype(str),
-                "l2": run.l2,
-                "linf": run.linf,
-            }
-        )
-        scores = held_out(studies[name]) if name in studies else {}
-        for column in HELD_OUT:
-            values = np.full(len(frame), np.nan)
-            if scores:
-                values[np.flatnonzero(run.succeeded)[: len(scores[column])]] = scores[column]
-            frame[column] = values
-        parts.append(frame)
-    return pd.concat(parts, ignore_index=True)
 
 
 def _notes(

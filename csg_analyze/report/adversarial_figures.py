@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,14 +34,9 @@ def draw_curves(models: Mapping[str, Tables]) -> Figure:
 
     The dotted line marks 5 % false alarms.
     """
-    attacks = _attacks(models, "roc")
     with style():
-        wide = min(len(attacks), 3)
-        tall = -(-len(attacks) // wide)
-        width = COLUMN if wide == 1 else FULL
-        figure = Figure(figsize=(width, 2.1 * tall + 0.35), layout="constrained")
-        grid = figure.subplots(tall, wide, squeeze=False, sharex=True, sharey=True)
-        for axes, attack in zip(grid.flat, attacks, strict=False):
+        figure, panels = _panels(_attacks(models, "roc"), "false alarms", "adversarial samples found")
+        for attack, axes in panels.items():
             for index, (model, tables) in enumerate(models.items()):
                 curve = tables["roc"][tables["roc"]["attack"] == attack]
                 colour = MODEL_COLOURS[index % len(MODEL_COLOURS)]
@@ -50,14 +45,7 @@ def draw_curves(models: Mapping[str, Tables]) -> Figure:
                 axes.fill_between(x, np.clip(y - sd, 0, 1), np.clip(y + sd, 0, 1), color=colour, alpha=0.18, lw=0)
             axes.axvline(0.05, color="0.5", lw=0.6, ls=":")
             axes.set(xlim=(0, 1), ylim=(0, 1.01))
-            axes.set_title(shortened(attack, 30))
-        for axes in grid.flat[len(attacks) :]:
-            axes.set_axis_off()
-        for axes in grid[:, 0]:
-            axes.set_ylabel("adversarial samples found")
-        for axes in grid[-1]:
-            axes.set_xlabel("false alarms")
-        grid[0, 0].legend(loc="lower right")
+        next(iter(panels.values())).legend(loc="lower right")
     return figure
 
 
@@ -132,24 +120,14 @@ def draw_robustness(models: Mapping[str, Tables]) -> Figure:
 
     Bars are 95 % Wilson intervals; at eps = 0 stands the clean accuracy.
     """
-    attacks = _attacks(models, "robustness")
     with style():
-        wide = min(len(attacks), 3)
-        tall = -(-len(attacks) // wide)
-        figure = Figure(figsize=(COLUMN if wide == 1 else FULL, 2.1 * tall + 0.4), layout="constrained")
-        grid = figure.subplots(tall, wide, squeeze=False, sharey=True)
-        for axes, attack in zip(grid.flat, attacks, strict=False):
+        figure, panels = _panels(_attacks(models, "robustness"), "eps (of 255)", "accuracy under attack")
+        for attack, axes in panels.items():
             for index, (model, tables) in enumerate(models.items()):
                 table = tables["robustness"][tables["robustness"]["attack"] == attack]
                 _robust_line(axes, table, index, shortened(model, 24))
-            axes.set_title(shortened(attack, 30))
-            axes.set_ylim(-0.02, 1.02)
-            axes.set_xlim(left=0)
-            axes.set_xlabel("eps (of 255)")
-        for axes in grid.flat[len(attacks) :]:
-            axes.set_axis_off()
-        grid[0, 0].set_ylabel("accuracy under attack")
-        grid[0, 0].legend(loc="upper right")
+            axes.set(xlim=(0, None), ylim=(-0.02, 1.02))
+        next(iter(panels.values())).legend(loc="upper right")
     return figure
 
 
@@ -170,25 +148,34 @@ def draw_minimal(models: Mapping[str, Tables]) -> Figure:
 
     Over the images that the model classifies correctly; those where the attack found nothing withstand at any size.
     """
-    attacks = _attacks(models, "withstood")
     with style():
-        wide = min(len(attacks), 3)
-        tall = -(-len(attacks) // wide)
-        figure = Figure(figsize=(COLUMN if wide == 1 else FULL, 2.1 * tall + 0.3), layout="constrained")
-        grid = figure.subplots(tall, wide, squeeze=False, sharey=True)
-        for axes, attack in zip(grid.flat, attacks, strict=False):
+        label = "share of images that withstand"
+        figure, panels = _panels(_attacks(models, "withstood"), "L2 norm, pixels in [0, 1]", label)
+        for attack, axes in panels.items():
             for index, (model, tables) in enumerate(models.items()):
                 table = tables["withstood"][tables["withstood"]["attack"] == attack]
                 colour = MODEL_COLOURS[index % len(MODEL_COLOURS)]
                 axes.step(table["l2"], table["share"], where="post", color=colour, label=shortened(model, 24))
             axes.set(xlim=(0, None), ylim=(0, 1.02))
-            axes.set_title(shortened(attack, 30))
-            axes.set_xlabel("L2 norm, pixels in [0, 1]")
-        for axes in grid.flat[len(attacks) :]:
-            axes.set_axis_off()
-        grid[0, 0].set_ylabel("share of images that withstand")
-        grid[0, 0].legend(loc="upper right")
+        next(iter(panels.values())).legend(loc="upper right")
     return figure
+
+
+def _panels(attacks: Sequence[str], x_label: str, y_label: str) -> tuple[Figure, dict[str, Axes]]:
+    """A panel an attack, at most three in a row, on one y axis."""
+    wide = min(len(attacks), 3)
+    tall = -(-len(attacks) // wide)
+    figure = Figure(figsize=(COLUMN if wide == 1 else FULL, 2.1 * tall + 0.35), layout="constrained")
+    grid = figure.subplots(tall, wide, squeeze=False, sharey=True)
+    for axes in grid.flat[len(attacks) :]:
+        axes.set_axis_off()
+    for axes in grid[:, 0]:
+        axes.set_ylabel(y_label)
+    panels = dict(zip(attacks, grid.flat, strict=False))
+    for attack, axes in panels.items():
+        axes.set_title(shortened(attack, 30))
+        axes.set_xlabel(x_label)
+    return figure, panels
 
 
 def _attacks(models: Mapping[str, Tables], table: str) -> list[str]:

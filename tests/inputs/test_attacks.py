@@ -16,9 +16,10 @@ from safetensors.numpy import load_file
 from csg_analyze.checkpoints import Classifier
 from csg_analyze.data import Dataset
 from csg_analyze.errors import UsageError
-from csg_analyze.inputs.attacks import NetworkAttacks, attacks
+from csg_analyze.inputs.attacks import attacks
 from csg_analyze.inputs.cache import Cache
 from csg_analyze.inputs.forward import forward_pass, untracked
+from csg_analyze.inputs.network_attacks import NetworkAttacks
 from csg_analyze.metrics.adversarial import SUCCESS, AttackRun, Differentiable
 from tests.examples import classified_dataset, random_classifier, small_classifier
 
@@ -134,7 +135,7 @@ def breaking(after: int) -> Any:
 
 
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("csg_analyze.inputs.attacks.block_size", lambda *_: 8)
+    monkeypatch.setattr("csg_analyze.inputs.network_attacks.block_size", lambda *_: 8)
 
 
 def test_an_interrupted_run_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -153,7 +154,7 @@ def test_an_interrupted_run_goes_on_where_it_was(tmp_path: Path, monkeypatch: py
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-import csg_analyze.inputs.attacks as module
+import csg_analyze.inputs.network_attacks as module
 sys.path.insert(0, {root!r})
 from tests.inputs.test_attacks import on, run
 module.block_size = lambda *_: 8

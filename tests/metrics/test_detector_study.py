@@ -10,18 +10,17 @@ from sklearn.metrics import roc_auc_score
 
 from csg_analyze.metrics.adversarial import Differentiable
 from csg_analyze.metrics.detection import Protocol, split
+from csg_analyze.metrics.detector_limits import adaptive_rows, transfer_rows
 from csg_analyze.metrics.detector_study import (
     Columns,
     Pool,
     Study,
-    adaptive_rows,
     detection_rows,
     held_out,
     importance_rows,
     roc_rows,
     study,
     training_images,
-    transfer_rows,
 )
 from csg_analyze.metrics.detectors import differentiable
 
