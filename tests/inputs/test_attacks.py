@@ -13,7 +13,7 @@ import torch
 from captum.attr import LayerActivation
 from safetensors.numpy import load_file
 
-from csg_analyze.checkpoints import Classifier
+from csg_analyze.checkpoints import Classifier, PixelNetwork
 from csg_analyze.data import Dataset
 from csg_analyze.errors import UsageError
 from csg_analyze.inputs.attacks import attacks
@@ -21,7 +21,7 @@ from csg_analyze.inputs.cache import Cache
 from csg_analyze.inputs.forward import forward_pass, untracked
 from csg_analyze.inputs.network_attacks import NetworkAttacks
 from csg_analyze.metrics.adversarial import SUCCESS, AttackRun, Differentiable
-from tests.examples import classified_dataset, random_classifier, small_classifier
+from tests.examples import HALF, classified_dataset, random_classifier, small_classifier
 
 CLASSIFIER = small_classifier()
 DATA = classified_dataset(CLASSIFIER, 90, wrong=12)
@@ -307,3 +307,26 @@ def test_settings_in_words_and_bad_ones() -> None:
         on().named(" , ")
     with pytest.raises(UsageError, match="holds no number"):
         on().bounds(",")
+
+
+def test_a_network_without_convolutions_is_refused_in_words() -> None:
+    flat = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 12 * 12, 4))
+    given = replace(on(), classifier=replace(CLASSIFIER, network=PixelNetwork(flat, HALF).eval()))
+    with pytest.raises(UsageError, match="no convolution; only CNNs"):
+        run(given, with_features=True)
+
+
+def test_layers_that_do_not_run_are_left_out() -> None:
+    """As auxiliary heads for training alone are."""
+
+    class WithHead(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.body = small_classifier().network.network
+            self.auxiliary = torch.nn.Conv2d(3, 5, 1)
+
+        def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+            return self.body(pixels)  # type: ignore[no-any-return]
+
+    given = replace(on(), classifier=replace(CLASSIFIER, network=PixelNetwork(WithHead(), HALF).eval()))
+    assert given.layers == {"body.0": 6, "body.2": 8}
