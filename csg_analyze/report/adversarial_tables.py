@@ -30,10 +30,24 @@ def table_3(models: Mapping[str, Result]) -> pd.DataFrame:
     for size, (_, rows) in itertools.product(sizes, table.groupby("attack")):
         rounded = rows[size].round(2)  # two equal texts of which one is bold would look like a mistake
         bold.loc[rows.index, size] = (rounded == rounded.min()) & (rounded.max() > rounded.min())
-    first = next(iter(models.values()))
-    caption = "Mean error rate (%) of the detector by number of training images; the lowest of the models in bold. "
-    table.attrs = {CAPTION: caption + str(first.tables["detection"].attrs.get(CAPTION, "")), BOLD: bold}
+    caption = "Mean error rate (%) of the detector by number of training images; the lowest of the models in bold."
+    table.attrs = {CAPTION: " ".join([caption, *_shortfalls(models), *_settings(models)]), BOLD: bold}
     return table
+
+
+def _shortfalls(models: Mapping[str, Result]) -> list[str]:
+    """Which detectors had fewer training images than their column says."""
+    fewer = [
+        f"{model}, {row['attack']}: {row['n_train']} instead of {row['train_size']} training images."
+        for model, result in models.items()
+        for row in result.tables["detection"].to_dict("records")
+        if row["n_train"] < row["train_size"]
+    ]
+    return ["For want of adversarial samples:", *fewer] if fewer else []
+
+
+def _settings(models: Mapping[str, Result]) -> list[str]:
+    return [f"{model}: {result.tables['detection'].attrs[CAPTION]}" for model, result in models.items()]
 
 
 def compare_detection(models: Mapping[str, Result]) -> pd.DataFrame:

@@ -110,7 +110,9 @@ def test_table_3_over_both_models(both: Mapping[str, Result]) -> None:
             best = rows[size].round(2) == rows[size].round(2).min()
             expected = best.tolist() if not best.all() else [False, False]
             assert bold.loc[rows.index, size].tolist() == expected, attack
-    assert "Protocol paired" in table.attrs[CAPTION]
+    for name in both:
+        assert f"{name}: Protocol paired" in table.attrs[CAPTION]
+    assert "instead of" not in table.attrs[CAPTION]
 
 
 def test_differences_are_of_the_sources_tested_in_both(both: Mapping[str, Result]) -> None:
@@ -144,6 +146,8 @@ def test_fewer_successes_than_asked_are_used_and_said() -> None:
     assert detection["n_train"].tolist()[1] < 300
     assert detection["train_size"].tolist() == [20, 2000]
     assert counts["shortfall"] == counts["wanted"] - counts["used"] > 0
+    together = table_3({"a": result, "b": result}).attrs[CAPTION]
+    assert f"a, pgd: {detection['n_train'][1]} instead of 2000 training images." in together
     assert f"{counts['used']} adversarial samples instead of the {counts['wanted']}" in result.notes[0]
 
 
