@@ -20,8 +20,8 @@ from csg_analyze.errors import UsageError, unknown
 
 ANALYZERS, INPUTS = "csg_analyze.analyzers", "csg_analyze.inputs"
 PAPER_ORDER = (
-    "accuracy", "gate", "mis", "confusion", "similarity", "correlation", "localize", "adv-detect", "robustness", "layers",
-    "filters",
+    "accuracy", "gate", "mis", "confusion", "similarity", "correlation", "localize", "adv-detect", "robustness",
+    "layers", "filters",
 )  # fmt: skip
 """How the built-in analyzers are listed and reported: as the paper presents them; all others follow by name."""
 
