@@ -38,7 +38,9 @@ def environment(session: nox.Session) -> str:
 def tests(session: nox.Session) -> None:
     """The tests, on all cores; words after -- go to pytest instead."""
     python = environment(session)
-    session.run(python, "-m", "pytest", *(session.posargs or ["-n", "auto"]), external=True)
+    # a worker a core: threads of their own on top would wait for each other, and take twice as long
+    env = {"OMP_NUM_THREADS": "1"}
+    session.run(python, "-m", "pytest", *(session.posargs or ["-n", "auto"]), env=env, external=True)
 
 
 @nox.session(venv_backend="none")
