@@ -92,8 +92,30 @@ def _intervals(numbers: pd.DataFrame, low: str, high: str, form: str) -> list[st
 
 
 def headline(report: Report) -> str:
-    """Table 1 as plain text for a terminal or a log, without a newline at the end."""
-    return plain_text(headline_table(report))
+    """Table 1 as plain text for a terminal or a log, without a newline at the end.
+
+    Where no analyzer ran that fills it, the summaries of those that did, a row a number and a column a model.
+    """
+    ran = {name for model in report.models for name in model.results}
+    filled = not ran or any(analyzer in ran for analyzer, _ in TABLE_1_NUMBERS.values())
+    return plain_text(headline_table(report) if filled else summary_table(report))
+
+
+def summary_table(report: Report) -> Table:
+    """Every number of every analyzer's summary, by model, for `rich`."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("")
+    for model in report.models:
+        table.add_column(Text(cell(model.name)), justify="right")
+    for section in report.presented():
+        found = [model.results[section.analyzer] for model in report.models if section.analyzer in model.results]
+        for name in dict.fromkeys(name for result in found for name in result.summary):
+            values = (
+                model.results[section.analyzer].summary.get(name) if section.analyzer in model.results else None
+                for model in report.models
+            )
+            table.add_row(Text(f"{section.analyzer}: {cell(name)}"), *(Text(cell(value)) for value in values))
+    return table
 
 
 def plain_text(table: Table) -> str:

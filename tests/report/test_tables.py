@@ -90,6 +90,19 @@ def test_stacking_loses_neither_index_nor_columns() -> None:
     assert table["only b"].tolist()[2] == 3.5
 
 
+def test_a_run_without_the_numbers_of_table_1_shows_its_own(report: Report) -> None:
+    first, second = report.models
+    other = Result({"error": 0.25, "worst": "cat"})
+    models = (replace(first, results={"detect": other}), replace(second, results={}))
+    lines = headline(replace(report, models=models, sections=())).splitlines()
+    assert [line.split() for line in lines[2:]] == [
+        ["detect:", "error", "0.2500", "–"],
+        ["detect:", "worst", "cat", "–"],
+    ]
+    assert "Accuracy" not in lines[0]
+    assert "Accuracy" in headline(report)
+
+
 def test_captions_survive_stacking() -> None:
     def captioned(text: str | None) -> pd.DataFrame:
         frame = pd.DataFrame({"n": [1]})
