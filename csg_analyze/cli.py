@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
 
 import typer
 
-from csg_analyze import commands
+from csg_analyze import commands, voc_commands
 from csg_analyze.console import run
 from csg_analyze.errors import unknown
 from csg_analyze.registry import ANALYZERS, find, registered, summary_of
@@ -26,11 +26,11 @@ COMMANDS: Mapping[str, Callable[..., None]] = {
     "demo": commands.demo,
     "inspect": commands.inspect,
     "list": commands.list_all,
-    "prepare-voc": commands.prepare_voc,
+    "prepare-voc": voc_commands.prepare_voc,
 }
 """The commands that are no analyzers."""
 
-DATA_FLAGS: Mapping[str, Callable[..., str | None]] = {"localize": commands.voc_data}
+DATA_FLAGS: Mapping[str, Callable[..., str | None]] = {"localize": voc_commands.voc_data}
 """Analyzers whose command names its data with flags of its own: a function from --data and these flags to a spec."""
 
 HELP = "Which filters of a CNN stand for which class, and what that buys."

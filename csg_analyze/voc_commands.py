@@ -1,0 +1,78 @@
+"""What concerns VOC data on the command line: the flags that name it, and its preparation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from csg_analyze.commands import Quiet
+from csg_analyze.errors import UsageError
+from csg_analyze.progress import say, track
+
+
+def voc_data(
+    data: str | None,
+    *,
+    voc_root: Annotated[
+        str | None, typer.Option(help="A VOC devkit or what prepare-voc made of one; --data voc:ROOT.")
+    ] = None,
+    classes: Annotated[
+        str | None, typer.Option(help="Of VOC data: which, with commas between; default: six animals, else all.")
+    ] = None,
+    instances: Annotated[
+        Literal["image", "crop"] | None, typer.Option(help="Of VOC data: whole images, or every object cut out.")
+    ] = None,
+    crop_size: Annotated[int | None, typer.Option(help="Of VOC data: side of a cut-out object in pixels.")] = None,
+) -> str | None:
+    """The data spec that --data and the flags for VOC data name together.
+
+    Raises UsageError where both name data, or where flags refine data that is no VOC data or not named here.
+    """
+    from csg_analyze.data.voc import refined
+
+    if voc_root is not None and data is not None:
+        raise UsageError("--voc-root and --data both name the data; give one of them.")
+    spec = data if voc_root is None else f"voc:{voc_root}"
+    given = {"classes": classes, "instances": instances, "crop_size": crop_size}
+    options = {name: str(value) for name, value in given.items() if value is not None}
+    if not options:
+        return spec
+    if spec is None:
+        flags = ", ".join("--" + name.replace("_", "-") for name in options)
+        raise UsageError(f"{flags} need the VOC data named as well: give --voc-root or --data voc:ROOT.")
+    return refined(spec, options)
+
+
+def prepare_voc(
+    root: Annotated[str, typer.Argument(help="A VOC devkit: a folder or an archive.", show_default=False)],
+    out: Annotated[Path, typer.Option(help="The folder to write, as voc:OUT reads it.")],
+    parts: Annotated[
+        Path | None, typer.Option(help="Annotations_Part of Pascal-Part, where it lies outside the devkit.")
+    ] = None,
+    classes: Annotated[
+        str | None, typer.Option(help="With commas between; default: the paper's six animals, else all.")
+    ] = None,
+    crop_size: Annotated[int, typer.Option(help="Side of a cut-out object in pixels.")] = 128,
+    seed: Annotated[int, typer.Option(help="Of the division into training and test pictures.")] = 0,
+    quiet: Quiet = False,
+) -> None:
+    """Cut every object out of a VOC devkit by its mask, as the paper's authors do, for csg-train and csg-analyze.
+
+    The masks are those of Pascal-Part, else of SegmentationObject. Goes on where it was interrupted.
+    """
+    from csg_analyze.data.voc.preparing import prepare_voc as prepare
+    from csg_analyze.data.voc.wanted import parsed_names
+    from csg_analyze.inputs.forward import untracked
+
+    names = None if classes is None else parsed_names(classes)
+    done = prepare(
+        root, out, parts=parts, classes=names, crop_size=crop_size, seed=seed, track=untracked if quiet else track
+    )
+    for what in done.left_out.phrases():
+        say(f"left out: {what}")
+    counted = ", ".join(f"{name} {count}" for name, count in done.instances.items())
+    print(f"{sum(done.instances.values())} objects ({counted})")
+    print(f"{done.pictures['train']} pictures for training, {done.pictures['test']} for testing")
+    say(f"analyse it with --data voc:{out}")
