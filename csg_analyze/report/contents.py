@@ -16,7 +16,7 @@ import pandas as pd
 
 from csg_analyze.errors import UsageError
 from csg_analyze.report.document import Report, Section
-from csg_analyze.report.seed_tables import headline_numbers, over_seeds, over_seeds_as_shown
+from csg_analyze.report.seed_tables import in_headline, over_seeds, over_seeds_as_shown, worth_showing
 from csg_analyze.report.seeds import seeds_of
 from csg_analyze.report.style import save, style
 from csg_analyze.report.tables import (
@@ -131,14 +131,12 @@ def write_seeds(report: Report, ledger: Ledger) -> tuple[Table, Table] | None:
     One file holds all of them in full precision (CSV) and as shown (LaTeX).
     """
     seeds = seeds_of(report.models)
-    if not seeds.groups or not (seeds.several or report.paper):
+    if not worth_showing(report, seeds):
         return None
     table = over_seeds(report, seeds)
     shown, name = over_seeds_as_shown(table, seeds), ledger.name("over_seeds")
     write_csv(table, ledger.folder / "tables" / f"{name}.csv")
     write_latex(shown, ledger.folder / "tables" / f"{name}.tex", align="l" + "r" * (len(shown.columns) - 1))
-    chosen = headline_numbers(report)
-    first = [where in chosen for where in zip(table["analyzer"], table["number"], strict=True)]
     columns = tuple((column, place > 0) for place, column in enumerate(shown.columns))
     notes = " ".join(f"{note}." for note in seeds.notes)
 
@@ -146,7 +144,7 @@ def write_seeds(report: Report, ledger: Ledger) -> tuple[Table, Table] | None:
         cells = tuple(tuple(Cell(text) for text in texts) for texts in rows.to_numpy())
         return Table(columns, cells, number, caption=notes, total=len(table), file=name)
 
-    return part(shown[first], next(ledger.tables)), part(shown, next(ledger.tables))
+    return part(shown[in_headline(report, table)], next(ledger.tables)), part(shown, next(ledger.tables))
 
 
 def write_section(section: Section, report: Report, ledger: Ledger) -> Outcome:

@@ -73,18 +73,27 @@ def over_seeds_as_shown(table: pd.DataFrame, seeds: Seeds) -> pd.DataFrame:
 def headline_over_seeds(report: Report) -> str:
     """The headline's numbers over seeds as plain text; empty where there is one seed and no paper's number."""
     seeds = seeds_of(report.models)
-    if not seeds.groups or not (seeds.several or report.paper):
+    if not worth_showing(report, seeds):
         return ""
     numbers = over_seeds(report, seeds)
-    chosen = headline_numbers(report)
-    rows = [where in chosen for where in zip(numbers["analyzer"], numbers["number"], strict=True)]
-    shown = over_seeds_as_shown(numbers[rows], seeds)
+    shown = over_seeds_as_shown(numbers[in_headline(report, numbers)], seeds)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for place, column in enumerate(shown.columns):
         table.add_column(Text(column), justify="right" if place else "left")
     for texts in shown.to_numpy():
         table.add_row(*(Text(text) for text in texts))
     return "\n".join([plain_text(table), *(f"note: {note}" for note in seeds.notes)])
+
+
+def worth_showing(report: Report, seeds: Seeds) -> bool:
+    """Whether there is more to say than Table 1 does: several seeds, or the paper's numbers beside."""
+    return bool(seeds.groups) and bool(seeds.several or report.paper)
+
+
+def in_headline(report: Report, numbers: pd.DataFrame) -> list[bool]:
+    """Which rows of `over_seeds` the page shows first."""
+    chosen = headline_numbers(report)
+    return [where in chosen for where in zip(numbers["analyzer"], numbers["number"], strict=True)]
 
 
 def headline_numbers(report: Report) -> list[tuple[str, str]]:
