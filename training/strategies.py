@@ -74,13 +74,14 @@ class ClassSpecific:
     recipe: Recipe
 
     def path(self, epoch: int) -> PathName:
-        """STD while warming up; then joint, or (the authors' `epoch % 3 >= 2`) CSG in the last epochs of a period."""
+        """STD while warming up; then joint, or CSG in the last (the authors' `epoch % 3 >= 2`) or first of a period."""
         recipe = self.recipe
         if epoch < recipe.warmup_epochs:
             return "std"
         if recipe.scheme == "joint":
             return "joint"
-        return "csg" if epoch % recipe.period >= recipe.period - recipe.csg_epochs else "std"
+        begins = 0 if recipe.csg_turn == "first" else recipe.period - recipe.csg_epochs
+        return "csg" if begins <= epoch % recipe.period < begins + recipe.csg_epochs else "std"
 
     def loss(self, path: PathName, network: nn.Module, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """CE; lambda1 CE^G + lambda2 d; or CE + lambda1 CE^G + lambda2 d. Logits are the STD path's where it runs."""

@@ -93,6 +93,8 @@ def test_epochs_take_turns_as_the_authors(recipe: Recipe) -> None:
     authors = strategy(replace(recipe, scheme="alternate", warmup_epochs=10, epochs=30), network())
     for epoch in range(30):
         assert authors.path(epoch) == ("csg" if epoch >= 10 and epoch % 3 >= 2 else "std")
+    first = strategy(replace(recipe, scheme="alternate", period=4, csg_epochs=2, csg_turn="first", epochs=6), network())
+    assert [first.path(epoch) for epoch in range(6)] == ["csg", "csg", "std", "std", "csg", "csg"]
     joint = strategy(replace(recipe, scheme="joint", warmup_epochs=1), network())
     assert [joint.path(epoch) for epoch in range(3)] == ["std", "joint", "joint"]
 
