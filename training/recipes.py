@@ -87,7 +87,7 @@ class Recipe:
     period: Annotated[int, Field(ge=1, description="alternate: epochs in a turn of both paths")] = 3
     csg_epochs: Annotated[int, Field(ge=1, description="alternate: CSG epochs in every period")] = 1
     csg_turn: Annotated[
-        Literal["last", "first"], Field(description="alternate: CSG epochs end every period (the authors' way) or begin it")
+        Literal["last", "first"], Field(description="alternate: CSG epochs end a period (the authors' way) or begin it")
     ] = "last"
     lambda1: Annotated[float, Field(ge=0, description="weight of the gated cross-entropy")] = 1.0
     lambda2: Annotated[float, Field(ge=0, description="weight of the penalty d(||G||_1, g), on the raw norm")] = 0.05
