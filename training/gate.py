@@ -68,17 +68,20 @@ def fixed_gate(n_classes: int, n_filters: int, owned: int, shared: int) -> Tenso
 
 
 @contextmanager
-def gated(feature_layer: nn.Module, gate: Tensor, labels: Tensor, *, beside_plain: bool) -> Iterator[None]:
+def gated(
+    feature_layer: nn.Module, gate: Tensor, labels: Tensor, *, beside_plain: bool, detached: bool = False
+) -> Iterator[None]:
     """Within it, the network takes the CSG path: channel k of image i is multiplied by G[labels[i], k].
 
     beside_plain: both paths in one pass. The feature layer then gives 2 N maps, first the plain ones, then the gated
     ones, and the network 2 N rows of logits: the trunk runs once, only what follows the feature layer runs on both.
     That equals two passes as long as nothing behind the feature layer mixes images (no batch norm there).
+    detached: no gradient of the gated maps reaches the trunk, only the gate and what follows the feature layer.
     """
 
     def multiply(_module: nn.Module, _inputs: tuple[Tensor, ...], features: Tensor) -> Tensor:
         rows = F.embedding(labels, gate)  # (N, K); unlike gate[labels], its gradient adds up in a fixed order
-        blocked = features * rows.to(features.dtype)[:, :, None, None]
+        blocked = (features.detach() if detached else features) * rows.to(features.dtype)[:, :, None, None]
         return torch.cat([features, blocked]) if beside_plain else blocked
 
     handle = feature_layer.register_forward_hook(multiply)

@@ -87,7 +87,8 @@ class ClassSpecific:
         """CE; lambda1 CE^G + lambda2 d; or CE + lambda1 CE^G + lambda2 d. Logits are the STD path's where it runs."""
         if path == "std":
             return Standard().loss(path, network, images, labels)
-        with gated(self.feature_layer, self.gate, labels, beside_plain=path == "joint"):
+        detached = self.recipe.gated_loss_trains == "head"
+        with gated(self.feature_layer, self.gate, labels, beside_plain=path == "joint", detached=detached):
             logits = network(images)
         plain, blocked = logits.chunk(2) if path == "joint" else (logits, logits)
         loss = self.recipe.lambda1 * F.cross_entropy(blocked, labels)

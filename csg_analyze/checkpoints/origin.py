@@ -11,7 +11,7 @@ CSG_FIELDS = frozenset(
     {
         "scheme", "warmup_epochs", "period", "csg_epochs", "lambda1", "lambda2", "psi", "gate_bound", "gate_start",
         "gate_rate", "fixed_gate", "csg_optimizer", "csg_lr", "csg_weight_decay", "csg_schedule", "csg_trainable",
-        "csg_turn",
+        "csg_turn", "gated_loss_trains",
     }
 )  # fmt: skip
 """The fields of a recipe that only CSG training reads."""

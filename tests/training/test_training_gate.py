@@ -123,3 +123,25 @@ def test_hook_comes_off_after_an_error(network: nn.Module) -> None:
     with pytest.raises(RuntimeError), gated(layer, torch.ones(4, 64), torch.tensor([0]), beside_plain=False):
         network(torch.zeros(1, 5, 5, dtype=torch.double))
     assert not layer._forward_hooks
+
+
+@pytest.mark.parametrize("beside_plain", [True, False])
+def test_detached_gated_path_trains_gate_and_head_alone(
+    network: nn.Module, batch: tuple[Tensor, Tensor], beside_plain: bool
+) -> None:
+    images, labels = batch
+    layer, head = network.get_submodule("layer3"), network.get_submodule("linear")
+    gate = torch.rand(4, 64, generator=torch.Generator().manual_seed(1), dtype=torch.double).requires_grad_()
+
+    def gradients(detached: bool, wanted: list[Tensor]) -> tuple[Tensor | None, ...]:
+        with gated(layer, gate, labels, beside_plain=beside_plain, detached=detached):
+            blocked = network(images)[-len(labels) :]
+        return torch.autograd.grad(blocked.cos().sum(), wanted, allow_unused=True)
+
+    behind = [gate, *head.parameters()]
+    for one, other in zip(gradients(True, behind), gradients(False, behind), strict=True):
+        torch.testing.assert_close(one, other)
+    trunk = [value for name, value in network.named_parameters() if not name.startswith("linear.")]
+    for one, other in zip(gradients(True, trunk), gradients(False, trunk), strict=True):
+        assert one is None or not one.any()
+        assert other is not None and other.any()
