@@ -92,9 +92,7 @@ class Recipe:
     lambda1: Annotated[float, Field(ge=0, description="weight of the gated cross-entropy")] = 1.0
     gated_loss_trains: Annotated[
         Literal["network", "head"],
-        Field(
-            description="besides the gate: all, or only what comes behind it, which the trunk then follows"
-        ),
+        Field(description="besides the gate: all, or only what comes behind it, which the trunk then follows"),
     ] = "network"
     lambda2: Annotated[float, Field(ge=0, description="weight of the penalty d(||G||_1, g), on the raw norm")] = 0.05
     psi: Annotated[Literal["l1", "l2", "smooth-l1"], Field(description="of the penalty")] = "l1"
