@@ -70,6 +70,7 @@ def analyze_checkpoints(
     options: Mapping[str, Mapping[str, Any]],
     title: str | None = None,
     paper: str | None = None,
+    remark: str | None = None,
 ) -> None:
     """Load, plan, analyze, write: what every analyzer's command and `report` do."""
     from csg_analyze.checkpoints import load_classifier
@@ -94,7 +95,7 @@ def analyze_checkpoints(
     for classifier, dataset in zip(classifiers, datasets, strict=True):
         for note in (*classifier.notes, *dataset.notes, *(f"left out: {what}" for what in dataset.left_out)):
             say(f"note: {classifier.name}: {note}")
-    report = _report(classifiers, datasets, what, title, paper, cache, no_cache, quiet)
+    report = _report(classifiers, datasets, what, title, paper, remark, cache, no_cache, quiet)
     if folder is not None:
         from csg_analyze.report.folder import write_report
 
@@ -110,6 +111,9 @@ def report(
     ] = None,
     title: Annotated[str | None, typer.Option(help="Title of the report.")] = None,
     paper: Annotated[str | None, typer.Option(help="Put the paper's numbers beside: cifar10 | imagenet | voc.")] = None,
+    remark: Annotated[
+        str | None, typer.Option(help="A sentence for the table over seeds: how the recipe was chosen, say.")
+    ] = None,
     data: Data = None,
     split: Split = "test",
     limit: Limit = None,
@@ -142,6 +146,7 @@ def report(
         options=parse_options(option or []),
         title=title,
         paper=paper,
+        remark=remark,
     )  # fmt: skip
 
 
@@ -209,6 +214,7 @@ def _report(
     what: Plan,
     title: str | None,
     paper: str | None,
+    remark: str | None,
     cache_folder: Path | None,
     no_cache: bool,
     quiet: bool,
@@ -224,7 +230,7 @@ def _report(
         for classifier, dataset in compared
     ]
     command = ["csg-analyze", *sys.argv[1:]]
-    return compose(models, classifiers, datasets, what, title=title, paper=paper, command=command)
+    return compose(models, classifiers, datasets, what, title=title, paper=paper, remark=remark, command=command)
 
 
 def _report_folder(out: Path | None, force: bool, what: Plan, checkpoints: Sequence[Path]) -> Path:

@@ -207,11 +207,13 @@ def compose(
     *,
     title: str | None = None,
     paper: str | None = None,
+    remark: str | None = None,
     command: Sequence[str] = (),
 ) -> Report:
     """The report of several models: their outcomes, what they were analysed on, and where all of it comes from.
 
-    paper: which of the paper's datasets to put its own numbers beside from. Raises UsageError for an unknown one.
+    paper: which of the paper's datasets to put its own numbers beside from; raises UsageError for an unknown one.
+    remark: as in Report.
     """
     data = _describe(datasets[0])
     notes = [f"{classifier.name}: {note}" for classifier in classifiers for note in classifier.notes]
@@ -241,6 +243,7 @@ def compose(
         notes=tuple(notes),
         data=data,
         paper=paper_numbers(paper),
+        remark=(remark or "").strip(),
     )
 
 

@@ -55,7 +55,8 @@ class Report:
 
     sections: in the order of presentation; an analyzer with an outcome but without a section is presented last,
     under its own name. data: what the models were analysed on (spec, split, n, classes, fingerprint, notes).
-    paper: the paper's own numbers, to stand beside these.
+    paper: the paper's own numbers, to stand beside these. remark: what the author has to say on how the models were
+    made or chosen; it stands in the caption of the numbers over seeds, or else with the notes.
     Raises UsageError where two models have the same name: tables and figures tell models apart by it.
     """
 
@@ -66,6 +67,7 @@ class Report:
     notes: tuple[str, ...] = ()
     data: Mapping[str, JSON] = field(default_factory=dict)
     paper: Numbers = field(default_factory=dict)
+    remark: str = ""
 
     def __post_init__(self) -> None:
         name, count = Counter(model.name for model in self.models).most_common(1)[0] if self.models else ("", 1)

@@ -153,6 +153,14 @@ def test_the_report_shows_them_and_the_summary_holds_them(tmp_path: Path) -> Non
     assert "CSG - STD" in headline_over_seeds(report)
 
 
+def test_the_authors_remark_stands_in_the_caption_or_else_with_the_notes(tmp_path: Path) -> None:
+    for name, models in (("several", TWINS), ("one", (model(STD, 0), model(CSG, 0)))):
+        write_report(replace(report_of(*models), remark="Chosen on seed <0>."), tmp_path / name)
+        page, plain = ((tmp_path / name / file).read_text() for file in ("index.html", "report.md"))
+        assert page.count("Chosen on seed &lt;0&gt;.") == plain.count("Chosen on seed") >= 1
+        assert "<0>" not in page
+
+
 def test_one_seed_needs_no_such_table_unless_the_paper_stands_beside(tmp_path: Path) -> None:
     pair = report_of(model(STD, 0), model(CSG, 0))
     assert headline_over_seeds(pair) == ""
