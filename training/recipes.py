@@ -150,6 +150,12 @@ RECIPES = {
             "animals-resnet20", "resnet20", size=64, epochs=18, batch_size=64, lr=0.1, scheme="joint", gate_rate=0.3,
             lambda2=0.1,
         ),
+        # the same from a network of the recipe above; few steps, so small batches and a quicker gate
+        Recipe(
+            "animals-resnet20-fork", "resnet20", size=64, epochs=4, batch_size=32, lr=0.05, eval_every=4,
+            std_trainable=RESNET_TRUNK, period=4, csg_turn="first", csg_trainable=("linear",), csg_schedule="constant",
+            csg_lr=0.1, csg_weight_decay=3e-2, gate_rate=0.5, lambda2=0.1,
+        ),
         # the authors' script; its ImageNet weights come through --start
         Recipe(
             "voc-resnet152", "resnet152", size=128, shift=16, shift_fill="black", epochs=150, batch_size=32,
