@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict
 from pathlib import Path
 
@@ -37,3 +38,19 @@ def test_a_kept_checkpoint_says_how_it_was_trained(path: Path) -> None:
         trained = {name: value for name, value in classifier.record["recipe"].items() if name not in without_effect}
         named = asdict(RECIPES[KEPT[path.parents[1].name]])
         assert trained == {name: value for name, value in named.items() if name not in without_effect}
+
+
+def test_the_readme_quotes_the_kept_report() -> None:
+    readme = (REPORTS.parent / "README.md").read_text()
+    for model in json.loads((REPORTS / "cifar10-resnet20/report/summary.json").read_text())["models"]:
+        results = model["results"]
+        assert _short(results["accuracy"]["accuracy"], 4) in readme
+        assert _short(results["mis"]["mis"], 4) in readme
+        assert _short(results["correlation"]["c_ic"], 3) in readme
+        assert _short(results["correlation"]["r_0.1"], 3) in readme
+        assert f"{_short(results['confusion']['mean_single_recall'], 2)} (" in readme
+
+
+def _short(value: float, digits: int) -> str:
+    """As the README writes it: .8892."""
+    return f"{value:.{digits}f}".replace("0.", ".", 1)
