@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
+from PIL import Image
 
 from csg_analyze.metrics.arrays import FloatArray
 from csg_analyze.report.figures import (
@@ -21,7 +23,17 @@ from csg_analyze.report.figures import (
     overlap_colours,
 )
 from csg_analyze.report.matrices import draw_matrix
-from csg_analyze.report.style import GATE_COLOUR, INFORMATION_COLOUR, captioned, colour_map, colour_scale, save, style
+from csg_analyze.report.style import (
+    GATE_COLOUR,
+    INFORMATION_COLOUR,
+    LARGE_PNG,
+    captioned,
+    colour_map,
+    colour_scale,
+    compact,
+    save,
+    style,
+)
 
 NAMES = ["c$at$", "d_og", "b^ird$"]
 
@@ -217,3 +229,18 @@ def test_drawing_changes_no_settings_and_loads_no_pyplot(tmp_path: Path) -> None
         "sys.exit('matplotlib.pyplot' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_a_large_picture_keeps_its_size_and_nearly_its_colours() -> None:
+    rows = np.linspace(0, 255, 700)[:, None, None] * np.array([1.0, 0.6, 0.2])
+    noise = np.random.default_rng(0).integers(0, 12, (700, 900, 3))
+    picture = np.clip(rows + noise, 0, 255).astype(np.uint8)
+    stream = io.BytesIO()
+    Image.fromarray(picture).save(stream, format="png")
+    large = stream.getvalue()
+    assert len(large) > LARGE_PNG
+    reduced = np.asarray(Image.open(io.BytesIO(compact(large))).convert("RGB"))
+    assert len(compact(large)) < len(large) / 2
+    assert reduced.shape == picture.shape
+    assert np.abs(reduced.astype(int) - picture).mean() < 6
+    assert compact(large[:10]) == large[:10]  # a small one is left as it is
