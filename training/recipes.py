@@ -118,8 +118,14 @@ class Recipe:
 ALTERNATE_ONLY = ("period", *(name for name in Recipe.__dataclass_fields__ if name.startswith("csg_")))
 """Fields that the joint scheme, with one optimizer and no turns, does not read."""
 
-RESNET_TRUNK = ("conv1", "bn1", "layer1", "layer2", "layer3")
-"""All layers of a CIFAR ResNet but its head."""
+# one CSG epoch gives every class its filters and a head of small weights, then the trunk follows that head. The smaller
+# the head, the more the filters must differ (docs/trials.md)
+FORK: Mapping[str, Any] = {
+    "arch": "resnet20", "epochs": 4, "eval_every": 4, "std_trainable": ("conv1", "bn1", "layer1", "layer2", "layer3"),
+    "period": 4, "csg_turn": "first", "csg_trainable": ("linear",), "csg_schedule": "constant", "csg_lr": 0.1,
+    "lambda2": 0.1,
+}  # fmt: skip
+"""What recipes have in common that go on from a trained CIFAR ResNet (--start)."""
 
 RECIPES = {
     recipe.name: recipe
@@ -132,13 +138,7 @@ RECIPES = {
             gate_rate=0.3, lambda2=0.1,
         ),
         Recipe("cifar10-resnet20", "resnet20", epochs=30, lr=0.2, scheme="joint"),
-        # from a trained network (--start): one CSG epoch gives every class its filters and a head of small weights,
-        # then the trunk follows that head. The smaller the head, the more the filters must differ (docs/trials.md)
-        Recipe(
-            "cifar10-resnet20-fork", "resnet20", epochs=4, lr=0.1, eval_every=4, std_trainable=RESNET_TRUNK, period=4,
-            csg_turn="first", csg_trainable=("linear",), csg_schedule="constant", csg_lr=0.1, csg_weight_decay=2e-2,
-            gate_rate=0.2, lambda2=0.1,
-        ),
+        Recipe("cifar10-resnet20-fork", lr=0.1, csg_weight_decay=2e-2, gate_rate=0.2, **FORK),
         Recipe("cifar10-alexnet", "alexnet", epochs=30, lr=0.1, scheme="joint"),
         Recipe(
             "imagenet-resnet18", "resnet18", size=224, resize=256, shift=32, epochs=90, batch_size=256, lr=0.1,
@@ -150,11 +150,9 @@ RECIPES = {
             "animals-resnet20", "resnet20", size=64, epochs=18, batch_size=64, lr=0.1, scheme="joint", gate_rate=0.3,
             lambda2=0.1,
         ),
-        # the same from a network of the recipe above; few steps, so small batches and a quicker gate
+        # few steps, so small batches and a quicker gate
         Recipe(
-            "animals-resnet20-fork", "resnet20", size=64, epochs=4, batch_size=32, lr=0.05, eval_every=4,
-            std_trainable=RESNET_TRUNK, period=4, csg_turn="first", csg_trainable=("linear",), csg_schedule="constant",
-            csg_lr=0.1, csg_weight_decay=3e-2, gate_rate=0.5, lambda2=0.1,
+            "animals-resnet20-fork", size=64, batch_size=32, lr=0.05, csg_weight_decay=3e-2, gate_rate=0.5, **FORK
         ),
         # the authors' script; its ImageNet weights come through --start
         Recipe(

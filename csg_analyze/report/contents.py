@@ -138,7 +138,7 @@ def write_seeds(report: Report, ledger: Ledger) -> tuple[Table, Table] | None:
     write_csv(table, ledger.folder / "tables" / f"{name}.csv")
     write_latex(shown, ledger.folder / "tables" / f"{name}.tex", align="l" + "r" * (len(shown.columns) - 1))
     columns = tuple((column, place > 0) for place, column in enumerate(shown.columns))
-    notes = " ".join([*([report.remark] if report.remark else []), *(f"{note}." for note in seeds.notes)])
+    notes = " ".join(filter(None, [report.remark, *(f"{note}." for note in seeds.notes)]))
 
     def part(rows: pd.DataFrame, number: int) -> Table:
         cells = tuple(tuple(Cell(text) for text in texts) for texts in rows.to_numpy())

@@ -25,6 +25,9 @@ from csg_analyze.metrics.arrays import FloatArray
 COLUMN, FULL = 3.35, 6.9
 """Widths in inches of one column and of the full page of a two-column paper."""
 
+LARGE_PNG = 1_000_000
+"""Bytes above which a figure's PNG, which the page embeds, is reduced to 256 colours."""
+
 SEQUENTIAL, SIGNED, GATE, INFORMATION = "Blues", "RdBu_r", "Blues", "Oranges"
 """Colour maps: white is zero, so that sparse matrices print as ink on paper; safe for colour-blind readers."""
 
@@ -74,10 +77,6 @@ def style() -> Iterator[None]:
     }
     with matplotlib.rc_context(settings):
         yield
-
-
-LARGE_PNG = 1_000_000
-"""Bytes above which a figure's PNG, which the page embeds, is reduced to 256 colours."""
 
 
 def captioned(figure: Figure, caption: str) -> Figure:
