@@ -29,6 +29,9 @@ Compare: TypeAlias = "Callable[[Mapping[str, Result]], pd.DataFrame]"
 what it compares. Called where at least two models have a result that names it.
 """
 
+ComparePair: TypeAlias = "Callable[[Result, Result], pd.DataFrame]"
+"""Makes the rows of one table from two results: the second minus the first. Which two is the report's to say."""
+
 CAPTION, BOLD = "caption", "bold"
 """What a table's `attrs` may hold: plain sentences to stand behind its title, and the cells to print in bold (a boolean
 frame of the table's shape; of comparisons only)."""
@@ -47,8 +50,9 @@ class Result:
 
     summary: flat names to numbers, the analyzer's headline first; what cannot be had is None, never a made-up number.
     tables: names to tidy frames (one observation a row).
-    comparisons: names to functions that make a table from the results of all compared models (paired intervals, the
-    best in bold).
+    comparisons: names to functions that make a table from the results of all compared models (the best in bold).
+    paired: names to functions that compare two models (paired intervals). A report calls them for every two twins, and
+      for a model without a twin with the report's first model.
     figures: names to functions that draw from the tables of *all* compared models, called only when written.
     samples: one row an image (`sample_id` first), for paired tests between models; None where that has no meaning.
     notes: plain sentences for the reader of the report: settings, what was left out, what falls short.
@@ -58,6 +62,7 @@ class Result:
     summary: Mapping[str, Number]
     tables: Tables = field(default_factory=dict)
     comparisons: Mapping[str, Compare] = field(default_factory=dict)
+    paired: Mapping[str, ComparePair] = field(default_factory=dict)
     figures: Mapping[str, DrawFigure] = field(default_factory=dict)
     samples: pd.DataFrame | None = None
     notes: tuple[str, ...] = ()

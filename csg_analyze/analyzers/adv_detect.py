@@ -143,7 +143,8 @@ def adv_detect(
     return Result(
         summary=_summary(tables),
         tables=tables,
-        comparisons={"table_3": table_3, "differences": compare_detection},
+        comparisons={"table_3": table_3},
+        paired={"differences": compare_detection},
         figures=figures,
         samples=attacked_samples(
             runs, {name: held_out(each) for name, each in studies.items()}, sample_ids, labels, class_names

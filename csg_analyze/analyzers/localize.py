@@ -133,9 +133,9 @@ def localize(
         tables=tables,
         comparisons={
             "table_2": partial(table_2, title=REGIONS),
-            "differences": partial(differences, n=bootstrap, seed=seed),
             "table_2_boxes_and_pixels": partial(table_2, title=BOXES_AND_PIXELS),
         },
+        paired={"differences": partial(differences, n=bootstrap, seed=seed)},
         figures={"maps": draw_maps, "iou_curves": draw_iou_curves},
         samples=sample_table(setting, scored, wanted, class_names, sample_ids),
         notes=(*notes, *_notes(setting, choice, class_names, per_class, wanted)),

@@ -92,7 +92,7 @@ def robustness(
     return Result(
         summary=_summary(clean, robust_rows, minimal_rows, len(chosen), int(common.sum())),
         tables=dict(reversed(tables.items())),
-        comparisons={"differences": compare_robustness},
+        paired={"differences": compare_robustness},
         figures=figures,
         samples=samples,
         notes=(*attacks.notes, *_notes(attacks, names, targeted, n_images, len(chosen))),

@@ -50,17 +50,14 @@ def _settings(models: Mapping[str, Result]) -> list[str]:
     return [f"{model}: {result.tables['detection'].attrs[CAPTION]}" for model, result in models.items()]
 
 
-def compare_detection(models: Mapping[str, Result]) -> pd.DataFrame:
-    """Error of every model minus that of the first, over the sources that were tested in both."""
+def compare_detection(first: Result, second: Result) -> pd.DataFrame:
+    """Error of the second model minus that of the first, over the sources that were tested in both."""
+    left, right = _samples(first, second)
     rows = []
-    for first, second, left, right in _pairs(models):
-        for attack in dict.fromkeys(left["attack"]):
-            both = _together(left[left["attack"] == attack], right[right["attack"] == attack], "error")
-            difference, low, high = paired_difference(
-                *(100 * both[f"error_{side}"].to_numpy() for side in ("second", "first"))
-            )
-            rows.append((f"{second} − {first}", attack, len(both), difference, low, high))
-    table = pd.DataFrame(rows, columns=["comparison", "attack", "n_sources", "error_difference", "low", "high"])
+    for attack in dict.fromkeys(left["attack"]):
+        both = _together(left[left["attack"] == attack], right[right["attack"] == attack], "error")
+        rows.append((attack, len(both), *_difference(both, "error", scale=100)))
+    table = pd.DataFrame(rows, columns=["attack", "n_sources", "error_difference", "low", "high"])
     table.attrs[CAPTION] = (
         "Difference in error, in percentage points, with the largest training set, over the sources whose images were "
         "tested in both models (a source counts once, by its mean over the repeats); 95 % paired bootstrap interval."
@@ -68,29 +65,17 @@ def compare_detection(models: Mapping[str, Result]) -> pd.DataFrame:
     return table
 
 
-def compare_robustness(models: Mapping[str, Result]) -> pd.DataFrame:
-    """Robust accuracy of every model minus that of the first, on the images that all of them classify correctly."""
+def compare_robustness(first: Result, second: Result) -> pd.DataFrame:
+    """Robust accuracy of the second model minus that of the first, on the images that all classify correctly."""
+    left, right = (frame[frame["common"]] for frame in _samples(first, second))
     rows = []
-    for first, second, left, right in _pairs(models):
-        for column in [name for name in left.columns if name.startswith(ROBUST)]:
-            if column not in right:
-                continue
-            common = _together(left[left["common"]], right[right["common"]], column)
-            a, b = (common[f"{column}_{side}"].to_numpy(bool) for side in ("second", "first"))
-            difference, low, high = paired_difference(a.astype(float), b.astype(float))
-            rows.append((f"{second} − {first}", column.removeprefix(ROBUST), "robust accuracy", len(common),
-                         difference, low, high, mcnemar(a, b)))  # fmt: skip
-        for column in [name for name in left.columns if name.startswith(MINIMAL)]:
-            if column not in right:
-                continue
-            common = _together(left[left["common"]], right[right["common"]], column)
-            difference, low, high = paired_difference(
-                *(common[f"{column}_{side}"].to_numpy() for side in ("second", "first"))
-            )
-            rows.append((f"{second} − {first}", column.removeprefix(MINIMAL), "minimal L2", len(common),
-                         difference, low, high, np.nan))  # fmt: skip
-    columns = ["comparison", "attack", "quantity", "n", "difference", "low", "high", "mcnemar_p"]
-    table = pd.DataFrame(rows, columns=columns)
+    for prefix, quantity in ((ROBUST, "robust accuracy"), (MINIMAL, "minimal L2")):
+        for column in (name for name in map(str, left) if name.startswith(prefix) and name in right):
+            both = _together(left, right, column)
+            right_on = (both[f"{column}_{side}"].to_numpy(bool) for side in ("second", "first"))
+            p_value = mcnemar(*right_on) if prefix == ROBUST else np.nan
+            rows.append((column.removeprefix(prefix), quantity, len(both), *_difference(both, column), p_value))
+    table = pd.DataFrame(rows, columns=["attack", "quantity", "n", "difference", "low", "high", "mcnemar_p"])
     table.attrs[CAPTION] = (
         "On the images that all compared models classify correctly (minimal L2: those where the attack succeeded on "
         "both); 95 % paired bootstrap interval, and the exact p-value of McNemar's test."
@@ -102,11 +87,17 @@ ROBUST, MINIMAL = "robust ", "minimal_l2 "
 """How the columns of robustness' samples begin, before the attack and its bound."""
 
 
-def _pairs(models: Mapping[str, Result]) -> list[tuple[str, str, pd.DataFrame, pd.DataFrame]]:
-    """The first model with every other one: names and samples."""
-    samples = {model: result.samples for model, result in models.items() if result.samples is not None}
-    (first, left), *others = samples.items()
-    return [(first, second, left, right) for second, right in others]
+def _samples(*results: Result) -> list[pd.DataFrame]:
+    """A row an image of each; both analyzers always have them."""
+    frames = [result.samples for result in results if result.samples is not None]
+    assert len(frames) == len(results)
+    return frames
+
+
+def _difference(both: pd.DataFrame, column: str, *, scale: float = 1) -> tuple[float, float, float]:
+    """The second's minus the first's, of what `_together` gave: mean, low, high."""
+    second, first = (scale * both[f"{column}_{side}"].to_numpy(float) for side in ("second", "first"))
+    return paired_difference(second, first)
 
 
 def _together(left: pd.DataFrame, right: pd.DataFrame, column: str) -> pd.DataFrame:

@@ -6,7 +6,7 @@ import json
 import math
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -88,6 +88,14 @@ class Report:
         for name, result in results.items():
             parts.setdefault(classes.get(name, ()), {})[name] = result
         return list(parts.values())
+
+    def shared(
+        self, results: Mapping[str, Result], things: Callable[[Result], Mapping[str, object]]
+    ) -> Iterator[tuple[str, dict[str, Result]]]:
+        """Every title of what models share (figures, comparisons), and the results of those who can share it."""
+        for title in dict.fromkeys(title for result in results.values() for title in things(result)):
+            for part in self.alike({name: result for name, result in results.items() if title in things(result)}):
+                yield title, part
 
 
 def as_text(document: JSON) -> str:

@@ -10,9 +10,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from csg_analyze.errors import UsageError
-from csg_analyze.report.contents import Ledger, write_headline, write_section, write_seeds
+from csg_analyze.report.contents import write_section
 from csg_analyze.report.document import Report, as_text
+from csg_analyze.report.ledger import Ledger
 from csg_analyze.report.pages import html_page, markdown_page
+from csg_analyze.report.shown_tables import write_headline, write_seeds
 from csg_analyze.report.summary import summary_document
 
 FILES = ("index.html", "report.md", "summary.json", "provenance.json")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -99,38 +98,34 @@ def table_2(results: Mapping[str, Result], *, title: str) -> pd.DataFrame:
     return table
 
 
-def differences(results: Mapping[str, Result], *, n: int, seed: int) -> pd.DataFrame:
-    """Each model against the one before it, image by image: mean difference, its 95 % interval from paired resamples.
+def differences(first: Result, second: Result, *, n: int, seed: int) -> pd.DataFrame:
+    """The second model minus the first, image by image: mean difference, its 95 % interval from paired resamples.
 
     Means are over images for every method, also for ActivMap, whose totals in Table 2 are over filters.
     """
+    assert first.samples is not None  # localize always has them
+    assert second.samples is not None
+    both = first.samples.merge(second.samples, on="sample_id", suffixes=("", " (second)"))
+    draws = resamples(both["picture"].to_numpy(), n, seed)
     rows = []
-    for (first, one), (second, other) in pairwise(results.items()):
-        assert one.samples is not None  # localize always has them
-        assert other.samples is not None
-        both = one.samples.merge(other.samples, on="sample_id", suffixes=("", " (other)"))
-        draws = resamples(both["picture"].to_numpy(), n, seed)
-        for column in one.samples.columns[3:]:
-            if f"{column} (other)" not in both:
-                continue
-            change = (both[f"{column} (other)"].astype(float) - both[column].astype(float)).to_numpy()
-            there = ~np.isnan(change)
-            counts = draws[:, there]
-            with np.errstate(invalid="ignore", divide="ignore"):
-                means = (counts @ change[there]) / counts.sum(axis=1)
-            low, high = interval(means[:, None])
-            method, _, metric = column.rpartition("_")
-            rows.append(
-                {
-                    "localization": NAMES.get(method, method),
-                    "metric": "mean IoU" if metric == "iou" else metric.upper(),
-                    "models": f"{second} - {first}",
-                    "difference": change[there].mean() if there.any() else np.nan,
-                    "low": low[0],
-                    "high": high[0],
-                    "n": int(there.sum()),
-                }
-            )
+    for column in (name for name in first.samples.columns[3:] if f"{name} (second)" in both):
+        change = (both[f"{column} (second)"].astype(float) - both[column].astype(float)).to_numpy()
+        there = ~np.isnan(change)
+        counts = draws[:, there]
+        with np.errstate(invalid="ignore", divide="ignore"):
+            means = (counts @ change[there]) / counts.sum(axis=1)
+        low, high = interval(means[:, None])
+        method, _, metric = column.rpartition("_")
+        rows.append(
+            {
+                "localization": NAMES.get(method, method),
+                "metric": "mean IoU" if metric == "iou" else metric.upper(),
+                "difference": change[there].mean() if there.any() else np.nan,
+                "low": low[0],
+                "high": high[0],
+                "n": int(there.sum()),
+            }
+        )
     table = pd.DataFrame(rows)
     table.attrs[CAPTION] = (
         "Paired: both models on the same images, those cut from one picture resampled together. An interval without 0 "

@@ -9,8 +9,9 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from csg_analyze.report.contents import Outcome, Table
+from csg_analyze.report.contents import Outcome
 from csg_analyze.report.document import JSON, Report
+from csg_analyze.report.shown_tables import Table
 from csg_analyze.report.tables import cell
 
 Seeds = tuple[Table, Table] | None

@@ -116,6 +116,20 @@ def _twins(std: ModelReport, csg: ModelReport) -> bool:
     return std.origin is not None and csg.origin is not None and std.origin.twins == csg.origin.twins
 
 
+def compared(models: Sequence[ModelReport]) -> list[tuple[str, str]]:
+    """The models to compare in twos, by name, the second minus the first: CSG with its STD twin.
+
+    A model in no such pair is compared with the first model of all.
+    """
+    pairs = [
+        (pair.std.models[seed].name, pair.csg.models[seed].name)
+        for pair in seeds_of(models).pairs
+        for seed in pair.seeds
+    ]
+    names, paired = [model.name for model in models], {name for pair in pairs for name in pair}
+    return pairs + [(names[0], name) for name in names[1:] if name not in paired]
+
+
 def _missing(groups: Sequence[Group], pairs: Sequence[Pair]) -> Iterator[str]:
     """What has no twin."""
     for group in groups:

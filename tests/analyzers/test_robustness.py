@@ -96,7 +96,7 @@ def test_robust_accuracy_falls_and_is_never_above_the_clean_one(both: Mapping[st
 
 
 def test_differences_are_paired_on_common_images(both: Mapping[str, Result]) -> None:
-    table = compare_robustness(both)
+    table = compare_robustness(*both.values())
     first, second = (result.samples for result in both.values())
     assert first is not None
     assert second is not None

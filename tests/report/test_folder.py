@@ -103,6 +103,26 @@ def test_comparisons_are_tables_of_all_models_together(report: Report, tmp_path:
     assert not list((tmp_path / "one/tables").glob("accuracy_paired*"))
 
 
+def test_paired_comparisons_are_one_table_a_row_block_for_two_models(report: Report, tmp_path: Path) -> None:
+    def difference(first: Result, second: Result) -> pd.DataFrame:
+        change = float(str(second.summary["accuracy"])) - float(str(first.summary["accuracy"]))
+        table = pd.DataFrame({"attack": ["fgsm", "pgd"], "difference": [change, 0.0]})
+        table.attrs[CAPTION] = "Paired."
+        return table
+
+    models = [replace(m, results={"accuracy": replace(m.results["accuracy"], paired={"differences": difference})})
+              for m in report.models]  # fmt: skip
+    first, second = (model.name for model in models)
+    write_report(replace(report, models=tuple(models)), tmp_path / "two")
+    table = pd.read_csv(tmp_path / "two/tables/accuracy_differences.csv")
+    assert list(table.columns) == ["comparison", "attack", "difference"]
+    assert table["comparison"].tolist() == [f"{second} − {first}"] * 2
+    assert table["difference"].tolist() == [0.9 - 0.91234567890123, 0.0]
+    assert "differences. Paired." in (tmp_path / "two/index.html").read_text()
+    write_report(replace(report, models=tuple(models[:1])), tmp_path / "one")
+    assert not list((tmp_path / "one/tables").glob("accuracy_differences*"))
+
+
 def test_the_same_report_is_the_same_bytes(report: Report, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_report(report, tmp_path / "a")
     monkeypatch.setattr("time.time", lambda: 2_000_000_000.0)

@@ -14,7 +14,7 @@ from csg_analyze.report.document import ModelReport, Report, Section
 from csg_analyze.report.folder import write_report
 from csg_analyze.report.paper import PAPER, paper_numbers
 from csg_analyze.report.seed_tables import headline_over_seeds, over_seeds, over_seeds_as_shown
-from csg_analyze.report.seeds import seeds_of
+from csg_analyze.report.seeds import compared, seeds_of
 from csg_analyze.report.summary import summary_document
 from csg_analyze.result import Result
 
@@ -54,6 +54,17 @@ TWINS = [model(training, seed) for seed in (0, 1, 2) for training in (CSG, STD)]
 
 def table_of(report: Report) -> pd.DataFrame:
     return over_seeds(report, seeds_of(report.models)).set_index(["analyzer", "number"])
+
+
+def test_twins_are_compared_with_each_other_and_others_with_the_first_model() -> None:
+    twins = [("std0-1.0", "csg0-1.0"), ("std1-1.0", "csg1-1.0"), ("std2-1.0", "csg2-1.0")]
+    assert compared(TWINS) == twins
+    stranger = replace(model(STD, 0, origin=False), name="stranger")
+    assert compared([*TWINS, stranger]) == [*twins, ("csg0-1.0", "stranger")]
+    other = model(CSG, 0, lambda1="5.0")
+    assert compared([TWINS[1], TWINS[0], other]) == [twins[0], ("std0-1.0", "csg0-5.0")]
+    assert compared([model(STD, 0), model(STD, 1)]) == [("std0-1.0", "std1-1.0")]
+    assert compared([stranger]) == []
 
 
 def test_means_deviations_and_differences_in_the_plainest_way() -> None:

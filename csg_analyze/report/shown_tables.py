@@ -1,0 +1,159 @@
+"""The tables that the pages of a report show, written to their files on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from csg_analyze.report.document import Report, Section
+from csg_analyze.report.ledger import Ledger
+from csg_analyze.report.seed_tables import in_headline, over_seeds, over_seeds_as_shown, worth_showing
+from csg_analyze.report.seeds import compared, seeds_of
+from csg_analyze.report.tables import (
+    TEXT_COLUMNS,
+    as_cells,
+    cell,
+    first_rows,
+    is_number,
+    joined,
+    table_1,
+    table_1_as_shown,
+    write_csv,
+    write_latex,
+)
+from csg_analyze.result import BOLD, CAPTION, Compare, Result
+
+COMPARED_ROWS = 60
+"""Rows of a comparison that the page shows: it is made to be read whole."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell: what it shows, and the number it is sorted by (None: by its text)."""
+
+    text: str
+    number: float | None = None
+    bold: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table as far as a page shows it.
+
+    columns: (name, whether it holds numbers). caption: what stands behind the title. total: rows in the file.
+    """
+
+    columns: tuple[tuple[str, bool], ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    number: int = 0
+    title: str = ""
+    caption: str = ""
+    total: int = 0
+    file: str = ""
+
+
+def write_headline(report: Report, ledger: Ledger) -> Table:
+    """Table 1, written in full precision (CSV) and as shown (LaTeX)."""
+    cells, bold = table_1_as_shown(report.models)
+    name, folder = ledger.name("table1"), ledger.folder / "tables"
+    write_csv(table_1(report.models), folder / f"{name}.csv")
+    align = "".join("l" if column in TEXT_COLUMNS else "r" for column in cells.columns)
+    write_latex(cells, folder / f"{name}.tex", bold=bold, align=align)
+    rows = tuple(
+        tuple(Cell(text, bold=bool(heavy)) for text, heavy in zip(texts, weights, strict=True))
+        for texts, weights in zip(cells.to_numpy(), bold.to_numpy(), strict=True)
+    )
+    columns = tuple((column, column not in TEXT_COLUMNS) for column in cells.columns)
+    return Table(columns, rows, next(ledger.tables), total=len(rows), file=name)
+
+
+def write_seeds(report: Report, ledger: Ledger) -> tuple[Table, Table] | None:
+    """The numbers over seeds, those of the headline and all; None where there is one seed and no number of the paper.
+
+    One file holds all of them in full precision (CSV) and as shown (LaTeX).
+    """
+    seeds = seeds_of(report.models)
+    if not worth_showing(report, seeds):
+        return None
+    table = over_seeds(report, seeds)
+    shown, name = over_seeds_as_shown(table, seeds), ledger.name("over_seeds")
+    write_csv(table, ledger.folder / "tables" / f"{name}.csv")
+    write_latex(shown, ledger.folder / "tables" / f"{name}.tex", align="l" + "r" * (len(shown.columns) - 1))
+    columns = tuple((column, place > 0) for place, column in enumerate(shown.columns))
+    notes = " ".join(filter(None, [report.remark, *(f"{note}." for note in seeds.notes)]))
+
+    def part(rows: pd.DataFrame, number: int) -> Table:
+        cells = tuple(tuple(Cell(text) for text in texts) for texts in rows.to_numpy())
+        return Table(columns, cells, number, caption=notes, total=len(table), file=name)
+
+    return part(shown[in_headline(report, table)], next(ledger.tables)), part(shown, next(ledger.tables))
+
+
+def summary_table(results: Mapping[str, Result]) -> Table | None:
+    """An analyzer's numbers, a column a model; None where it has none."""
+    names = dict.fromkeys(name for result in results.values() for name in result.summary)
+    if not names:
+        return None
+    rows = tuple((Cell(name), *(Cell(cell(result.summary.get(name))) for result in results.values())) for name in names)
+    return Table((("", False), *((model, True) for model in results)), rows)
+
+
+def write_tables(section: Section, results: Mapping[str, Result], report: Report, ledger: Ledger) -> tuple[Table, ...]:
+    """Write one analyzer's tables: what compares models first, then each with the rows of all models."""
+    return (
+        *_write_comparisons(section, results, report, ledger),
+        *_write_paired(section, results, report, ledger),
+        *_write_joined(section, results, ledger),
+    )
+
+
+def _write_comparisons(
+    section: Section, results: Mapping[str, Result], report: Report, ledger: Ledger
+) -> Iterator[Table]:
+    made: dict[str, Compare] = {}
+    for result in results.values():
+        made = {**result.comparisons, **made}
+    for title, part in report.shared(results, lambda result: result.comparisons):
+        if len(part) > 1:
+            table = made[title](part)
+            yield _write_table(section, title, table, table.head(COMPARED_ROWS), ledger)
+
+
+def _write_paired(section: Section, results: Mapping[str, Result], report: Report, ledger: Ledger) -> Iterator[Table]:
+    for title, part in report.shared(results, lambda result: result.paired):
+        frames = [
+            part[second].paired[title](part[first], part[second]).assign(comparison=f"{second} − {first}")
+            for first, second in compared([model for model in report.models if model.name in part])
+        ]
+        if frames:
+            table = pd.concat(frames, ignore_index=True)
+            table = table[["comparison", *table.columns.drop("comparison")]]
+            table.attrs = frames[0].attrs
+            yield _write_table(section, title, table, table.head(COMPARED_ROWS), ledger)
+
+
+def _write_joined(section: Section, results: Mapping[str, Result], ledger: Ledger) -> Iterator[Table]:
+    for title in dict.fromkeys(title for result in results.values() for title in result.tables):
+        table = joined(results, title)
+        yield _write_table(section, title, table, first_rows(table), ledger)
+
+
+def _write_table(section: Section, title: str, table: pd.DataFrame, excerpt: pd.DataFrame, ledger: Ledger) -> Table:
+    name, bold = ledger.name(section.analyzer, title), table.attrs.get(BOLD)
+    write_csv(table, ledger.folder / "tables" / f"{name}.csv")
+    write_latex(table, ledger.folder / "tables" / f"{name}.tex", bold=bold)
+    numeric = [is_number(table[column]) for column in table.columns]
+    columns = tuple(zip(map(cell, table.columns), numeric, strict=True))
+    weights = np.zeros(excerpt.shape, bool) if bold is None else bold.loc[excerpt.index].to_numpy()
+    rows = tuple(
+        tuple(Cell(text, float(value) if number and pd.notna(value) else None, bool(heavy))
+              for text, value, number, heavy in zip(texts, values, numeric, heavies, strict=True))
+        for texts, values, heavies in zip(
+            as_cells(excerpt).itertuples(index=False), excerpt.itertuples(index=False), weights, strict=True
+        )
+    )  # fmt: skip
+    caption = str(table.attrs.get(CAPTION, ""))
+    return Table(columns, rows, next(ledger.tables), title.replace("_", " "), caption, len(table), name)
