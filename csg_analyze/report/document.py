@@ -81,20 +81,20 @@ class Report:
         listed = {section.analyzer for section in named}
         return named + tuple(Section(name, name) for name in ran if name not in listed)
 
-    def alike(self, results: Mapping[str, Result]) -> list[dict[str, Result]]:
-        """Results by model, apart for models of different class sets: those cannot share a figure or a comparison."""
-        classes = {model.name: model.class_names for model in self.models}
-        parts: dict[tuple[str, ...], dict[str, Result]] = {}
-        for name, result in results.items():
-            parts.setdefault(classes.get(name, ()), {})[name] = result
-        return list(parts.values())
-
     def shared(
         self, results: Mapping[str, Result], things: Callable[[Result], Mapping[str, object]]
     ) -> Iterator[tuple[str, dict[str, Result]]]:
-        """Every title of what models share (figures, comparisons), and the results of those who can share it."""
+        """Every title of what models share (figures, comparisons), and the results of those who can share it.
+
+        A title comes once for every set of classes: models of different ones cannot share a figure or a comparison.
+        """
+        classes = {model.name: model.class_names for model in self.models}
         for title in dict.fromkeys(title for result in results.values() for title in things(result)):
-            for part in self.alike({name: result for name, result in results.items() if title in things(result)}):
+            parts: dict[tuple[str, ...], dict[str, Result]] = {}
+            for name, result in results.items():
+                if title in things(result):
+                    parts.setdefault(classes.get(name, ()), {})[name] = result
+            for part in parts.values():
                 yield title, part
 
 
