@@ -78,9 +78,9 @@ def _stub() -> None:
 def analyzer_command(step: Step) -> Callable[..., None]:
     """The subcommand of one analyzer: the flags every command has, the analyzer's options, and its inputs' options."""
     owners = dict.fromkeys(step.options, step.name)
-    parameters = dict(inspect.signature(commands.analyze_checkpoints, eval_str=True).parameters)
-    for ours in ("analyzers", "options", "title", "paper"):
-        del parameters[ours]
+    signature = inspect.signature(commands.analyze_checkpoints, eval_str=True)
+    # what can only be given by name (title, paper, remark) is for `report`
+    parameters = {name: p for name, p in signature.parameters.items() if p.kind is not p.KEYWORD_ONLY}
     spec = DATA_FLAGS.get(step.name)
     own = {} if spec is None else dict(list(inspect.signature(spec, eval_str=True).parameters.items())[1:])
     parameters |= own

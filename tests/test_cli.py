@@ -132,6 +132,8 @@ def test_help_names_every_analyzer_with_its_first_line(capsys: pytest.CaptureFix
     text = capsys.readouterr().out
     for flag in ("--n-neighbors", "--estimator", "--batch-size", "--data", "--json", "--arch"):
         assert flag in text
+    for flag in ("--title", "--paper", "--remark", "--analyzers"):  # of `report` alone
+        assert flag not in text
 
 
 def test_importing_the_command_line_imports_nothing_heavy() -> None:
