@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from csg_analyze.metrics.arrays import FloatArray
 from csg_analyze.metrics.gates import assigned, density_interval, l1_density
-from csg_analyze.report.figures import counts, matrix_panels
+from csg_analyze.report.figures import counts, filters_by_class, matrix_panels
 from csg_analyze.result import Result, Tables
 
 
@@ -70,8 +70,8 @@ def draw_gate(models: Mapping[str, Tables]) -> Figure:
     matrices = {}
     for model, tables in models.items():
         wide = tables["matrix"].pivot_table(index="class", columns="filter", values="gate")
-        wide = wide.loc[tables["per_class"]["class"]]
-        matrices[model] = wide.to_numpy()[:, np.argsort(wide.to_numpy().argmax(axis=0), kind="stable")]
+        gate = wide.loc[tables["per_class"]["class"]].to_numpy()
+        matrices[model] = gate[:, filters_by_class(gate)]
     names = next(iter(models.values()))["per_class"]["class"].tolist()
     return matrix_panels(
         matrices, row_labels=names, column_axis="filter (ordered by class)", colour_label="gate", vmin=0, vmax=1

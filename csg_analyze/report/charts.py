@@ -39,7 +39,7 @@ def dots_with_intervals(frames: Mapping[str, pd.DataFrame], *, category: str, va
                 x = np.arange(len(categories)) + 0.5 / len(frames) * (index - (len(frames) - 1) / 2)
                 axes.vlines(x, table["low"], table["high"], color=colour, lw=0.8)
                 axes.plot(x, table[value], marker, color=colour, ms=3.2, mew=0, label=name)
-        _legend(axes, len(frames))
+        _legend(figure, axes)
     return figure
 
 
@@ -62,7 +62,7 @@ def counts(frames: Mapping[str, pd.DataFrame], *, category: str, value: str, lab
                 heights = table.set_index(category)[value].reindex(categories)
                 axes.bar(x, heights, width, color=colour, label=name)
         axes.set_ylim(bottom=0)
-        _legend(axes, len(frames))
+        _legend(figure, axes)
     return figure
 
 
@@ -92,7 +92,7 @@ def lines_by_layer(
             axes.set_ylabel(label)
             axes.set_ylim(bottom=0)
         panels[-1].set_xticks(*thinned(longest["layer"].tolist(), 25), rotation=90)
-        _legend(panels[0], len(frames))
+        _legend(figure, panels[0])
     return figure
 
 
@@ -118,6 +118,10 @@ def _look(index: int) -> tuple[str, str]:
     return MODEL_COLOURS[index % len(MODEL_COLOURS)], MARKERS[index // len(MODEL_COLOURS) % len(MARKERS)]
 
 
-def _legend(axes: Axes, n_models: int) -> None:
+def _legend(figure: Figure, axes: Axes) -> None:
     # a single model is named all the same: the figure may travel without its page
-    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=min(n_models, 3), borderaxespad=0.2, markerscale=1.2)
+    names = axes.get_legend_handles_labels()[1]
+    entry = 0.4 + 0.06 * max(map(len, names))  # inches; a legend that is too wide leaves no room for the axes
+    fitting = int((figure.get_figwidth() - 0.5) / entry)
+    columns = max(1, min(len(names), fitting, 3))
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=columns, borderaxespad=0.2, markerscale=1.2)

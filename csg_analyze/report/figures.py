@@ -115,9 +115,9 @@ def gate_and_information(
     models = list(dict.fromkeys((*gates, *information)))
     scale = colour_scale(list(information.values()))
     kinds = "abc" if gates and information else "a" if gates else "b"
-    height = panel_height(len(class_names))
+    height, below = panel_height(len(class_names)), max(map(len, models)) > 9  # beside it a longer name is cut off
     with style():
-        size = (FULL if len(kinds) > 1 else COLUMN, len(models) * (height + 0.4) + 0.55)
+        size = (FULL if len(kinds) > 1 else COLUMN, len(models) * (height + 0.4 + 0.13 * below) + 0.55)
         figure = Figure(figsize=size, layout="constrained")
         grid = figure.add_gridspec(len(models) + 1, len(kinds), height_ratios=[*[height] * len(models), 0.09])
         for row, model in enumerate(models):
@@ -134,7 +134,8 @@ def gate_and_information(
                 )
                 number = row + 1 if len(models) > 1 else ""
                 if axes.has_data():
-                    axes.set_title(f"({kind}{number}) {KINDS[kind]}, {shortened(model, 22)}")
+                    title = [f"({kind}{number}) {KINDS[kind]}", shortened(model, 30)]
+                    axes.set_title((",\n" if below else ", ").join(title))
                     how = "strongest" if kind == "c" else "maximum"
                     name_columns(axes, len(order), None, "filter, by class", how, inches=2)
                 if column == 0 or axes.has_data():

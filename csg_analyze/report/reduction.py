@@ -59,11 +59,13 @@ def strongest_pairs(first: FloatArray, second: FloatArray, rows: int, columns: i
 def filters_by_class(strength: FloatArray) -> NDArray[np.intp]:
     """The order of the filters, columns of (C, K), by the class each is strongest for; its strongest first.
 
-    Ties keep the filters' own order; a filter without any value comes last.
+    Filters that are equally strong for several classes, as those a gate shares are, follow behind all classes; a filter
+    without any value comes last. Otherwise ties keep the filters' own order.
     """
     filled = np.where(np.isnan(strength), -np.inf, strength)
     highest = filled.max(axis=0)
-    owner = np.where(np.isneginf(highest), len(strength), filled.argmax(axis=0))
+    shared, missing = (filled == highest).sum(axis=0) > 1, np.isneginf(highest)
+    owner = np.select([missing, shared], [len(strength) + 1, len(strength)], filled.argmax(axis=0))
     return np.lexsort((-highest, owner))
 
 

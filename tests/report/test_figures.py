@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import subprocess
 import sys
 from pathlib import Path
@@ -244,3 +245,17 @@ def test_a_large_picture_keeps_its_size_and_nearly_its_colours() -> None:
     assert reduced.shape == picture.shape
     assert np.abs(reduced.astype(int) - picture).mean() < 6
     assert compact(large[:10]) == large[:10]  # a small one is left as it is
+
+
+def test_long_names_leave_room_for_axes_and_do_not_run_into_each_other() -> None:
+    names = [f"a network of a long name {number}" for number in range(4)]
+    recall = pd.DataFrame({"class": list("abc"), "recall": 0.5, "low": 0.4, "high": 0.6})
+    figure = dots_with_intervals(dict.fromkeys(names, recall), category="class", value="recall", label="recall")
+    figure.draw_without_rendering()
+    assert figure.axes[0].get_position().width > 0.6
+    information = np.random.default_rng(0).random((3, 8))
+    figure = gate_and_information({names[0]: information}, {names[0]: np.eye(3, 8)}, class_names=list("abc"))
+    figure.draw_without_rendering()
+    titles = [axes.title.get_window_extent() for axes in figure.axes if axes.get_title()]
+    assert len(titles) == 3
+    assert all(left.x1 < right.x0 for left, right in itertools.pairwise(titles))

@@ -79,6 +79,11 @@ def test_filters_stand_by_class_strongest_first() -> None:
     assert filters_by_class(strength).tolist() == [1, 3, 0, 2, 4]
 
 
+def test_shared_filters_stand_behind_all_classes() -> None:
+    gate = np.array([[1.0, 0.0, 1.0, 1.0, 0.0], [1.0, 1.0, 0.2, 1.0, 0.0]])
+    assert filters_by_class(gate).tolist() == [2, 1, 0, 3, 4]
+
+
 def test_ties_keep_the_filters_order() -> None:
     assert filters_by_class(np.ones((3, 6))).tolist() == list(range(6))
 
