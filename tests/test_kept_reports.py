@@ -14,7 +14,14 @@ from training.recipes import RECIPES
 
 REPORTS = Path(__file__).parents[1] / "reports"
 FORKS = {"animals": "animals-resnet20-fork", "cifar10": "cifar10-resnet20-fork"}
-KEPT = ("animals", "animals-paper-protocol", "cifar10-adversarial", "cifar10-bases", "cifar10-fixed-gates", "cifar10-resnet20")
+KEPT = (
+    "animals",
+    "animals-paper-protocol",
+    "cifar10-adversarial",
+    "cifar10-bases",
+    "cifar10-fixed-gates",
+    "cifar10-resnet20",
+)
 CHECKPOINTS = [path for kept in KEPT for path in sorted((REPORTS / kept).rglob("*-seed*.pt"))]
 
 
