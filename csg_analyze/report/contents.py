@@ -73,19 +73,16 @@ def write_section(section: Section, report: Report, ledger: Ledger) -> Outcome:
 def _write_figures(
     section: Section, results: Mapping[str, Result], report: Report, ledger: Ledger
 ) -> Iterator[Picture]:
-    drawn: dict[str, Callable[..., Any]] = {}
-    for result in results.values():
-        drawn = {**result.figures, **drawn}
-    for title, part in report.shared(results, lambda result: result.figures):
+    for title, draw, part in report.shared(results, lambda result: result.figures):
         try:
             with style():
-                figure = drawn[title]({name: result.tables for name, result in part.items()})
+                figure = draw({name: result.tables for name, result in part.items()})
             name = ledger.name(section.analyzer, title)
             png = save(figure, ledger.folder / "figures", name)
         except Exception as error:
             error.add_note(f"while drawing the figure {title!r} of the analyzer {section.analyzer!r}")
             raise
-        caption = str(figure.get_label()) or _first_paragraph(drawn[title]) or title.replace("_", " ")
+        caption = str(figure.get_label()) or _first_paragraph(draw) or title.replace("_", " ")
         width, height = figure.get_size_inches()
         text = base64.b64encode(png).decode("ascii")
         yield Picture(next(ledger.figures), caption, name, text, float(width), float(height))

@@ -8,7 +8,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from csg_analyze.checkpoints.origin import Origin
 from csg_analyze.errors import UsageError
@@ -16,6 +16,7 @@ from csg_analyze.report.paper import Numbers
 from csg_analyze.result import Result
 
 JSON: TypeAlias = "Mapping[str, JSON] | Sequence[JSON] | str | int | float | bool | None"
+Thing = TypeVar("Thing")
 
 
 @dataclass(frozen=True)
@@ -82,9 +83,9 @@ class Report:
         return named + tuple(Section(name, name) for name in ran if name not in listed)
 
     def shared(
-        self, results: Mapping[str, Result], things: Callable[[Result], Mapping[str, object]]
-    ) -> Iterator[tuple[str, dict[str, Result]]]:
-        """Every title of what models share (figures, comparisons), and the results of those who can share it.
+        self, results: Mapping[str, Result], things: Callable[[Result], Mapping[str, Thing]]
+    ) -> Iterator[tuple[str, Thing, dict[str, Result]]]:
+        """What models share (figures, comparisons): title, what makes it, and the results of those who can share it.
 
         A title comes once for every set of classes: models of different ones cannot share a figure or a comparison.
         """
@@ -95,7 +96,7 @@ class Report:
                 if title in things(result):
                     parts.setdefault(classes.get(name, ()), {})[name] = result
             for part in parts.values():
-                yield title, part
+                yield title, things(next(iter(part.values())))[title], part
 
 
 def as_text(document: JSON) -> str:

@@ -24,7 +24,7 @@ from csg_analyze.report.tables import (
     write_csv,
     write_latex,
 )
-from csg_analyze.result import BOLD, CAPTION, Compare, Result
+from csg_analyze.result import BOLD, CAPTION, Result
 
 COMPARED_ROWS = 60
 """Rows of a comparison that the page shows: it is made to be read whole."""
@@ -113,19 +113,16 @@ def write_tables(section: Section, results: Mapping[str, Result], report: Report
 def _write_comparisons(
     section: Section, results: Mapping[str, Result], report: Report, ledger: Ledger
 ) -> Iterator[Table]:
-    made: dict[str, Compare] = {}
-    for result in results.values():
-        made = {**result.comparisons, **made}
-    for title, part in report.shared(results, lambda result: result.comparisons):
+    for title, compare, part in report.shared(results, lambda result: result.comparisons):
         if len(part) > 1:
-            table = made[title](part)
+            table = compare(part)
             yield _write_table(section, title, table, table.head(COMPARED_ROWS), ledger)
 
 
 def _write_paired(section: Section, results: Mapping[str, Result], report: Report, ledger: Ledger) -> Iterator[Table]:
-    for title, part in report.shared(results, lambda result: result.paired):
+    for title, compare, part in report.shared(results, lambda result: result.paired):
         frames = [
-            part[second].paired[title](part[first], part[second]).assign(comparison=f"{second} − {first}")
+            compare(part[first], part[second]).assign(comparison=f"{second} − {first}")
             for first, second in compared([model for model in report.models if model.name in part])
         ]
         if frames:
