@@ -1,4 +1,4 @@
-"""csg-train std | csg: the flags of a training are the fields of `Recipe`.
+"""csg-train std | csg | control: the flags of a training are the fields of `Recipe`.
 
 Importing this module imports no torch, so that --help answers at once.
 """
@@ -21,14 +21,15 @@ from csg_analyze import console
 from csg_analyze.errors import UsageError
 from training.recipes import PANELS, RECIPES, Recipe, Training, adjusted, find_recipe, flag
 
-HELP = f"""Train a network, with class-specific gates (csg) or without (std).
+HELP = f"""Train a network, with class-specific gates (csg), without (std), or around a prescribed head (control).
 
-Called with the same flags and seed, the two give twins: same initial weights, data order and augmentation.
+Called with the same flags and seed, they give twins: same initial weights, data order and augmentation.
 --debug shows the traceback of any error. Recipes: {", ".join(RECIPES)}.
 """
 SUMMARIES: dict[Training, str] = {
     "std": "Train with plain cross-entropy.",
     "csg": "Train with a class-specific gate on the last convolutional stage (Algorithm 1 of the paper).",
+    "control": "Train around a prescribed head without any gate, for as many STD epochs as csg has.",
 }
 
 

@@ -50,6 +50,8 @@ def run_epoch(setting: Setting, run: Run, reporter: Reporter) -> Row:
     """
     recipe, device, epoch, began = setting.recipe, setting.device, len(run.rows), time.monotonic()
     path = run.strategy.path(epoch)
+    if path == "rest":
+        return Row(epoch + 1, path, None, None, _tested(setting, run), density_of(run), 0.0, time.monotonic() - began)
     optimisation = run.optimisations[path]
     freeze_others(run.network.network, optimisation.prefixes)
     plan = plan_epoch(len(setting.train), seed=setting.seed, epoch=epoch, shift=recipe.shift, flip=recipe.flip)
@@ -67,10 +69,16 @@ def run_epoch(setting: Setting, run: Run, reporter: Reporter) -> Row:
                 reporter.step(epoch + 1, made + 1, *averages, density_of(run))
     if not all(bool(values.isfinite().all()) for values in run.network.state_dict().values()):
         raise _diverged("a weight", recipe, epoch, rate)
-    due = (epoch + 1) % recipe.eval_every == 0 or epoch + 1 == recipe.epochs
-    tested = accuracy(run.network, setting.test, device) if due else None
+    tested = _tested(setting, run)
     seconds = time.monotonic() - began
     return Row(epoch + 1, path, *tally.averages(), tested, density_of(run), rate, seconds)
+
+
+def _tested(setting: Setting, run: Run) -> float | None:
+    """The test accuracy after the epoch at hand, where it is due."""
+    done, recipe = len(run.rows) + 1, setting.recipe
+    due = done % recipe.eval_every == 0 or done == recipe.epochs
+    return accuracy(run.network, setting.test, setting.device) if due else None
 
 
 @contextmanager

@@ -30,9 +30,9 @@ def train(
 ) -> Path:
     """Train a network, write its checkpoint to `out` and its log to `out`.log.csv; returns `out`.
 
-    training: "std" or "csg". Two calls that differ in nothing else make twins: same initial weights, data order and
-    augmentation. data: a spec, or the training and test split. start: a checkpoint to fine-tune; csg goes on with its
-    gate. resume: go on from `out`.resume, the state after the last epoch, bit for bit as if there had been no
+    training: "std", "csg" or "control". Calls that differ in nothing else make twins: same initial weights, data order
+    and augmentation. data: a spec, or the training and test split. start: a checkpoint to fine-tune; csg goes on with
+    its gate. resume: go on from `out`.resume, the state after the last epoch, bit for bit as if there had been no
     interruption (on the same machine); a run that is complete is left as it is. force: replace what is there.
     reporter: who is told how it goes; None: a bar or lines on stderr.
     Raises UsageError for whatever cannot be used, before training where that can be known, and for a loss that is no

@@ -17,8 +17,8 @@ from torch import nn
 from csg_analyze.errors import unknown
 from training.recipes import Recipe, Schedule
 
-PathName = Literal["std", "csg", "joint"]
-"""What a step runs: the STD path, the CSG path, or both."""
+PathName = Literal["std", "csg", "joint", "rest"]
+"""What a step runs: the STD path, the CSG path, or both; an epoch of rest has no step."""
 
 ONECYCLE_START, ONECYCLE_END = 25.0, 1e4  # torch's OneCycleLR: start = peak / 25, end = start / 1e4
 
@@ -68,7 +68,7 @@ def optimisations(network: nn.Module, recipe: Recipe, paths: frozenset[PathName]
     Raises UsageError for a prefix that is no layer of the network.
     """
     built: dict[PathName, Optimisation] = {}
-    for path in sorted(paths):
+    for path in sorted(paths - {"rest"}):
         csg = path == "csg"
         peak = (csg and recipe.csg_lr) or recipe.lr
         decay = recipe.csg_weight_decay if csg and recipe.csg_weight_decay is not None else recipe.weight_decay

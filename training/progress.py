@@ -26,13 +26,13 @@ class Row:
     """One epoch in the log. epoch: counted from 1. lr: that of its last step. None: not measured.
 
     train_loss, train_accuracy: averages over the epoch's steps, augmentation included; the accuracy is the STD path's,
-    but the gated path's in the CSG epochs of the alternate scheme.
+    but the gated path's in the CSG epochs of the alternate scheme. None, and lr 0, in an epoch of rest.
     """
 
     epoch: int
     path: str
-    train_loss: float
-    train_accuracy: float
+    train_loss: float | None
+    train_accuracy: float | None
     test_accuracy: float | None
     l1_density: float | None
     lr: float
@@ -161,8 +161,10 @@ class Bar(Silent):
         self.bar.console.print(line, markup=False, soft_wrap=True)
 
 
-def figures(loss: float, accuracy: float, density: float | None) -> str:
+def figures(loss: float | None, accuracy: float | None, density: float | None) -> str:
     """`loss 0.123, accuracy 0.9876, density 0.1000`."""
+    if loss is None or accuracy is None:
+        return "nothing trained"
     gate = "" if density is None else f", density {density:.4f}"
     return f"loss {loss:.3f}, accuracy {accuracy:.4f}{gate}"
 

@@ -15,7 +15,8 @@ from pydantic.dataclasses import dataclass
 
 from csg_analyze.errors import UsageError, unknown
 
-Training = Literal["std", "csg"]
+Training = Literal["std", "csg", "control"]
+Head = Literal["random-blocks", "argmax-blocks", "scaled", "own", "dense"]
 Optimizer = Literal["sgd", "adam", "adamw"]
 Schedule = Literal["onecycle", "cosine", "step", "constant"]
 Share = Annotated[float, Field(gt=0, lt=1)]
@@ -31,7 +32,8 @@ def _split(value: object) -> object:
 LISTED = BeforeValidator(_split)
 
 GATE_FIELDS = "the CSG path (std takes these flags too and ignores them, so that twins differ in one word)"
-PANELS = {"arch": "network and data", "epochs": "optimisation", "scheme": GATE_FIELDS}
+CONTROL_FIELDS = "the head of a control, which std and csg learn"
+PANELS = {"arch": "network and data", "epochs": "optimisation", "head": CONTROL_FIELDS, "scheme": GATE_FIELDS}
 """Titles of the groups that flags are shown in, by the first field of each group."""
 
 
@@ -78,6 +80,17 @@ class Recipe:
     ] = ()
     amp: Annotated[bool, Field(description="automatic mixed precision, on CUDA")] = True
     eval_every: Annotated[int, Field(ge=1, description="epochs between test accuracies; the last always")] = 1
+
+    head: Annotated[
+        Head | None,
+        Field(
+            description="control: +.5 for a filter's class, drawn or of its largest weight, -.5/(C-1) for the others; "
+            "the head it starts with, scaled or as it is; or one trained with the plain loss on the CSG path"
+        ),
+    ] = None
+    head_norm: Annotated[
+        float | None, Field(gt=0, description="control: Frobenius norm of the head; none: of such blocks")
+    ] = None
 
     scheme: Annotated[
         Literal["alternate", "joint"],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import torch
 
@@ -13,6 +13,7 @@ from csg_analyze.checkpoints import PixelNetwork
 from csg_analyze.data import Dataset, load_dataset
 from csg_analyze.errors import UsageError
 from training.augment import n_batches, resident
+from training.control import control
 from training.optimisation import PathName, optimisations
 from training.recipes import Recipe, Training
 from training.starting import Start, starting_point
@@ -74,8 +75,10 @@ def prepare(
 
     Raises UsageError for what cannot be used.
     """
-    if training not in ("std", "csg"):
-        raise UsageError(f"there is no training {training!r}; choose std or csg.")
+    if training not in get_args(Training):
+        raise UsageError(f"there is no training {training!r}; choose {', '.join(get_args(Training))}.")
+    if training != "control" and recipe.head is not None:
+        raise UsageError(f"--head {recipe.head} is for a control; train it with csg-train control.")
     if seed < 0:
         raise UsageError(f"--seed must be at least 0, not {seed}.")
     train, test = load_splits(recipe, data, progress=progress)
@@ -111,6 +114,8 @@ def begin(setting: Setting) -> Run:
     if setting.training == "csg":
         gate = torch.full((len(setting.train.class_names), layer.n_filters), recipe.gate_start)
         strategy = class_specific(recipe, layer, (gate if start.gate is None else start.gate).to(device))
+    if setting.training == "control":
+        strategy = control(recipe, network.network, probe, seed=setting.seed)
     paths: frozenset[PathName] = frozenset(strategy.path(epoch) for epoch in range(recipe.epochs))
     # bfloat16 has float32's range: only float16 needs its gradients scaled
     scaler = torch.amp.GradScaler(device.type, enabled=half_precision(recipe, device) is torch.float16)

@@ -17,6 +17,7 @@ from csg_analyze.models import execution_order
 from training.gate import Psi, fixed_gate, gated, penalty, project_
 from training.optimisation import PathName
 from training.recipes import Recipe, bound_of
+from training.turns import turn_of
 
 
 class Strategy(Protocol):
@@ -28,7 +29,7 @@ class Strategy(Protocol):
         ...
 
     def path(self, epoch: int) -> PathName:
-        """Which path the epoch (counted from 0) takes."""
+        """Which path the epoch (counted from 0) takes; "rest": none, nothing is trained."""
         ...
 
     def loss(self, path: PathName, network: nn.Module, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
@@ -74,14 +75,8 @@ class ClassSpecific:
     recipe: Recipe
 
     def path(self, epoch: int) -> PathName:
-        """STD while warming up; then joint, or CSG in the last (the authors' `epoch % 3 >= 2`) or first of a period."""
-        recipe = self.recipe
-        if epoch < recipe.warmup_epochs:
-            return "std"
-        if recipe.scheme == "joint":
-            return "joint"
-        begins = 0 if recipe.csg_turn == "first" else recipe.period - recipe.csg_epochs
-        return "csg" if begins <= epoch % recipe.period < begins + recipe.csg_epochs else "std"
+        """Whose turn it is."""
+        return turn_of(self.recipe, epoch)
 
     def loss(self, path: PathName, network: nn.Module, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """CE; lambda1 CE^G + lambda2 d; or CE + lambda1 CE^G + lambda2 d. Logits are the STD path's where it runs."""
