@@ -105,6 +105,9 @@ class Lines(Silent):
 
     def epoch(self, row: Row) -> None:
         """A line."""
+        if row.path == "rest":  # steps that took no time tell nothing of how long the others take
+            self.first += self.total // self.epochs
+            self.done += self.total // self.epochs
         test = "" if row.test_accuracy is None else f", test accuracy {row.test_accuracy:.4f}"
         shown = figures(row.train_loss, row.train_accuracy, row.l1_density)
         self._line(f"epoch {row.epoch}/{self.epochs} ({row.path}, {row.seconds:.0f} s): {shown}{test}")
@@ -115,9 +118,10 @@ class Lines(Silent):
 
     def _line(self, text: str) -> None:
         self.last = time.monotonic()
-        made = max(self.done - self.first, 1)
-        left = (self.last - self.start) / made * (self.total - self.done)
-        say(f"{text}, {clock(left)} left")
+        made = self.done - self.first
+        if made:
+            text += f", {clock((self.last - self.start) / made * (self.total - self.done))} left"
+        say(text)
 
 
 class Bar(Silent):

@@ -44,6 +44,24 @@ def test_lines_come_every_epoch_and_now_and_then_within(
     ]
 
 
+def test_epochs_of_rest_tell_nothing_of_the_time_left(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = 0.0
+    monkeypatch.setattr("training.progress.time.monotonic", lambda: now)
+    with Lines() as reporter:
+        reporter.begin(0, 40, 4)
+        reporter.epoch(Row(1, "rest", None, None, None, None, 0.0, 0.0))
+        for step in range(11, 21):
+            now += 1.0
+            reporter.step(2, step, 1.5, 0.25, None)
+        reporter.epoch(Row(2, "std", 1.25, 0.5, None, None, 0.1, 10.0))
+    assert capsys.readouterr().err.splitlines() == [
+        "epoch 1/4 (rest, 0 s): nothing trained",
+        "epoch 2/4 (std, 10 s): loss 1.250, accuracy 0.5000, 20 s left",
+    ]
+
+
 def test_bar_shows_loss_accuracy_density_and_test_accuracy() -> None:
     bar = Bar()
     screen = io.StringIO()
