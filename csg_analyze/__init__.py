@@ -11,12 +11,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from csg_analyze.analysis import analyze
     from csg_analyze.checkpoints import Classifier, load_classifier, save_checkpoint
     from csg_analyze.data import Dataset, load_dataset
     from csg_analyze.errors import NotAvailable, UsageError
     from csg_analyze.metrics.mutual_information import mutual_information
     from csg_analyze.models import build
-    from csg_analyze.pipeline import analyze
     from csg_analyze.result import Result
 
 _HOMES = {
@@ -29,7 +29,7 @@ _HOMES = {
     "UsageError": "csg_analyze.errors",
     "mutual_information": "csg_analyze.metrics.mutual_information",
     "build": "csg_analyze.models",
-    "analyze": "csg_analyze.pipeline",
+    "analyze": "csg_analyze.analysis",
     "Result": "csg_analyze.result",
 }
 

@@ -23,7 +23,7 @@ def stderr_console() -> Console:
     return Console(stderr=True, highlight=False)
 
 
-def run(app: Callable[..., object], *, program: str, arguments: Sequence[str] | None = None) -> int:
+def run_app(app: Callable[..., object], *, program: str, arguments: Sequence[str] | None = None) -> int:
     """Run a Typer app, or what calls one with the same arguments, and return its exit code.
 
     0; 2 after one line `error: ...` on stderr; 130 after Ctrl-C.

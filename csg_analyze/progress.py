@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 T = TypeVar("T")
+Track = Callable[[Iterable[T], str, int], Iterable[T]]
+"""Passes an iterable through while showing (description, total) as progress."""
 SECONDS_BETWEEN_LINES = 10.0
 
 
@@ -33,3 +35,8 @@ def track(iterable: Iterable[T], description: str, total: int) -> Iterator[T]:
             left = (now - start) / done * (total - done) if done else 0.0
             say(f"{description}: {done} of {total}, about {left:.0f} s left")
         yield item
+
+
+def untracked(iterable: Iterable[T], _description: str, _total: int) -> Iterable[T]:
+    """Progress shown to nobody."""
+    return iterable

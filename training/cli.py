@@ -5,21 +5,19 @@ Importing this module imports no torch, so that --help answers at once.
 
 from __future__ import annotations
 
-import inspect
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Annotated, Any
 
 import typer
-from pydantic.fields import FieldInfo
 
-from csg_analyze import console
+from csg_analyze import console, flags
 from csg_analyze.errors import UsageError
-from training.recipes import PANELS, RECIPES, Recipe, Training, adjusted, find_recipe, flag
+from training.recipes import PANELS, RECIPES, Recipe, Training, adjusted, find_recipe
 
 HELP = f"""Train a network, with class-specific gates (csg), without (std), or around a prescribed head (control).
 
@@ -35,92 +33,43 @@ SUMMARIES: dict[Training, str] = {
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run csg-train; exits with 0, with 2 and one sentence for bad input, with 130 when interrupted."""
-    sys.exit(console.run(build_app(), program="csg-train", arguments=arguments))
+    sys.exit(console.run_app(build_app(), program="csg-train", arguments=arguments))
 
 
 def build_app() -> typer.Typer:
     """The application: one command a training."""
     app = typer.Typer(help=HELP, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
     for training, summary in SUMMARIES.items():
-        app.command(name=training, help=summary)(training_command(training))
+        app.command(name=training)(training_command(training, summary))
     return app
 
 
-def training_command(training: Training) -> Callable[..., None]:
-    """The command of one training: `run_training`'s own flags, then one flag for every field of a recipe."""
-    own = dict(inspect.signature(run_training, eval_str=True).parameters)
-    del own["training"], own["changes"]
-    panel = ""
-    parameters = list(own.values())
-    for name, field in recipe_fields().items():
-        panel = PANELS.get(name, panel)
-        parameters.append(_flag(name, field, panel))
-
-    def command(**values: Any) -> None:
-        changes = {name: values.pop(name) for name in recipe_fields()}
-        run_training(training, changes={name: value for name, value in changes.items() if value is not None}, **values)
-
-    # typer reads a command's flags from its signature
-    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    command.__annotations__ = {}
-    return command
-
-
-def recipe_fields() -> dict[str, FieldInfo]:
-    """The fields of a recipe that a flag can change: all but its name."""
-    fields: dict[str, FieldInfo] = dict(Recipe.__pydantic_fields__)  # type: ignore[attr-defined]
-    del fields["name"]
-    return fields
-
-
-def _flag(name: str, field: FieldInfo, panel: str) -> inspect.Parameter:
-    """A field as an optional flag. Values stay text: the recipe itself parses and checks them."""
-    switch = field.annotation is bool
-    words = f"{flag(name)}/--no-{name.replace('_', '-')}" if switch else flag(name)
-    option = typer.Option(
-        words, help=field.description, metavar=None if switch else _kind(field.annotation), rich_help_panel=panel
-    )
-    kind: Any = Annotated[(bool if switch else str) | None, option]
-    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind)
-
-
-_KINDS = {int: "INTEGER", float: "NUMBER", str: "TEXT"}
-
-
-def _kind(annotation: Any) -> str:
-    """How the help writes what a flag takes: INTEGER, NUMBER, A|B, LIST, TEXT."""
-    if get_origin(annotation) is tuple:
-        return "LIST"
-    for kind in (annotation, *get_args(annotation)):  # a field, or what it is beside None
-        if get_origin(kind) is Literal:
-            return "|".join(get_args(kind))
-        if kind in _KINDS:
-            return _KINDS[kind]
-    return "LIST"
+def training_command(training: Training, summary: str) -> Callable[..., None]:
+    """The command of one training: `run_training`'s own flags, then one for every field of a recipe but its name."""
+    fields = flags.changes_of(Recipe, PANELS, without=("name",))
+    return flags.command(run_training, fixed={"training": training}, more=fields, summary=summary)
 
 
 def run_training(
     training: Training,
     *,
-    out: Annotated[Path, typer.Option(help="The checkpoint to write; OUT.log.csv and OUT.resume lie beside it.")],
-    data: Annotated[str, typer.Option(help="scenes | folder:PATH | voc:ROOT | cifar10:ROOT")] = "scenes",
-    recipe: Annotated[str | None, typer.Option(help="Settings to start from; default: by data and network.")] = None,
-    seed: Annotated[int, typer.Option(help="Of initial weights, order and augmentation.")] = 0,
+    out: Annotated[Path, "The checkpoint to write; OUT.log.csv and OUT.resume lie beside it."],
+    data: Annotated[str, "scenes | folder:PATH | voc:ROOT | cifar10:ROOT"] = "scenes",
+    recipe: Annotated[str | None, "Settings to start from; default: by data and network."] = None,
+    seed: Annotated[int, "Of initial weights, order and augmentation."] = 0,
     seeds: Annotated[
-        str | None,
-        typer.Option(help="Train a group instead, e.g. 0-2: {seed} in OUT (and in START) is each seed's number."),
+        str | None, "Train a group instead, e.g. 0-2: {seed} in OUT (and in START) is each seed's number."
     ] = None,
-    start: Annotated[
-        Path | None, typer.Option(help="Fine-tune this checkpoint (weights, normalisation; csg: its gate, if any).")
-    ] = None,
+    start: Annotated[Path | None, "Fine-tune this checkpoint (weights, normalisation; csg: its gate, if any)."] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run, bit for bit.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace what is there.")] = False,
-    device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, mps; default: the fastest there is.")] = None,
-    tensorboard: Annotated[Path | None, typer.Option(help="Write TensorBoard events into this folder.")] = None,
+    device: Annotated[str | None, "cpu, cuda, cuda:1, mps; default: the fastest there is."] = None,
+    tensorboard: Annotated[Path | None, "Write TensorBoard events into this folder."] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress.")] = False,
-    changes: dict[str, str | bool],
+    **fields: str | bool | None,
 ) -> None:
-    """Find the recipe, change it as the flags say, train. changes: fields of the recipe as typed."""
+    """Find the recipe, change it as the flags say, train. fields: of the recipe, as typed; None: not given."""
+    changes = {name: value for name, value in fields.items() if value is not None}
     arch = changes.get("arch")
     chosen = adjusted(find_recipe(recipe, data=data, arch=str(arch) if arch else None), changes)
     if seeds is not None and seed:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, ValidationError
 from pydantic.dataclasses import dataclass
 
 from csg_analyze.errors import UsageError, unknown
+from csg_analyze.flags import named
 
 Training = Literal["std", "csg", "control"]
 Head = Literal["random-blocks", "argmax-blocks", "scaled", "own", "dense"]
@@ -206,24 +207,16 @@ def adjusted(recipe: Recipe, changes: Mapping[str, str | bool]) -> Recipe:
     except ValidationError as error:
         first = error.errors()[0]
         name, why = str(first["loc"][0]), "too few values" if first["type"] == "missing" else first["msg"]
-        raise UsageError(f"{flag(name)} {changes.get(name)}: {why[0].lower()}{why[1:]}.") from None
+        raise UsageError(f"{named(name)} {changes.get(name)}: {why[0].lower()}{why[1:]}.") from None
     if changed.scheme == "joint":
         unread = [name for name in changes if name in ALTERNATE_ONLY]
         if unread:
-            raise UsageError(f"{flag(unread[0])} means nothing with --scheme joint; add --scheme alternate or drop it.")
+            raise UsageError(
+                f"{named(unread[0])} means nothing with --scheme joint; add --scheme alternate or drop it."
+            )
     if changed.csg_epochs > changed.period:
         raise UsageError(f"--csg-epochs {changed.csg_epochs} do not fit into --period {changed.period}.")
     return changed
-
-
-def flag(name: str) -> str:
-    """The flag of a field: gate_bound -> --gate-bound."""
-    return "--" + name.replace("_", "-")
-
-
-def plain(recipe: Recipe) -> dict[str, Any]:
-    """The recipe as plain values, for a checkpoint."""
-    return asdict(recipe)
 
 
 def bound_of(gate_bound: str, n_classes: int, n_filters: int) -> float:

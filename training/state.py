@@ -12,9 +12,9 @@ import torch
 from csg_analyze.checkpoints import PixelNetwork
 from csg_analyze.errors import UsageError
 from csg_analyze.files import replacing
+from csg_analyze.flags import named
 from training.optimisation import Optimisation, PathName
 from training.progress import Row
-from training.recipes import flag
 from training.strategies import Strategy
 
 FORMAT, VERSION = "csg-train state", 1
@@ -93,7 +93,7 @@ def check_identity(path: Path, stored: Identity, identity: Identity) -> None:
     """Raise UsageError, naming the first difference, where a file belongs to another run than the one asked for."""
     for name, value in identity.items():
         if stored.get(name) != value:
-            what = name if name in ("training", "data", "start") else flag(name)
+            what = name if name in ("training", "data", "start") else named(name)
             found = f"was {stored.get(name)} and is now {value}"
             raise UsageError(
                 f"{str(path)!r} belongs to another run: {what} {found}; repeat the first command as it was, "

@@ -18,9 +18,10 @@ from torch import Tensor, nn
 from csg_analyze.checkpoints import Classifier
 from csg_analyze.data import Dataset
 from csg_analyze.errors import UsageError
-from csg_analyze.inputs.forward import ForwardPass, Track, to_pixels, untracked
+from csg_analyze.inputs.forward import ForwardPass, to_pixels
 from csg_analyze.metrics.ablation import Ablation, CachedAblation
 from csg_analyze.metrics.arrays import BoolArray, FloatArray, IntArray
+from csg_analyze.progress import Track, untracked
 
 TOLERANCE = 1e-4
 """Largest difference, as a share of the largest logit, between the network's logits and activations @ W.T + b up to

@@ -13,9 +13,10 @@ from csg_analyze.data import Dataset
 from csg_analyze.errors import UsageError
 from csg_analyze.inputs import Compared
 from csg_analyze.inputs.cache import Cache
-from csg_analyze.inputs.forward import ForwardPass, Track, forward_pass
+from csg_analyze.inputs.forward import ForwardPass, forward_pass
 from csg_analyze.inputs.network_attacks import NetworkAttacks
 from csg_analyze.metrics.arrays import IntArray
+from csg_analyze.progress import Track
 
 
 def attacks(

@@ -16,8 +16,9 @@ from csg_analyze.checkpoints import Classifier
 from csg_analyze.data import Dataset
 from csg_analyze.errors import UsageError
 from csg_analyze.inputs.captum_methods import class_attribution
-from csg_analyze.inputs.forward import Track, to_pixels
+from csg_analyze.inputs.forward import to_pixels
 from csg_analyze.metrics.arrays import FloatArray, IntArray
+from csg_analyze.progress import Track
 
 PIXELS_AT_ONCE = 2**16
 """Pixels of the images whose graph is kept at once, four of 128x128: enough to keep all cores busy."""

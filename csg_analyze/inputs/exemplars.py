@@ -15,9 +15,10 @@ from torch import Tensor, nn
 from csg_analyze.checkpoints import Classifier
 from csg_analyze.data import Dataset
 from csg_analyze.errors import UsageError
-from csg_analyze.inputs.forward import ForwardPass, Track, to_pixels
+from csg_analyze.inputs.forward import ForwardPass, to_pixels
 from csg_analyze.metrics.arrays import FloatArray, IntArray
 from csg_analyze.metrics.exemplars import Exemplars, most_activating
+from csg_analyze.progress import Track
 
 SIDE = 64
 """Largest height and width of a thumbnail in pixels."""

@@ -14,9 +14,10 @@ from csg_analyze.data import Dataset
 from csg_analyze.data.memory import memory_budget
 from csg_analyze.errors import NotAvailable
 from csg_analyze.inputs.ablation import TOLERANCE, linear_head, relative_difference
-from csg_analyze.inputs.forward import ForwardPass, Track, to_pixels
+from csg_analyze.inputs.forward import ForwardPass, to_pixels
 from csg_analyze.metrics.arrays import FloatArray
 from csg_analyze.metrics.localization.attribution import FeatureMaps
+from csg_analyze.progress import Track
 
 
 def feature_maps(classifier: Classifier, dataset: Dataset, forward_pass: ForwardPass, track: Track[int]) -> FeatureMaps:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import numpy as np
 import torch
@@ -18,16 +18,7 @@ from csg_analyze.data.fingerprint import fingerprint_of
 from csg_analyze.errors import UsageError
 from csg_analyze.inputs.cache import Arrays, Cache
 from csg_analyze.metrics.arrays import FloatArray
-
-T = TypeVar("T")
-Track = Callable[[Iterable[T], str, int], Iterable[T]]
-"""Passes an iterable through while showing (description, total) as progress."""
-
-
-def untracked(iterable: Iterable[T], _description: str, _total: int) -> Iterable[T]:
-    """Progress shown to nobody."""
-    return iterable
-
+from csg_analyze.progress import Track
 
 VERSION = 1  # of what this file computes; a change that moves any number raises it, so that no stale entry is read
 FEATURES, LOGITS, LAYER = "activations", "logits", "layer/"

@@ -23,7 +23,7 @@ from csg_analyze.data import Dataset
 from csg_analyze.data.fingerprint import fingerprint_of
 from csg_analyze.errors import UsageError
 from csg_analyze.inputs.cache import Arrays, Cache
-from csg_analyze.inputs.forward import Track, pooling, to_pixels
+from csg_analyze.inputs.forward import pooling, to_pixels
 from csg_analyze.metrics.adversarial import (
     SUCCESS,
     UNTARGETED,
@@ -33,6 +33,7 @@ from csg_analyze.metrics.adversarial import (
     perturbation_sizes,
 )
 from csg_analyze.metrics.arrays import BoolArray, FloatArray, IntArray
+from csg_analyze.progress import Track
 
 VERSION = 1  # of what this file and csg_analyze.attacks compute; raised by a change that moves any number
 EXAMPLES = 3

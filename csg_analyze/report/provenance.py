@@ -20,7 +20,7 @@ PACKAGE_FOLDER = Path(__file__).resolve().parent.parent
 def provenance(
     command: Sequence[str],
     *,
-    seed: int,
+    seeds: Mapping[str, int],
     device: str,
     checkpoints: Mapping[str, str],
     data: Mapping[str, JSON],
@@ -28,14 +28,15 @@ def provenance(
     """What it takes to repeat a report.
 
     command: the arguments as typed; the program's own path is shortened to its name, since where it is installed
-    says nothing but who the user is. checkpoints: path as typed -> SHA-256 of the file. data: what is known of the
-    dataset (spec, split, n, fingerprint). Neither the host's nor the user's name is recorded.
+    says nothing but who the user is. seeds: of every analyzer and input that draws something. checkpoints: path as
+    typed -> SHA-256 of the file. data: what is known of the dataset (spec, split, n, fingerprint). Neither the host's
+    nor the user's name is recorded.
     """
     program, *arguments = command or ("",)
     return {
         "command": shlex.join([PurePath(program).name, *arguments]),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "seed": seed,
+        "seeds": dict(seeds),
         "device": device,
         "checkpoints": dict(checkpoints),
         "data": dict(data),

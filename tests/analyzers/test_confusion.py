@@ -8,11 +8,12 @@ import pytest
 from sklearn.feature_selection import mutual_info_classif
 from sklearn.metrics import confusion_matrix
 
+from csg_analyze.analysis import analyze
 from csg_analyze.analyzers.confusion import chosen_classes, confusion
 from csg_analyze.errors import NotAvailable, UsageError
 from csg_analyze.metrics.ablation import CachedAblation
 from csg_analyze.metrics.arrays import BoolArray, FloatArray, IntArray
-from csg_analyze.pipeline import analyze, plan
+from csg_analyze.plan import plan
 from csg_analyze.result import Result
 from tests.examples import random_classifier, random_dataset, random_gate
 

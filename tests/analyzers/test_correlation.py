@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from sklearn.metrics.pairwise import cosine_similarity
 
+from csg_analyze.analysis import analyze
 from csg_analyze.analyzers.correlation import correlation
 from csg_analyze.errors import UsageError
 from csg_analyze.metrics.arrays import FloatArray, IntArray
 from csg_analyze.metrics.correlation import FilterWeights
-from csg_analyze.pipeline import analyze, plan
+from csg_analyze.plan import plan
 from tests.examples import random_classifier, random_dataset, random_gate
 
 C, M1, M2 = 4, 3, 2

@@ -9,10 +9,10 @@ from sklearn.model_selection import KFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from csg_analyze.analysis import analyze
 from csg_analyze.analyzers.layers import draw_depth, layers
 from csg_analyze.errors import UsageError
 from csg_analyze.metrics.probes import probe_correct
-from csg_analyze.pipeline import analyze
 from tests.examples import random_classifier, random_dataset
 
 RNG = np.random.default_rng(0)

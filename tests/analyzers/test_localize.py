@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from captum.attr import NeuronGradient
 from torchvision.transforms.functional import gaussian_blur
 
+from csg_analyze.analysis import analyze
 from csg_analyze.analyzers.localize import chosen_methods
 from csg_analyze.checkpoints import Classifier
 from csg_analyze.data import Dataset
@@ -18,7 +19,7 @@ from csg_analyze.data.scenes import make_scenes
 from csg_analyze.errors import NotAvailable, UsageError
 from csg_analyze.inputs.forward import to_pixels
 from csg_analyze.metrics.localization.attribution import FeatureMaps
-from csg_analyze.pipeline import analyze, plan
+from csg_analyze.plan import plan
 from csg_analyze.report.localization_figures import PICTURES
 from csg_analyze.result import BOLD, CAPTION, Result
 from tests.examples import random_classifier

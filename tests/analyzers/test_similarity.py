@@ -8,10 +8,10 @@ import pytest
 from sklearn.metrics import confusion_matrix
 from sklearn.metrics.pairwise import cosine_similarity
 
+from csg_analyze.analysis import analyze
 from csg_analyze.analyzers.similarity import draw_similarity, similarity
 from csg_analyze.errors import UsageError
 from csg_analyze.metrics.arrays import FloatArray, IntArray
-from csg_analyze.pipeline import analyze
 from csg_analyze.result import Result
 from tests.examples import random_classifier, random_dataset, random_gate
 

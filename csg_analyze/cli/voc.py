@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 
 import typer
 
-from csg_analyze.commands import Quiet
+from csg_analyze.cli.commands import Quiet
 from csg_analyze.errors import UsageError
-from csg_analyze.progress import say, track
+from csg_analyze.progress import say, track, untracked
 
 
 def voc_data(
@@ -64,7 +64,6 @@ def prepare_voc(
     """
     from csg_analyze.data.voc.preparing import prepare_voc as prepare
     from csg_analyze.data.voc.wanted import parsed_names
-    from csg_analyze.inputs.forward import untracked
 
     names = None if classes is None else parsed_names(classes)
     done = prepare(

@@ -8,11 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from csg_analyze import pipeline
+from csg_analyze.analysis import analyze, as_result, open_dataset
 from csg_analyze.errors import NotAvailable, UsageError
-from csg_analyze.pipeline import Plan, analyze, as_result, distinct_names, open_dataset, plan
+from csg_analyze.plan import Plan, plan
 from csg_analyze.registry import read_signature
 from csg_analyze.result import Result
+from csg_analyze.run import distinct_names
 from tests.examples import random_classifier, random_dataset, random_gate
 
 
@@ -101,11 +102,11 @@ def test_needs_that_nobody_provides_or_that_turn_in_circles(monkeypatch: pytest.
         return egg
 
     table = steps(analyzer=analyzer, egg=egg, hen=hen)
-    monkeypatch.setattr(pipeline, "find", lambda _group, name: table[name])
-    monkeypatch.setattr(pipeline, "registered", lambda _group: {"analyzer", "egg", "hen"})
+    monkeypatch.setattr("csg_analyze.plan.find", lambda _group, name: table[name])
+    monkeypatch.setattr("csg_analyze.plan.registered", lambda _group: {"analyzer", "egg", "hen"})
     with pytest.raises(UsageError, match="egg -> hen -> egg"):
         plan(["analyzer"])
-    monkeypatch.setattr(pipeline, "registered", lambda _group: {"analyzer", "egg"})
+    monkeypatch.setattr("csg_analyze.plan.registered", lambda _group: {"analyzer", "egg"})
     with pytest.raises(UsageError, match="'egg' needs an input 'hen' that nothing installed provides"):
         plan(["analyzer"])
 

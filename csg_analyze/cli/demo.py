@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from csg_analyze.commands import free_folder
 from csg_analyze.errors import UsageError
+from csg_analyze.files import free_folder
 
 CHECKPOINTS = ("std.pt", "csg.pt")
 REPORT = "report"
+TITLE = "STD and CSG on scenes"
 OPTIONS: Mapping[str, Mapping[str, Any]] = {
     "adv-detect": {"train_sizes": "50,100,200", "test_size": 100, "adaptive": True},
     "robustness": {"n_images": 100},

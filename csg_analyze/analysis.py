@@ -1,0 +1,137 @@
+"""One model on one dataset: inputs are computed when an analyzer first asks for them, results are collected."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import pandas as pd
+
+from csg_analyze.checkpoints import Classifier
+from csg_analyze.checkpoints.origin import origin_of
+from csg_analyze.data import Dataset, load_dataset
+from csg_analyze.errors import NotAvailable, UsageError
+from csg_analyze.inputs import Compared
+from csg_analyze.inputs.cache import Cache
+from csg_analyze.plan import Plan, plan
+from csg_analyze.progress import Track, untracked
+from csg_analyze.registry import Step
+from csg_analyze.report.document import ModelReport
+from csg_analyze.result import Result
+
+
+def open_dataset(
+    classifier: Classifier,
+    data: str | None = None,
+    split: Literal["train", "test"] = "test",
+    limit: int | None = None,
+    **loading: Any,
+) -> Dataset:
+    """The data this classifier is analysed on: `data` if given, else what its checkpoint remembers.
+
+    Classes come in the order of the network's outputs. Raises UsageError where no data is known or the classes
+    do not fit.
+    """
+    spec = data or classifier.data
+    if spec is None:
+        raise UsageError(f"{str(classifier.path)!r} does not say which data it was trained on; give --data.")
+    wanted = classifier.preprocessing
+    dataset = load_dataset(spec, split, size=wanted.size, resize=wanted.resize, limit=limit, **loading)
+    if classifier.class_names is not None:
+        return dataset.relabelled(classifier.class_names)
+    if classifier.n_classes != len(dataset.class_names):
+        raise UsageError(
+            f"{str(classifier.path)!r} has {classifier.n_classes} classes, but {spec!r} has "
+            f"{len(dataset.class_names)}; give the data it was trained on with --data."
+        )
+    return dataset
+
+
+def analyze(
+    classifier: Classifier,
+    dataset: Dataset,
+    what: Plan | Sequence[str] | None = None,
+    *,
+    compared: Compared | None = None,
+    cache: Cache | None = None,
+    track: Track[Any] = untracked,
+) -> ModelReport:
+    """Run analyzers on one classifier and one dataset.
+
+    An analyzer whose inputs cannot be had is skipped, with the reason. what: a plan, or names of analyzers; all of
+    them by default. compared: all classifiers of the run, each with its dataset, this one among them, for inputs that
+    must be alike in all of them; None: it is the only one. track: shows progress, see progress.Track.
+    """
+    what = what if isinstance(what, Plan) else plan(what)
+    given = {
+        "classifier": classifier,
+        "dataset": dataset,
+        "compared": compared or ((classifier, dataset),),
+        "requested": frozenset(what.inputs),
+        "cache": cache or Cache(None),
+        "track": track,
+    }
+    inputs = _Inputs(what, given)
+    results: dict[str, Result] = {}
+    skipped: dict[str, str] = {}
+    for step in what.analyzers:
+        try:
+            results[step.name] = as_result(inputs.call(step), step.name)
+        except NotAvailable as reason:
+            if isinstance(reason, UsageError) and len(what.analyzers) == 1:
+                raise
+            skipped[step.name] = str(reason)
+    return ModelReport(
+        name=classifier.name,
+        path=str(classifier.path),
+        sha256=classifier.sha256,
+        architecture=classifier.architecture,
+        training=classifier.training,
+        n_classes=classifier.n_classes,
+        n_filters=classifier.n_filters,
+        results=results,
+        skipped=skipped,
+        class_names=dataset.class_names,
+        origin=origin_of(classifier.training, classifier.record),
+    )
+
+
+class _Inputs:
+    """Computes each input when it is first asked for, and remembers it; also remembers that it cannot be had."""
+
+    def __init__(self, what: Plan, given: Mapping[str, Any]) -> None:
+        self.what = what
+        self.values: dict[str, Any] = dict(given)
+
+    def call(self, step: Step) -> Any:
+        arguments = [self._get(need, optional=need in step.optional) for need in step.needs]
+        return step.function(*arguments, **self.what.options.get(step.name, {}))
+
+    def _get(self, name: str, *, optional: bool) -> Any:
+        if name not in self.values:
+            try:
+                self.values[name] = self.call(self.what.inputs[name])
+            except NotAvailable as reason:
+                self.values[name] = reason
+        value = self.values[name]
+        if isinstance(value, NotAvailable):
+            if optional:
+                return None
+            raise value
+        return value
+
+
+def as_result(value: Any, name: str) -> Result:
+    """What an analyzer returned, as a Result: third parties may return a dict of numbers or one frame instead.
+
+    Raises UsageError for anything else.
+    """
+    if isinstance(value, Result):
+        return value
+    if isinstance(value, pd.DataFrame):
+        return Result({}, {name: value})
+    if isinstance(value, Mapping) and all(isinstance(v, float | int | str | None) for v in value.values()):
+        return Result(dict(value))
+    raise UsageError(
+        f"analyzer {name!r} returned {type(value).__name__}; it must return a Result, a dict of numbers or a frame."
+    )

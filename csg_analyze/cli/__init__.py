@@ -1,0 +1,5 @@
+"""csg-analyze on the command line: thin commands over `csg_analyze.run`. Importing it imports no torch."""
+
+from csg_analyze.cli.app import main
+
+__all__ = ["main"]

@@ -1,0 +1,105 @@
+"""csg-analyze: one subcommand per analyzer, plus inspect, list, report, demo and prepare-voc.
+
+Importing this module imports neither torch nor pandas, so that --help answers at once: an analyzer is only loaded
+when its own subcommand is called.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from csg_analyze import flags
+from csg_analyze.cli import commands, voc
+from csg_analyze.console import run_app
+from csg_analyze.errors import unknown
+from csg_analyze.registry import ANALYZERS, find, registered, summary_of
+from csg_analyze.run import Run
+
+if TYPE_CHECKING:
+    from csg_analyze.registry import Step
+
+COMMANDS: Mapping[str, Callable[..., None]] = {
+    "report": commands.report,
+    "demo": commands.demo,
+    "inspect": commands.inspect,
+    "list": commands.list_all,
+    "prepare-voc": voc.prepare_voc,
+}
+"""The commands that are no analyzers."""
+
+DATA_FLAGS: Mapping[str, Callable[..., str | None]] = {"localize": voc.voc_data}
+"""Analyzers whose command names its data with flags of its own: a function from --data and these flags to a spec."""
+
+HELP = "Which filters of a CNN stand for which class, and what that buys."
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run csg-analyze; exits with 0, with 2 and one sentence for bad input, with 130 when interrupted."""
+    typed = list(sys.argv[1:] if arguments is None else arguments)
+    command = next((word for word in typed if not word.startswith("-")), None)
+
+    def app(arguments: Sequence[str], **how: Any) -> object:
+        return build_app(command)(arguments, **how)
+
+    sys.exit(run_app(app, program="csg-analyze", arguments=typed))
+
+
+def build_app(command: str | None) -> typer.Typer:
+    """The application, with the analyzer of that name loaded and all others by name and first line only.
+
+    Raises UsageError, suggesting the nearest, where no command or analyzer has that name.
+    """
+    app = typer.Typer(
+        help=f"{HELP}\n\n--debug shows the traceback of any error.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
+    for name, function in COMMANDS.items():
+        app.command(name=name, rich_help_panel="Commands")(flags.command(function))
+    analyzers = registered(ANALYZERS)
+    for name, entry in analyzers.items():
+        function = analyzer_command(find(ANALYZERS, name)) if name == command else _stub
+        app.command(name=name, help=None if name == command else summary_of(entry))(function)
+    names = {*COMMANDS, *analyzers}
+    if command is not None and command not in names:
+        raise unknown("command or analyzer", command, names)
+    return app
+
+
+def _stub() -> None:
+    """Stands for an analyzer that was not called."""
+
+
+def analyzer_command(step: Step) -> Callable[..., None]:
+    """The subcommand of one analyzer: the flags every command has, the analyzer's options, and its inputs' options."""
+    from csg_analyze.plan import plan
+
+    owners: dict[str, str] = {}
+    more: dict[str, inspect.Parameter] = {}
+    spec = DATA_FLAGS.get(step.name)
+    if spec is not None:
+        more = {name: p for name, p in inspect.signature(spec, eval_str=True).parameters.items() if name != "data"}
+    of_data = tuple(more)
+    for owner in (step, *plan([step.name]).inputs.values()):
+        for name, option in owner.options.items():
+            owners.setdefault(name, owner.name)
+            more.setdefault(name, flags.flag(name, option.annotation, option.default))
+
+    def analyze(settings: Run, as_json: commands.AsJson = False, **values: Any) -> None:
+        if spec is not None:
+            data = spec(settings.data, **{name: values.pop(name) for name in of_data})
+            settings = replace(settings, data=data)
+        options: dict[str, dict[str, Any]] = {}
+        for name, owner in owners.items():
+            options.setdefault(owner, {})[name] = values[name]
+        commands.analyze_checkpoints(replace(settings, analyzers=[step.name], options=options), as_json)
+
+    return flags.command(analyze, without=commands.OF_REPORTS, more=more.values(), summary=step.description)

@@ -1,0 +1,124 @@
+"""What the subcommands do. Heavy imports stand inside them, so that --help stays quick."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from csg_analyze.files import free_folder
+from csg_analyze.progress import say
+from csg_analyze.run import Loading, Run, run
+
+if TYPE_CHECKING:
+    from csg_analyze.report.document import Report
+
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print the summary document on stdout; write a folder only with --out.")
+]
+Quiet = Annotated[bool, typer.Option("--quiet", help="No progress.")]
+OF_REPORTS = ("title", "paper", "remark")
+"""Flags of `report` that mean nothing for a single analyzer."""
+
+
+def analyze_checkpoints(settings: Run, as_json: bool) -> None:
+    """Run all stages and print the outcome: what every analyzer's command, `report` and `demo` do."""
+    if settings.out is None and not as_json:
+        settings = replace(settings, out=_new_folder(settings))
+    report = run(replace(settings, command=["csg-analyze", *sys.argv[1:]]))
+    _print_outcome(report, settings.out, as_json)
+
+
+def _new_folder(settings: Run) -> Path:
+    """The next free folder under reports/, named after the analyzer and the checkpoints."""
+    names = settings.analyzers or ()
+    kind = names[0] if len(names) == 1 else "report"
+    folder = free_folder(Path("reports") / "-".join([kind, *(path.stem for path in settings.checkpoints[:4])]))
+    folder.parent.mkdir(exist_ok=True)
+    return folder
+
+
+def report(
+    settings: Run,
+    analyzers: Annotated[str | None, "Which, with commas between; default: all."] = None,
+    option: Annotated[
+        list[str] | None, typer.Option("--option", "-O", help="An analyzer's option, e.g. mis.n_neighbors=5.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run every analyzer, or the named ones, and write one report that compares the checkpoints.
+
+    Checkpoints of csg-train that differ in nothing but the seed are one group: mean and standard deviation over its
+    seeds, and the difference CSG - STD seed by seed, stand first.
+    """
+    from csg_analyze.cli.options import parse_options
+
+    names = None if analyzers is None else [name.strip() for name in analyzers.split(",") if name.strip()]
+    analyze_checkpoints(replace(settings, analyzers=names, options=parse_options(option or [])), as_json)
+
+
+def demo(
+    out: Annotated[Path | None, "Where to; default: a new folder under reports/."] = None,
+    seed: Annotated[int, "Seed of both trainings."] = 0,
+    force: Annotated[bool, typer.Option("--force", help="Start anew in an existing demo folder.")] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Train an STD and a CSG network on the embedded scenes, run every analyzer, write the report.
+
+    An interrupted demo goes on where it was when called with the same --out.
+    """
+    from csg_analyze.cli.demo import OPTIONS, REPORT, TITLE, prepare_folder, train_twins
+
+    folder = prepare_folder(out, force)
+    checkpoints = train_twins(folder, seed=seed, quiet=quiet)
+    settings = Run(checkpoints, out=folder / REPORT, quiet=quiet, options=OPTIONS, title=TITLE)
+    analyze_checkpoints(settings, as_json=False)
+
+
+def inspect(
+    checkpoints: Annotated[list[Path], typer.Argument(help="Checkpoint files.", show_default=False)], loading: Loading
+) -> None:
+    """Show what a checkpoint is: architecture, layers, classes, gate, preprocessing, data, training record."""
+    from csg_analyze.report.inspection import describe
+
+    for path in checkpoints:
+        print(describe(loading.load(path)))
+
+
+def list_all() -> None:
+    """List the analyzers, the data specs and the architectures."""
+    from csg_analyze.data.specs import KINDS
+    from csg_analyze.models import architectures
+    from csg_analyze.registry import ANALYZERS, registered, summary_of
+
+    print("analyzers")
+    for name, entry in registered(ANALYZERS).items():
+        origin = "" if entry.module.startswith("csg_analyze.") else f"  [{entry.value}]"
+        print(f"  {name:<12} {summary_of(entry)}{origin}")
+    print("data")
+    for kind, line in KINDS.items():
+        print(f"  {kind:<12} {line}")
+    print("architectures")
+    print("  " + " ".join(architectures()))
+
+
+def _print_outcome(report: Report, folder: Path | None, as_json: bool) -> None:
+    from csg_analyze.report.seed_tables import headline_over_seeds
+    from csg_analyze.report.summary import summary_document
+    from csg_analyze.report.tables import headline
+
+    if as_json:
+        print(json.dumps(summary_document(report), indent=2))
+    else:
+        print(headline(report))
+        if over_seeds := headline_over_seeds(report):
+            print(f"\n{over_seeds}")
+    for model in report.models:
+        for analyzer, reason in model.skipped.items():
+            say(f"skipped: {analyzer} of {model.name}: {reason}")
+    if folder is not None:
+        say(f"report: {folder / 'index.html'}")

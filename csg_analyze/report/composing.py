@@ -1,0 +1,86 @@
+"""From the models' outcomes to a report: what they were analysed on, what was set, where all of it comes from."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from csg_analyze.checkpoints import Classifier
+from csg_analyze.data import Dataset
+from csg_analyze.plan import Plan
+from csg_analyze.registry import Step
+from csg_analyze.report.document import JSON, ModelReport, Report, Section
+from csg_analyze.report.paper import paper_numbers
+from csg_analyze.report.provenance import provenance
+
+
+def compose(
+    models: Sequence[ModelReport],
+    classifiers: Sequence[Classifier],
+    datasets: Sequence[Dataset],
+    what: Plan,
+    *,
+    title: str | None = None,
+    paper: str | None = None,
+    remark: str | None = None,
+    command: Sequence[str] = (),
+) -> Report:
+    """The report of several models: their outcomes, what they were analysed on, and where all of it comes from.
+
+    paper: which of the paper's datasets to put its own numbers beside from; raises UsageError for an unknown one.
+    remark: as in Report.
+    """
+    data = _describe(datasets[0])
+    notes = [f"{classifier.name}: {note}" for classifier in classifiers for note in classifier.notes]
+    if len({dataset.fingerprint for dataset in datasets}) > 1:
+        specs = ", ".join(f"{c.name} on {d.spec} ({len(d)} images)" for c, d in zip(classifiers, datasets, strict=True))
+        notes.append(f"the models were analysed on different data, which limits any comparison: {specs}.")
+    classes = {dataset.class_names: classifier.name for classifier, dataset in zip(classifiers, datasets, strict=True)}
+    if len(classes) > 1:
+        sets = "; ".join(f"{name}: {len(names)} classes" for names, name in classes.items())
+        notes.append(
+            f"the models know different classes ({sets}): figures and comparisons are made for each set apart."
+        )
+    settings = what.settings
+    sections = [Section(step.name, _title(step), step.description) for step in what.analyzers]
+    origin = provenance(
+        command,
+        seeds={name: values["seed"] for name, values in settings.items() if "seed" in values},
+        device=str(classifiers[0].device),
+        checkpoints={str(classifier.path): classifier.sha256 for classifier in classifiers},
+        data=data,
+    )
+    return Report(
+        title=title or f"Class-specificity of {_named(models)}",
+        models=tuple(models),
+        sections=tuple(sections),
+        provenance={**origin, "options": {name: values for name, values in settings.items() if values}},
+        notes=tuple(notes),
+        data=data,
+        paper=paper_numbers(paper),
+        remark=(remark or "").strip(),
+    )
+
+
+def _named(models: Sequence[ModelReport]) -> str:
+    return " and ".join(model.name for model in models) if len(models) <= 4 else f"{len(models)} models"
+
+
+def _describe(dataset: Dataset) -> dict[str, JSON]:
+    height, width = dataset.image_size
+    return {
+        "spec": dataset.spec,
+        "split": dataset.split,
+        "n": len(dataset),
+        "image_size": f"{height}x{width}",
+        "classes": list(dataset.class_names),
+        "fingerprint": dataset.fingerprint,
+        "notes": list(dataset.notes),
+        "left_out": list(dataset.left_out),
+    }
+
+
+def _title(step: Step) -> str:
+    """The first line of its docstring, without the paper's section in parentheses; its name where there is none."""
+    first = step.description.partition("\n")[0]
+    return re.sub(r"\s*\([^)]*\)", "", first).rstrip(".") or step.name
