@@ -14,9 +14,10 @@ import torch
 from csg_analyze.analyzers.confusion import confusion
 from csg_analyze.inputs.ablation import NetworkAblation, ablation
 from csg_analyze.inputs.cache import Cache
-from csg_analyze.inputs.forward import forward_pass, untracked
+from csg_analyze.inputs.forward import forward_pass
 from csg_analyze.metrics.ablation import CachedAblation
 from csg_analyze.metrics.arrays import FloatArray, IntArray
+from csg_analyze.progress import untracked
 from tests.examples import random_classifier, random_dataset
 
 N, FEW, REPEATS = 10_000, 500, 5

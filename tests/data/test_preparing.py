@@ -15,7 +15,7 @@ from csg_analyze.data import load_dataset
 from csg_analyze.data.voc.parts import read_parts
 from csg_analyze.data.voc.preparing import Prepared, divided, prepare_voc
 from csg_analyze.errors import UsageError
-from csg_analyze.inputs.forward import untracked
+from csg_analyze.progress import untracked
 from tests.devkits import PICTURES, SIZE, SPLITS, disc, write_devkit
 
 

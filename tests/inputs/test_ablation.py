@@ -13,9 +13,10 @@ from csg_analyze.checkpoints import Classifier, PixelNetwork
 from csg_analyze.errors import UsageError
 from csg_analyze.inputs.ablation import NetworkAblation, ablation
 from csg_analyze.inputs.cache import Cache
-from csg_analyze.inputs.forward import ForwardPass, forward_pass, untracked
+from csg_analyze.inputs.forward import ForwardPass, forward_pass
 from csg_analyze.metrics.ablation import Ablation, CachedAblation
 from csg_analyze.metrics.arrays import BoolArray, FloatArray
+from csg_analyze.progress import untracked
 from tests.examples import HALF, random_classifier, random_dataset
 
 DATA = random_dataset(19)

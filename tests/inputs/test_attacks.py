@@ -18,9 +18,10 @@ from csg_analyze.data import Dataset
 from csg_analyze.errors import UsageError
 from csg_analyze.inputs.attacks import attacks
 from csg_analyze.inputs.cache import Cache
-from csg_analyze.inputs.forward import forward_pass, untracked
+from csg_analyze.inputs.forward import forward_pass
 from csg_analyze.inputs.network_attacks import NetworkAttacks
 from csg_analyze.metrics.adversarial import SUCCESS, AttackRun, Differentiable
+from csg_analyze.progress import untracked
 from tests.examples import HALF, classified_dataset, random_classifier, small_classifier
 
 CLASSIFIER = small_classifier()

@@ -12,7 +12,8 @@ from torch import nn
 from csg_analyze.checkpoints import PixelNetwork
 from csg_analyze.errors import UsageError
 from csg_analyze.inputs.cache import Cache
-from csg_analyze.inputs.forward import ForwardPass, forward_pass, untracked
+from csg_analyze.inputs.forward import ForwardPass, forward_pass
+from csg_analyze.progress import untracked
 from tests.examples import HALF, random_classifier, random_dataset
 
 DATA = random_dataset(23)

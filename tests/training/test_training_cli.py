@@ -12,8 +12,9 @@ import pytest
 import torch
 
 from csg_analyze.data import Dataset
+from csg_analyze.flags import named
 from training.cli import main
-from training.recipes import Recipe, flag
+from training.recipes import Recipe
 from training.state import state_path
 
 TINY = ["--epochs", "1", "--limit", "30", "--batch-size", "15", "--lr", "0.01"]
@@ -116,7 +117,7 @@ def test_every_field_of_a_recipe_has_a_flag(capsys: pytest.CaptureFixture[str]) 
     assert call("csg", "--help") == 0
     shown = capsys.readouterr().out
     for field in fields(Recipe):
-        assert (flag(field.name) in shown) == (field.name != "name")
+        assert (named(field.name) in shown) == (field.name != "name")
 
 
 def test_debug_shows_the_traceback(tmp_path: Path) -> None:
