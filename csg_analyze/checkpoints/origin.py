@@ -75,7 +75,8 @@ def origin_of(training: str | None, record: Mapping[str, Any], head: str | None 
     data = {name: value for name, value in fingerprints.items() if name != "start"}
     common = {name: value for name, value in recipe.items() if name not in CSG_FIELDS | WITHOUT_EFFECT}
     own = {name: value for name, value in recipe.items() if name in CSG_FIELDS} if training == "CSG" else {}
-    return Origin(training, seed, _fields({**common, **data}), _fields(own), None if start is None else str(start), head)
+    began = None if start is None else str(start)
+    return Origin(training, seed, _fields({**common, **data}), _fields(own), began, head)
 
 
 def _fields(values: Mapping[str, Any]) -> Fields:

@@ -27,16 +27,15 @@ def besides_the_gate(std: Origin, csg: Origin) -> tuple[Difference, ...]:
 
 
 def _differences(std: Origin, csg: Mapping[str, Any]) -> Iterator[Difference]:
-    epochs, gated = csg.get("epochs"), csg_epochs(csg)
+    gated = csg_epochs(csg)
     if not gated:
         return
+    epochs: int = csg["epochs"]
     yield Difference("STD epochs", _words(epochs), _words(epochs - gated))
     yield Difference("CSG epochs", "none", _words(gated))
     for field, instead in PATH_FIELDS.items():
         ours, theirs = csg.get(field), csg.get(instead)
-        if ours is None:  # "as STD"; an empty list of layers is not None: it means all
-            continue
-        if ours != theirs:
+        if ours is not None and ours != theirs:  # None: as STD; no layers: all of them
             yield Difference(field, _words(theirs), _words(ours))
     trained, gated_trains = csg.get("std_trainable"), csg.get("csg_trainable")
     if std.head is None or not isinstance(trained, list) or not isinstance(gated_trains, list):
@@ -48,16 +47,15 @@ def _differences(std: Origin, csg: Mapping[str, Any]) -> Iterator[Difference]:
 
 def csg_epochs(recipe: Mapping[str, Any]) -> int:
     """How many epochs of a CSG training take the CSG path alone: none in the joint scheme, or where it is not told."""
-    if recipe.get("scheme") != "alternate":
-        return 0
-    epochs, warmup, period, each = (recipe.get(name) for name in ("epochs", "warmup_epochs", "period", "csg_epochs"))
-    if not all(isinstance(n, int) for n in (epochs, warmup, period, each)) or period < 1:
+    numbers = [recipe.get(name) for name in ("epochs", "warmup_epochs", "period", "csg_epochs")]
+    epochs, warmup, period, each = (number if isinstance(number, int) else 0 for number in numbers)
+    if recipe.get("scheme") != "alternate" or period < 1:
         return 0
     # the authors' way was the only one before there was a choice
     begins = 0 if recipe.get("csg_turn") == "first" else period - each
 
     def before(epoch: int) -> int:
-        return int(epoch // period * each + min(max(epoch % period - begins, 0), each))
+        return epoch // period * each + min(max(epoch % period - begins, 0), each)
 
     return max(0, before(epochs) - before(warmup))
 

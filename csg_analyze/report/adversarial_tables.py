@@ -62,9 +62,9 @@ def compare_detection(first: Result, second: Result) -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=["attack", "n_sources", "n_in_both", "error_difference", "low", "high"])
     table[["error_difference", "low", "high"]] *= 100
     table.attrs[CAPTION] = (
-        "Difference of the errors in Table 3, in percentage points, with the largest training set; 95 % paired bootstrap "
-        "interval over the n_sources sources whose images were tested in either model, drawn together for both, the "
-        "detectors kept."
+        "Difference of the errors in Table 3, in percentage points, with the largest training set; 95 % paired "
+        "bootstrap interval over the n_sources sources whose images were tested in either model, drawn together for "
+        "both, the detectors kept."
     )
     return table
 

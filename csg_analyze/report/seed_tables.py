@@ -23,7 +23,7 @@ CLAIMS = (
     ("correlation", "c_ic_off_diagonal"),
     ("correlation", "between_groups_absolute"),
 )
-"""What the paper claims in words, without a number of its own: Fig. 5, 6 and 7 (its C_IC, and what that leaves open)."""
+"""What the paper claims in words, without a number of its own: Fig. 5, 6 and 7, and beside its C_IC what it hides."""
 TABLE_3 = ("adv-detect", "/error_percent@")
 """The analyzer that makes Table 3, and what the names of the table's numbers contain."""
 

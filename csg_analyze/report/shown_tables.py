@@ -49,6 +49,7 @@ class Table:
     """A table as far as a page shows it.
 
     columns: (name, whether it holds numbers). caption: what stands behind the title. total: rows in the file.
+    files: what the page links to, by path in the report's folder.
     """
 
     columns: tuple[tuple[str, bool], ...]
@@ -57,7 +58,12 @@ class Table:
     title: str = ""
     caption: str = ""
     total: int = 0
-    file: str = ""
+    files: tuple[str, ...] = ()
+
+    @property
+    def csv(self) -> str:
+        """The file with every row; empty where the report has none."""
+        return next((file for file in self.files if file.endswith(".csv")), "")
 
 
 def write_headline(report: Report, ledger: Ledger) -> Table:
@@ -72,7 +78,7 @@ def write_headline(report: Report, ledger: Ledger) -> Table:
         for texts, weights in zip(cells.to_numpy(), bold.to_numpy(), strict=True)
     )
     columns = tuple((column, column not in TEXT_COLUMNS) for column in cells.columns)
-    return Table(columns, rows, next(ledger.tables), total=len(rows), file=name)
+    return Table(columns, rows, next(ledger.tables), total=len(rows), files=_files(ledger, name))
 
 
 def write_seeds(report: Report, ledger: Ledger) -> tuple[Table, Table] | None:
@@ -88,11 +94,12 @@ def write_seeds(report: Report, ledger: Ledger) -> tuple[Table, Table] | None:
     write_csv(table, ledger.folder / "tables" / f"{name}.csv")
     write_latex(shown, ledger.folder / "tables" / f"{name}.tex", align="l" + "r" * (len(shown.columns) - 1))
     columns = tuple((column, place > 0) for place, column in enumerate(shown.columns))
+    files = _files(ledger, name)
     notes = " ".join(filter(None, [report.remark, *(f"{note}." for note in (*seeds.cautions, *seeds.notes))]))
 
     def part(rows: pd.DataFrame, number: int) -> Table:
         cells = tuple(tuple(Cell(text) for text in texts) for texts in rows.to_numpy())
-        return Table(columns, cells, number, caption=notes, total=len(table), file=name)
+        return Table(columns, cells, number, caption=notes, total=len(table), files=files)
 
     return part(shown[in_headline(report, table)], next(ledger.tables)), part(shown, next(ledger.tables))
 
@@ -165,4 +172,9 @@ def _write_table(
         )
     )  # fmt: skip
     caption = str(table.attrs.get(CAPTION, ""))
-    return Table(columns, rows, next(ledger.tables), (shown or title).replace("_", " "), caption, len(table), name)
+    files = _files(ledger, name)
+    return Table(columns, rows, next(ledger.tables), (shown or title).replace("_", " "), caption, len(table), files)
+
+
+def _files(ledger: Ledger, name: str) -> tuple[str, ...]:
+    return ledger.kept(f"tables/{name}.csv", f"tables/{name}.tex")
