@@ -71,6 +71,7 @@ def analyze_checkpoints(
     title: str | None = None,
     paper: str | None = None,
     remark: str | None = None,
+    light: bool = False,
 ) -> None:
     """Load, plan, analyze, write: what every analyzer's command and `report` do."""
     from csg_analyze.checkpoints import load_classifier
@@ -99,7 +100,7 @@ def analyze_checkpoints(
     if folder is not None:
         from csg_analyze.report.folder import write_report
 
-        write_report(report, folder, force=force)
+        write_report(report, folder, force=force, light=light)
     _print_outcome(report, folder, as_json)
 
 
@@ -114,6 +115,9 @@ def report(
     remark: Annotated[
         str | None, typer.Option(help="A sentence for the table over seeds: how the recipe was chosen, say.")
     ] = None,
+    light: Annotated[
+        bool, typer.Option("--light", help="Leave out pages of their own and files over 1 MB, links to them too.")
+    ] = False,
     data: Data = None,
     split: Split = "test",
     limit: Limit = None,
@@ -147,6 +151,7 @@ def report(
         title=title,
         paper=paper,
         remark=remark,
+        light=light,
     )  # fmt: skip
 
 

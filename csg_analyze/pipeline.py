@@ -144,7 +144,7 @@ def analyze(
         results=results,
         skipped=skipped,
         class_names=dataset.class_names,
-        origin=origin_of(classifier.training, classifier.record),
+        origin=origin_of(classifier.training, classifier.record, classifier.head),
     )
 
 

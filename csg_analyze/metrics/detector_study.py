@@ -199,13 +199,14 @@ def importance_rows(attack: str, found: Study) -> list[Row]:
     ]  # fmt: skip
 
 
-HELD_OUT = ("score", "clean_score", "noise_score", "error")
+HELD_OUT = ("score", "clean_score", "noise_score", "error", "judged")
 
 
 def held_out(found: Study) -> dict[str, FloatArray]:
     """Means over the repeats in which a source was tested, with the largest training set, (n,) each; NaN: never.
 
-    score, clean_score, noise_score of its images; error: share of its clean and adversarial images on the wrong side.
+    score, clean_score, noise_score of its images; error: share of its clean and adversarial images on the wrong side;
+    judged: how many of these images that is a share of, 0 where it was never tested.
     """
     n = len(found.pool.sources)
     sums, counts = np.zeros((4, n)), np.zeros((4, n))
@@ -221,4 +222,4 @@ def held_out(found: Study) -> dict[str, FloatArray]:
             sums[row, places] += values
             counts[row, places] += 1
     means = np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
-    return dict(zip(HELD_OUT, means, strict=True))
+    return dict(zip(HELD_OUT, (*means, counts[3]), strict=True))

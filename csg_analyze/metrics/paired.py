@@ -23,6 +23,21 @@ def paired_difference(
     return float(differences.mean()), *interval(weights @ differences / len(differences))
 
 
+def paired_difference_of_rates(
+    first: FloatArray, second: FloatArray, *, resamples: int = 2000, seed: int = 0
+) -> tuple[float, float, float]:
+    """(difference, low, high): the share of wrong judgements of first minus that of second, with the 95 % interval.
+
+    first, second: (n, 2), how often each of n images was judged wrongly, and how often at all, which may be never in
+    one of them. Whoever is drawn in a bootstrap resample is drawn for both. NaN where one of them judged no image.
+    """
+    weights = np.concatenate([np.ones((1, len(first))), resampled(len(first), resamples=resamples, seed=seed)])
+    with np.errstate(invalid="ignore", divide="ignore"):
+        shares = [(weights @ each[:, 0]) / (weights @ each[:, 1]) for each in (first, second)]
+    differences = shares[0] - shares[1]
+    return float(differences[0]), *interval(differences[1:])
+
+
 def mcnemar(first: BoolArray, second: BoolArray) -> float:
     """The exact two-sided p-value of McNemar's test: are the models right on the same share of images? (n,) each."""
     only_first, only_second = int((first & ~second).sum()), int((~first & second).sum())
