@@ -262,6 +262,7 @@ def free_folder(wanted: Path) -> Path:
 
 def _print_outcome(report: Report, folder: Path | None, as_json: bool) -> None:
     from csg_analyze.report.seed_tables import headline_over_seeds
+    from csg_analyze.report.seeds import different_numbers_of_images
     from csg_analyze.report.summary import summary_document
     from csg_analyze.report.tables import headline
 
@@ -271,6 +272,8 @@ def _print_outcome(report: Report, folder: Path | None, as_json: bool) -> None:
         print(headline(report))
         if over_seeds := headline_over_seeds(report):
             print(f"\n{over_seeds}")
+    if note := different_numbers_of_images(report.models):
+        say(f"note: {note}")
     for model in report.models:
         for analyzer, reason in model.skipped.items():
             say(f"skipped: {analyzer} of {model.name}: {reason}")

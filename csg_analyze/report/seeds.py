@@ -10,6 +10,7 @@ import numpy as np
 from csg_analyze.checkpoints.twins import Difference, besides_the_gate
 from csg_analyze.metrics.means import Mean, mean_with_interval
 from csg_analyze.report.document import ModelReport
+from csg_analyze.report.wording import listed
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,8 @@ def seeds_of(models: Sequence[ModelReport]) -> Seeds:
             if model.origin is None
         ]
         notes += _missing(groups, pairs)
+    if different_numbers_of_images([model for group in groups for model in group.models.values()]):
+        notes.append("means and differences of MIS are over different numbers of images and cannot be compared")
     return Seeds(groups, pairs, tuple(notes), (*_besides(pairs), *_one_start(groups)))
 
 
@@ -178,6 +181,23 @@ def _one_start(groups: Sequence[Group]) -> Iterator[str]:
             f"{' and '.join(labels)}: all {n} seeds continue {one}, so that deviations and intervals over seeds do not "
             f"cover what {'another network' if len(starts) == 1 else 'other networks'} to start from would change"
         )
+
+
+def different_numbers_of_images(models: Iterable[ModelReport]) -> str:
+    """A sentence where models have an MIS from different numbers of images, which cannot be compared; else empty."""
+    numbers: dict[float, str] = {}
+    for model in models:
+        for analyzer in ("mis", "layers"):
+            n = value_of(model, analyzer, "n")
+            if not np.isnan(n):
+                numbers.setdefault(n, model.name)
+    if len(numbers) < 2:
+        return ""
+    each = listed([f"{name} on {n:,.0f}" for n, name in numbers.items()])
+    return (
+        f"MIS comes from different numbers of images ({each}) and cannot be compared between them, because its "
+        "chance level falls with that number; analyse all models on equally many images, of as many classes."
+    )
 
 
 def differences(pair: Pair, analyzer: str, number: str) -> dict[int, float]:
