@@ -42,13 +42,16 @@ class NetworkAttribution:
         }
         return f"gradients of filters: {how[self.backend]}."
 
-    def gradients(self, images: IntArray, filters: IntArray) -> Iterator[tuple[IntArray, FloatArray]]:
+    def gradients(
+        self, images: IntArray, filters: IntArray, *, normalized: bool = False
+    ) -> Iterator[tuple[IntArray, FloatArray]]:
         """See Attribution. Images with the same filters share a graph."""
         pieces = _alike(filters, self.images_at_once)
         description = f"{self.classifier.name}: gradients of {filters.shape[1]} filters on {len(images)} images"
         way = filter_gradients if self.backend == "single-pass" else captum_gradients
         for places in self.track(pieces, description, len(pieces)):
-            yield places, way(self.classifier, self._pixels(images[places]), filters[places[0]].tolist()).numpy()
+            pixels = self._pixels(images[places])
+            yield places, way(self.classifier, pixels, filters[places[0]].tolist(), normalized=normalized).numpy()
 
     def of_class(self, name: str, images: IntArray, labels: IntArray) -> Iterator[tuple[IntArray, FloatArray]]:
         """See Attribution."""
@@ -93,11 +96,14 @@ def _alike(filters: IntArray, most: int) -> list[IntArray]:
     return [places[start : start + most] for places in groups for start in range(0, len(places), most)]
 
 
-def filter_gradients(classifier: Classifier, pixels: Tensor, filters: Sequence[int]) -> Tensor:
+def filter_gradients(
+    classifier: Classifier, pixels: Tensor, filters: Sequence[int], *, normalized: bool = False
+) -> Tensor:
     """|d mean(map_k) / d pixels|, L2 over the colours, of some filters: (n, 3, H, W) -> float32 (n, F, H, W).
 
     What NeuronGradient gives for every filter, from one forward pass: the graph is kept, and walked back once a filter.
-    Each gradient is reduced to one channel at once, so that F of them take the room of F / 3.
+    Each gradient is reduced to one channel at once, so that F of them take the room of F / 3. normalized: d by the
+    network's own input (pixels - mean) / std instead, which weighs every colour by its std.
     """
     n, _, height, width = pixels.shape
     found = torch.empty((n, len(filters), height, width))
@@ -110,18 +116,28 @@ def filter_gradients(classifier: Classifier, pixels: Tensor, filters: Sequence[i
         for place, k in enumerate(filters):
             last = place == len(filters) - 1
             (gradient,) = torch.autograd.grad(pooled[:, k].sum(), inputs, retain_graph=not last)
-            found[:, place] = torch.linalg.vector_norm(gradient, dim=1).cpu()
+            found[:, place] = _length(gradient, classifier, normalized)
     return found
 
 
-def captum_gradients(classifier: Classifier, pixels: Tensor, filters: Sequence[int]) -> Tensor:
+def captum_gradients(
+    classifier: Classifier, pixels: Tensor, filters: Sequence[int], *, normalized: bool = False
+) -> Tensor:
     """The same by captum, a forward and a backward pass a filter."""
     neuron: Any = NeuronGradient(classifier.network, classifier.layer())
     found = []
     for k in filters:
         gradient = neuron.attribute(pixels.detach().clone().requires_grad_(), _averaged(k)).detach()
-        found.append(torch.linalg.vector_norm(gradient, dim=1).cpu())
+        found.append(_length(gradient, classifier, normalized))
     return torch.stack(found, dim=1)
+
+
+def _length(gradient: Tensor, classifier: Classifier, normalized: bool) -> Tensor:
+    """L2 over the colours, (n, 3, H, W) -> (n, H, W)."""
+    # x = (pixels - mean) / std, so that d / dx is std times d / dpixels
+    by_input = gradient * classifier.network.std if normalized else gradient
+    length: Tensor = torch.linalg.vector_norm(by_input, dim=1)
+    return length.cpu()
 
 
 def _averaged(k: int) -> Callable[[Tensor], Tensor]:

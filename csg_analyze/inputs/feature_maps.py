@@ -22,15 +22,17 @@ from csg_analyze.metrics.localization.attribution import FeatureMaps
 def feature_maps(classifier: Classifier, dataset: Dataset, forward_pass: ForwardPass, track: Track[int]) -> FeatureMaps:
     """One pass of captum's LayerActivation over the data; what would fill a quarter of the memory goes to a file.
 
-    They make class activation maps where all logits of the forward pass equal (averaged maps) @ W.T + b within 1e-4 of
-    the largest one, W and b those of the head; or the same of their positive part (densenet). Raises NotAvailable for
-    maps of a single position, which show no place.
+    They make class activation maps where all logits of the forward pass, less b, equal (averaged maps) @ W.T within
+    1e-4 of the largest one, W and b those of the head; or the same of their positive part (densenet). A head of zeros,
+    or maps that are the same at all positions, would satisfy that and show no place: they make none. Raises
+    NotAvailable for maps of a single position, which show no place.
     """
     size, n = forward_pass.batch_size, len(dataset)
     layer: Any = LayerActivation(classifier.network, classifier.layer())
     description = f"{classifier.name}: maps of {n} images"
     maps: FloatArray | None = None
     positive = np.empty((n, classifier.n_filters), np.float32)
+    differ = False
     with torch.no_grad():
         for start in track(range(0, n, size), description, -(-n // size)):
             images = to_pixels(dataset.images[start : start + size], classifier.device)
@@ -42,8 +44,11 @@ def feature_maps(classifier: Classifier, dataset: Dataset, forward_pass: Forward
                 )
             maps = _allocated((n, *batch.shape[1:])) if maps is None else maps
             maps[start : start + len(batch)] = batch
+            differ = differ or bool((batch != batch[:, :, :1, :1]).any())
             positive[start : start + len(batch)] = np.maximum(batch, 0).mean(axis=(2, 3))
     assert maps is not None  # every dataset has images
+    if not differ:
+        return FeatureMaps(maps, no_cam="every map is the same at all of its positions", featureless=True)
     return _with_head(classifier, forward_pass, maps, positive)
 
 
@@ -60,8 +65,16 @@ def _with_head(
     head = linear_head(classifier)
     if head is None:
         return FeatureMaps(maps, no_cam="no linear layer takes the averaged maps to the logits")
+    weight, bias = head
+    if not np.isfinite(weight).all() or not np.isfinite(bias).all():
+        return FeatureMaps(maps, no_cam="the head has weights that are not finite", featureless=True)
+    if not weight.any():
+        why = "all weights of the head are zero, as before any training"
+        return FeatureMaps(maps, no_cam=why, featureless=True)
+    # without the bias: a head with next to no weights must not pass because its bias is all there is
+    weighted = forward_pass.logits - bias
     apart = {
-        rectified: relative_difference(activations, forward_pass.logits, *head)
+        rectified: relative_difference(activations, weighted, weight, np.zeros_like(bias))
         for rectified, activations in ((False, forward_pass.activations), (True, positive))
     }
     rectified = apart[True] < apart[False] and apart[False] > TOLERANCE
@@ -71,4 +84,4 @@ def _with_head(
             no_cam=f"the logits differ from a linear function of the averaged maps by {apart[rectified]:.2g} of the "
             "largest logit",
         )
-    return FeatureMaps(maps, head[0], rectified)
+    return FeatureMaps(maps, weight, rectified)

@@ -31,7 +31,7 @@ SCORED = np.sort(RNG.permutation(N)[:17])
 
 def map_scores(n: int, n_maps: int) -> MapScores:
     boxes = (np.sort(RNG.random((n, n_maps, L)), axis=-1) for _ in range(2))
-    counts = (RNG.integers(0, 9, (n, n_maps, L)).astype(float) for _ in range(2))
+    counts = (RNG.integers(0, 9, (n, n_maps, L + 1)).astype(float) for _ in range(2))
     return MapScores(*(RNG.random((n, n_maps)) for _ in range(3)), *boxes, *counts)
 
 
@@ -77,12 +77,12 @@ def plain(scores: ImageScores, images: list[int], levels: list[int] | None) -> l
     boxes = [[mean(scores.box_hits[:, row, level]) for level in range(L)] for row in range(3)]
     chosen = levels or [int(np.argmax(largest)), *(int(np.argmax(curve)) for curve in boxes)]
     precision, recall = [], []
-    for level in range(L):
+    for level in range(L + 1):
         on = sum(scores.on[i, level:].sum() for i in images)
         off = sum(scores.off[i, level:].sum() for i in images)
         precision.append(on / (on + off) if on + off else 0.0)
         recall.append(on / sum(scores.on[i].sum() for i in images))
-    gains = [recall[level] - (recall[level + 1] if level + 1 < L else 0.0) for level in range(L)]
+    gains = [recall[level] - (recall[level + 1] if level < L else 0.0) for level in range(L + 1)]
     return [
         mean(scores.iou),
         *(mean(rate) for rate in scores.rates.values()),
