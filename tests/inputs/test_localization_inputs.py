@@ -148,7 +148,8 @@ def test_no_bit_of_a_gradient_depends_on_the_images_beside(classifier: Classifie
     assert maps(np.array([39, 5]), 256) == [everything[i] for i in (39, 5, 79, 45)]
 
 
-def test_captums_methods_by_name(classifier: Classifier, dataset: Dataset) -> None:
+def test_captums_methods_by_name(classifier: Classifier, dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("csg_analyze.inputs.blocks.block_size", lambda *_: 2)  # some methods take their time
     network = attribution(classifier, dataset, untracked, images_at_once=2)
     images, labels = np.array([0, 3, 4]), np.array([1, 1, 7])
     pixels = to_pixels(dataset.images[torch.from_numpy(images)], classifier.device)
