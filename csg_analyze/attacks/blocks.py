@@ -16,19 +16,6 @@ Loss: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 """From images (n, 3, H, W) and labels or targets (n,) to the sum of a loss, which the attack lowers for targets and
 raises for labels."""
 
-PIXELS = {"cpu": 2**15, "mps": 2**19}
-"""Pixels that the network sees at once, by the kind of device: at 32x32 a block of 32 images on a CPU, the quickest."""
-MANY_PIXELS = 2**21
-
-
-def block_size(device: torch.device, height: int, width: int) -> int:
-    """Images in one block: fixed by the device and the size of the images, never by the user.
-
-    The last bits of a convolution's sums may depend on the size of its batch and on how many threads share it, and the
-    sign in PGD turns them into whole steps. So blocks, of the same images in the same order, decide the bits.
-    """
-    return max(8, PIXELS.get(device.type, MANY_PIXELS) // (height * width))
-
 
 def attacked(
     network: nn.Module,

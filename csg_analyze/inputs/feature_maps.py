@@ -14,7 +14,8 @@ from csg_analyze.data import Dataset
 from csg_analyze.data.memory import memory_budget
 from csg_analyze.errors import NotAvailable
 from csg_analyze.inputs.ablation import TOLERANCE, linear_head, relative_difference
-from csg_analyze.inputs.forward import ForwardPass, Track, to_pixels
+from csg_analyze.inputs.blocks import blocks
+from csg_analyze.inputs.forward import ForwardPass, Track
 from csg_analyze.metrics.arrays import FloatArray
 from csg_analyze.metrics.localization.attribution import FeatureMaps
 
@@ -27,25 +28,24 @@ def feature_maps(classifier: Classifier, dataset: Dataset, forward_pass: Forward
     or maps that are the same at all positions, would satisfy that and show no place: they make none. Raises
     NotAvailable for maps of a single position, which show no place.
     """
-    size, n = forward_pass.batch_size, len(dataset)
+    n = len(dataset)
     layer: Any = LayerActivation(classifier.network, classifier.layer())
     description = f"{classifier.name}: maps of {n} images"
     maps: FloatArray | None = None
     positive = np.empty((n, classifier.n_filters), np.float32)
     differ = False
     with torch.no_grad():
-        for start in track(range(0, n, size), description, -(-n // size)):
-            images = to_pixels(dataset.images[start : start + size], classifier.device)
-            batch: FloatArray = layer.attribute(images).float().cpu().numpy()
+        for block in blocks(dataset, classifier.device, forward_pass.batch_size, track, description):
+            batch: FloatArray = layer.attribute(block.pixels)[: len(block)].float().cpu().numpy()
             if batch.ndim != 4 or batch.shape[2] * batch.shape[3] == 1:
                 raise NotAvailable(
                     f"layer {classifier.feature_layer!r} gives maps of a single position for images of "
                     f"{dataset.image_size[1]}x{dataset.image_size[0]} pixels, which show no place"
                 )
             maps = _allocated((n, *batch.shape[1:])) if maps is None else maps
-            maps[start : start + len(batch)] = batch
+            maps[block.places] = batch
             differ = differ or bool((batch != batch[:, :, :1, :1]).any())
-            positive[start : start + len(batch)] = np.maximum(batch, 0).mean(axis=(2, 3))
+            positive[block.places] = np.maximum(batch, 0).mean(axis=(2, 3))
     assert maps is not None  # every dataset has images
     if not differ:
         return FeatureMaps(maps, no_cam="every map is the same at all of its positions", featureless=True)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy, softplus
 
-from csg_analyze.attacks.blocks import Loss, attacked, block_size
+from csg_analyze.attacks.blocks import Loss, attacked
 from csg_analyze.attacks.catalogue import Attack, Settings, attack_named, bound
 from csg_analyze.attacks.detector import as_function
 from csg_analyze.attacks.randomness import normal_noise, random_class, seed_of, shuffled
@@ -22,8 +22,9 @@ from csg_analyze.checkpoints import Classifier
 from csg_analyze.data import Dataset
 from csg_analyze.data.fingerprint import fingerprint_of
 from csg_analyze.errors import UsageError
+from csg_analyze.inputs.blocks import block_size, to_pixels
 from csg_analyze.inputs.cache import Arrays, Cache
-from csg_analyze.inputs.forward import Track, pooling, to_pixels
+from csg_analyze.inputs.forward import Track, pooling
 from csg_analyze.metrics.adversarial import (
     SUCCESS,
     UNTARGETED,

@@ -16,7 +16,7 @@ from csg_analyze.checkpoints import Classifier
 from csg_analyze.data import Dataset
 from csg_analyze.data.scenes import make_scenes
 from csg_analyze.errors import NotAvailable, UsageError
-from csg_analyze.inputs.forward import to_pixels
+from csg_analyze.inputs.blocks import to_pixels
 from csg_analyze.metrics.localization.attribution import FeatureMaps
 from csg_analyze.pipeline import analyze, plan
 from csg_analyze.report.localization_figures import PICTURES

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from csg_analyze.attacks.blocks import attacked, block_size
+from csg_analyze.attacks.blocks import attacked
 from csg_analyze.attacks.catalogue import Settings, attack_named
 from tests.examples import classified_dataset, small_classifier
 
@@ -104,9 +104,3 @@ def test_the_network_is_left_as_it_was() -> None:
     assert seen == [False] * QUICK.pgd_steps
     assert classifier.network.training
     assert all(parameter.requires_grad and parameter.grad is None for parameter in classifier.network.parameters())
-
-
-def test_blocks_are_fixed_by_device_and_image_size() -> None:
-    cpu = torch.device("cpu")
-    assert [block_size(cpu, side, side) for side in (32, 64, 224)] == [32, 8, 8]
-    assert block_size(torch.device("cuda"), 32, 32) == 2048

@@ -18,9 +18,10 @@ from csg_analyze.errors import NotAvailable, UsageError
 from csg_analyze.inputs import feature_maps as feature_maps_module
 from csg_analyze.inputs import pictures
 from csg_analyze.inputs.attribution import NetworkAttribution, attribution, captum_gradients, filter_gradients
+from csg_analyze.inputs.blocks import to_pixels
 from csg_analyze.inputs.cache import Cache
 from csg_analyze.inputs.feature_maps import feature_maps
-from csg_analyze.inputs.forward import forward_pass, to_pixels, untracked
+from csg_analyze.inputs.forward import forward_pass, untracked
 from csg_analyze.inputs.objects import objects
 from csg_analyze.metrics.localization.attribution import FeatureMaps
 from csg_analyze.models import build, find_layers
@@ -72,7 +73,10 @@ def test_maps_are_those_of_the_layer_whatever_the_batches(classifier: Classifier
         logits = classifier.network(to_pixels(dataset.images[:], classifier.device))
     handle.remove()
     assert np.allclose(found.maps, output[0].numpy(), atol=1e-6)
-    assert np.allclose(features_of(classifier, dataset, batch_size=2).maps, found.maps, atol=1e-5)
+    for batch_size in (1, 7, 64):
+        assert features_of(classifier, dataset, batch_size).maps.tobytes() == found.maps.tobytes()
+    few = dataset.subset(torch.tensor([4, 1]), note="few")
+    assert features_of(classifier, few).maps.tobytes() == found.maps[[4, 1]].tobytes()
     assert found.weight is not None
     assert not found.rectified
     cam = found.class_activation(np.arange(5), np.arange(5))
@@ -108,9 +112,7 @@ def test_gradients_are_captums(architecture: str, dataset: Dataset) -> None:
     assert not pixels.requires_grad
 
 
-def test_gradients_come_piece_by_piece_for_images_with_the_same_filters(
-    classifier: Classifier, dataset: Dataset
-) -> None:
+def test_gradients_come_block_by_block_for_every_images_own_filters(classifier: Classifier, dataset: Dataset) -> None:
     filters = np.array([[1, 2], [3, 4], [1, 2], [3, 4], [1, 2]])
     images = np.array([4, 3, 2, 1, 0])
     found = np.full((5, 2, 32, 32), np.nan)
@@ -125,12 +127,29 @@ def test_gradients_come_piece_by_piece_for_images_with_the_same_filters(
     assert "NeuronGradient" in captums.gradient_origin
     for places, maps in captums.gradients(images, filters):
         assert np.allclose(found[places], maps, atol=1e-6)
-    assert attribution(classifier, dataset, untracked).images_at_once == 64
     with pytest.raises(UsageError, match="--images-at-once must be at least 1"):
         attribution(classifier, dataset, untracked, images_at_once=0)
 
 
-def test_captums_methods_by_name(classifier: Classifier, dataset: Dataset) -> None:
+@pytest.mark.parametrize("backend", ["single-pass", "captum"])
+def test_no_bit_of_a_gradient_depends_on_the_images_beside(classifier: Classifier, backend: Any) -> None:
+    dataset = random_dataset(40)
+    filters = np.random.default_rng(0).integers(0, 64, (40, 2))
+    labels = np.arange(40) % 10
+
+    def maps(images: np.ndarray, images_at_once: int) -> list[bytes]:
+        network = attribution(classifier, dataset, untracked, backend=backend, images_at_once=images_at_once)
+        pieces = [*network.gradients(images, filters[images]), *network.of_class("Saliency", images, labels[images])]
+        return [found.tobytes() for _, block in pieces for found in block]
+
+    everything = maps(np.arange(40), 256)
+    for images_at_once in (1, 7, 64):
+        assert maps(np.arange(40), images_at_once) == everything
+    assert maps(np.array([39, 5]), 256) == [everything[i] for i in (39, 5, 79, 45)]
+
+
+def test_captums_methods_by_name(classifier: Classifier, dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("csg_analyze.inputs.blocks.block_size", lambda *_: 2)  # some methods take their time
     network = attribution(classifier, dataset, untracked, images_at_once=2)
     images, labels = np.array([0, 3, 4]), np.array([1, 1, 7])
     pixels = to_pixels(dataset.images[torch.from_numpy(images)], classifier.device)
