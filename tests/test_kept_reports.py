@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
@@ -49,6 +53,34 @@ def test_a_kept_checkpoint_says_how_it_was_trained(path: Path) -> None:
         if "fixed-gates" in str(path):
             recipe["fixed_gate"] = (6, 4)
         assert trained == {name: value for name, value in recipe.items() if name not in without_effect}
+
+
+PAGES = [path for kept in KEPT for suffix in ("*.html", "*.md") for path in sorted((REPORTS / kept).rglob(suffix))]
+TEXTS = [REPORTS / "README.md", REPORTS.parent / "README.md", *sorted((REPORTS.parent / "docs").glob("*.md"))]
+
+
+@pytest.mark.parametrize("page", PAGES + TEXTS, ids=[str(path.relative_to(REPORTS.parent)) for path in PAGES + TEXTS])
+def test_every_link_leads_to_what_is_kept(page: Path) -> None:
+    kept = {path for file in _kept_files() for path in (file, *file.parents)}
+    dead = [link for link in _links(page) if (page.parent / link).resolve() not in kept]
+    assert dead == []
+
+
+def _links(page: Path) -> Iterator[str]:
+    """What a page links to or shows, as far as it is a file beside it."""
+    text = page.read_text(encoding="utf-8")
+    pattern = r'(?:href|src)="([^"]+)"' if page.suffix == ".html" else r"\]\(([^)\s]+)\)"
+    for link in re.findall(pattern, text):
+        if not re.match(r"#|[a-z]+:", link):
+            yield unquote(link.partition("#")[0])
+
+
+def _kept_files() -> list[Path]:
+    """What git keeps; without git, all files there are."""
+    found = subprocess.run(["git", "ls-files", "-z"], cwd=REPORTS.parent, capture_output=True, text=True, check=False)
+    if found.returncode:
+        return [path.resolve() for path in REPORTS.parent.rglob("*") if path.is_file()]
+    return [(REPORTS.parent / name).resolve() for name in found.stdout.split("\0") if name]
 
 
 def test_the_readme_quotes_the_kept_report() -> None:

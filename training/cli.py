@@ -26,8 +26,8 @@ HELP = f"""Train a network, with class-specific gates (csg) or without (std).
 Called with the same flags and seed, the two give twins: same initial weights, data order and augmentation.
 --debug shows the traceback of any error. Recipes: {", ".join(RECIPES)}.
 
-Twins need not differ in the gate alone: with --scheme alternate CSG epochs take the place of STD epochs and have settings
-of their own (csg-train csg --help). A report says in what its twins differ.
+Twins need not differ in the gate alone: with --scheme alternate, CSG epochs take the place of STD epochs and train the
+network with settings of their own. A report of csg-analyze says in what its twins differ.
 """
 SUMMARIES: dict[Training, str] = {
     "std": "Train with plain cross-entropy.",
