@@ -13,7 +13,8 @@ from urllib.parse import unquote
 import pytest
 
 from csg_analyze.checkpoints import load_classifier
-from csg_analyze.checkpoints.origin import CSG_FIELDS, WITHOUT_EFFECT
+from csg_analyze.checkpoints.origin import CSG_FIELDS, WITHOUT_EFFECT, origin_of
+from csg_analyze.checkpoints.twins import besides_the_gate
 from training.recipes import RECIPES
 
 REPORTS = Path(__file__).parents[1] / "reports"
@@ -55,6 +56,20 @@ def test_a_kept_checkpoint_says_how_it_was_trained(path: Path) -> None:
         assert trained == {name: value for name, value in recipe.items() if name not in without_effect}
 
 
+@pytest.mark.parametrize("kept", ["animals", "cifar10-resnet20"])
+def test_kept_twins_are_paired_and_say_that_the_head_was_treated_otherwise(kept: str) -> None:
+    for seed in (0, 1, 2):
+        networks = [load_classifier(REPORTS / kept / f"checkpoints/{kind}-seed{seed}.pt") for kind in ("std", "csg")]
+        std, csg = (origin_of(each.training, each.record, each.head) for each in networks)
+        assert std is not None
+        assert csg is not None
+        assert std.twins == csg.twins
+        found = {field: (before, after) for field, before, after in besides_the_gate(std, csg)}
+        assert found["STD epochs"] == ("4", "3")
+        assert found["the head linear"] == ("not trained, as it was at the start", "trained in CSG epochs")
+        assert {"csg_weight_decay", "csg_schedule", "csg_trainable"} < set(found)
+
+
 PAGES = [path for kept in KEPT for suffix in ("*.html", "*.md") for path in sorted((REPORTS / kept).rglob(suffix))]
 TEXTS = [REPORTS / "README.md", REPORTS.parent / "README.md", *sorted((REPORTS.parent / "docs").glob("*.md"))]
 
@@ -89,9 +104,20 @@ def test_the_readme_quotes_the_kept_report() -> None:
         results = model["results"]
         assert _short(results["accuracy"]["accuracy"], 4) in readme
         assert _short(results["mis"]["mis"], 4) in readme
-        assert _short(results["correlation"]["c_ic"], 3) in readme
+        for number in ("c_ic", "c_ic_off_diagonal", "between_groups_absolute"):
+            # a report made before the last of them was counted is quoted for the others
+            assert _short(results["correlation"].get(number, results["correlation"]["c_ic"]), 3) in readme
         assert _short(results["correlation"]["r_0.1"], 3) in readme
         assert f"{_short(results['confusion']['mean_single_recall'], 2)} (" in readme
+
+
+def test_the_readme_quotes_table_3_with_one_difference_and_its_interval_over_seeds() -> None:
+    readme = (REPORTS.parent / "README.md").read_text()
+    (pair,) = json.loads((REPORTS / "cifar10-adversarial/detection/summary.json").read_text())["differences"]
+    for attack in ("fgsm", "pgd", "cw"):
+        found = pair["results"]["adv-detect"][f"{attack}/error_percent@2000"]
+        mean, low, high = (_short(found[name], 1) for name in ("mean", "low", "high"))
+        assert f"| {'+' * (found['mean'] > 0)}{mean} [{low}, {high}] |" in readme, attack
 
 
 def _short(value: float, digits: int) -> str:
