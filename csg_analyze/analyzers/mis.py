@@ -63,7 +63,7 @@ def mis(
 
     With permutations, every entry has a significance level, and each filter's best MI one that allows for its choice.
     `significant_filters`: the share of filters whose best MI is more than chance, allowing for the number of filters
-    (Benjamini and Hochberg 1995).
+    (Benjamini and Hochberg 1995); none where there are too few permutations to find a single one.
     """
     _check(n_neighbors, permutations, significance, estimator)
     n_classes = len(class_names)
@@ -94,7 +94,8 @@ def mis(
         filters["chance_mi"] = chance
         # an adjusted value that equals the rate may have been rounded above it
         significant = filters["adjusted_p_value"] <= significance * (1 + 1e-9)
-        summary["significant_filters"] = float(significant.mean())
+        possible = significant.any() or fewest_found(int(alive.sum()), permutations, significance) == 1
+        summary["significant_filters"] = float(significant.mean()) if possible else None  # not 0: too few permutations
         summary["permutations"] = permutations
     per_class = pd.DataFrame(
         {
@@ -259,8 +260,8 @@ def _significance_notes(permutations: int, n_alive: int, significance: float) ->
     if fewest > 1:
         yield (
             f"{permutations} permutations show significant filters only where there are at least {fewest} with the "
-            f"smallest possible level; --permutations {needed_permutations(n_alive, 1, significance)} can show a "
-            "single one."
+            "smallest possible level, and significant_filters is left open where there are fewer; --permutations "
+            f"{needed_permutations(n_alive, 1, significance)} can show a single one."
         )
 
 
