@@ -23,8 +23,17 @@ PATH_FIELDS = {
 """How CSG epochs train the network, its head above all, and the field that all other epochs read in its place."""
 CSG_FIELDS = GATE_FIELDS | TURN_FIELDS | frozenset(PATH_FIELDS)
 """The fields of a recipe that only CSG training reads; an STD checkpoint records them too."""
+CONTROL_FIELDS = frozenset({"head", "head_norm"})
+"""The fields that only a control reads: the head it is given. Checkpoints from before there were controls lack them."""
 WITHOUT_EFFECT = frozenset({"name", "eval_every"})
 """The fields that change no weight."""
+
+OWN_FIELDS = {
+    "STD": frozenset[str](),
+    "CSG": CSG_FIELDS,
+    "CONTROL": TURN_FIELDS | frozenset(PATH_FIELDS) | CONTROL_FIELDS,
+}
+"""What each training reads besides what all of them read."""
 
 Fields = tuple[tuple[str, str], ...]
 
@@ -33,9 +42,9 @@ Fields = tuple[tuple[str, str], ...]
 class Origin:
     """A training, as its checkpoint tells it.
 
-    shared: (name, value) of all that both trainings read, the data's fingerprints among them. own: of what CSG alone
-    reads; empty for STD. start: SHA-256 of the checkpoint that was fine-tuned; seeds may each have had their own.
-    head: the name of the network's last layer, where known.
+    shared: (name, value) of all that every training reads, the data's fingerprints among them. own: of what CSG or a
+    control reads besides; empty for STD. start: SHA-256 of the checkpoint that was fine-tuned; seeds may each have had
+    their own. head: the name of the network's last layer, where known.
     """
 
     training: str
@@ -52,7 +61,7 @@ class Origin:
 
     @property
     def twins(self) -> tuple[Fields, str | None]:
-        """Alike, together with the seed, for an STD and a CSG training of one recipe, data and start.
+        """Alike, together with the seed, for an STD and a CSG training, or a control, of one recipe, data and start.
 
         They need not differ in the gate alone: checkpoints.twins tells in what else.
         """
@@ -67,14 +76,15 @@ class Origin:
 def origin_of(training: str | None, record: Mapping[str, Any], head: str | None = None) -> Origin | None:
     """The origin that a checkpoint's record tells; None where it is not from csg-train or tells too little."""
     recipe, seed, fingerprints = record.get("recipe"), record.get("seed"), record.get("fingerprints")
-    if training not in ("STD", "CSG") or not isinstance(seed, int):
+    if training not in OWN_FIELDS or not isinstance(seed, int):
         return None
     if not isinstance(recipe, Mapping) or not isinstance(fingerprints, Mapping):
         return None
     start = fingerprints.get("start")
     data = {name: value for name, value in fingerprints.items() if name != "start"}
-    common = {name: value for name, value in recipe.items() if name not in CSG_FIELDS | WITHOUT_EFFECT}
-    own = {name: value for name, value in recipe.items() if name in CSG_FIELDS} if training == "CSG" else {}
+    apart = CSG_FIELDS | CONTROL_FIELDS | WITHOUT_EFFECT
+    common = {name: value for name, value in recipe.items() if name not in apart}
+    own = {name: value for name, value in recipe.items() if name in OWN_FIELDS[training]}
     began = None if start is None else str(start)
     return Origin(training, seed, _fields({**common, **data}), _fields(own), began, head)
 

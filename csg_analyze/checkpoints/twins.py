@@ -1,4 +1,4 @@
-"""In what an STD and a CSG training of one recipe, data, seed and start differ besides the gate and its loss."""
+"""In what an STD training differs, besides the gate and its loss, from a CSG training or a control that is its twin."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from csg_analyze.checkpoints.origin import PATH_FIELDS, Origin
 
 
 class Difference(NamedTuple):
-    """What differs, as a recipe calls it, and what it was in each of the trainings, in words."""
+    """What differs, as a recipe calls it, and what it was in STD and in the other training, in words."""
 
     field: str
     std: str
@@ -23,7 +23,19 @@ def besides_the_gate(std: Origin, csg: Origin) -> tuple[Difference, ...]:
     the STD field in its place. In the joint scheme every step of CSG is also one of STD, with the same optimizer. A
     record without the fields of the recipe tells nothing.
     """
-    return tuple(_differences(std, csg.fields))
+    return tuple(_of_control(csg.fields) if csg.training == "CONTROL" else _differences(std, csg.fields))
+
+
+def _of_control(control: Mapping[str, Any]) -> Iterator[Difference]:
+    """A control has its own head and the STD epochs of its CSG twin; in the others it rests, or trains that head."""
+    gated, epochs = csg_epochs(control), control["epochs"]
+    yield Difference("head", "as it was at the start", _words(control.get("head")))
+    if control.get("head_norm") is not None:
+        yield Difference("head_norm", "as it was at the start", _words(control["head_norm"]))
+    yield Difference("STD epochs", _words(epochs), _words(epochs - gated))
+    if control.get("head") == "dense":
+        yield Difference("epochs of the head alone", "none", _words(gated))
+        yield from _path_differences(control)
 
 
 def _differences(std: Origin, csg: Mapping[str, Any]) -> Iterator[Difference]:
@@ -33,16 +45,20 @@ def _differences(std: Origin, csg: Mapping[str, Any]) -> Iterator[Difference]:
     epochs: int = csg["epochs"]
     yield Difference("STD epochs", _words(epochs), _words(epochs - gated))
     yield Difference("CSG epochs", "none", _words(gated))
-    for field, instead in PATH_FIELDS.items():
-        ours, theirs = csg.get(field), csg.get(instead)
-        if ours is not None and ours != theirs:  # None: as STD; no layers: all of them
-            yield Difference(field, _words(theirs), _words(ours))
+    yield from _path_differences(csg)
     trained, gated_trains = csg.get("std_trainable"), csg.get("csg_trainable")
     if std.head is None or not isinstance(trained, list) or not isinstance(gated_trains, list):
         return
     plainly = trains(trained, std.head)
     if plainly != (trains(gated_trains, std.head) or (plainly and epochs > gated)):
         yield Difference(f"the head {std.head}", *_told(plainly))
+
+
+def _path_differences(recipe: Mapping[str, Any]) -> Iterator[Difference]:
+    for field, instead in PATH_FIELDS.items():
+        ours, theirs = recipe.get(field), recipe.get(instead)
+        if ours is not None and ours != theirs:  # None: as STD; no layers: all of them
+            yield Difference(field, _words(theirs), _words(ours))
 
 
 def csg_epochs(recipe: Mapping[str, Any]) -> int:

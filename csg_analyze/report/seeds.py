@@ -33,7 +33,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Pair:
-    """An STD and a CSG group, and the seeds of which both have twins: one recipe, data, seed and start."""
+    """An STD and a CSG (or control) group, and the seeds of which both have twins: one recipe, data, seed and start."""
 
     std: Group
     csg: Group
@@ -126,7 +126,7 @@ def _short(value: str) -> str:
 
 def _pairs(groups: Sequence[Group]) -> Iterator[Pair]:
     for std in (group for group in groups if group.training == "STD"):
-        for csg in (group for group in groups if group.training == "CSG"):
+        for csg in (group for group in groups if group.training != "STD"):
             seeds = [seed for seed in csg.models if seed in std.models and _twins(std.models[seed], csg.models[seed])]
             if seeds:
                 yield Pair(std, csg, tuple(seeds))
@@ -156,7 +156,8 @@ def _missing(groups: Sequence[Group], pairs: Sequence[Pair]) -> Iterator[str]:
         paired = {seed for pair in pairs if group in (pair.std, pair.csg) for seed in pair.seeds}
         alone = [str(seed) for seed in group.models if seed not in paired]
         if alone and any(other.training != group.training for other in groups):
-            other = "CSG" if group.training == "STD" else "STD"
+            other = next(each.training for each in groups if each.training != group.training)
+            other = other if group.training == "STD" else "STD"
             seeds = f"seed{'s' * (len(alone) > 1)} {', '.join(alone)}"
             yield f"{group.label}: {seeds} without an {other} twin of the same recipe, data, seed and start"
 
@@ -165,7 +166,7 @@ def _besides(pairs: Sequence[Pair]) -> Iterator[str]:
     """In what twins differ besides the gate."""
     for pair in pairs:
         if pair.besides:
-            told = "; ".join(f"{field} (STD: {std}; CSG: {csg})" for field, std, csg in pair.besides)
+            told = "; ".join(f"{field} (STD: {std}; {pair.csg.training}: {csg})" for field, std, csg in pair.besides)
             yield f"{pair.label}: the twins differ, besides the gate and its loss, in {told}"
 
 

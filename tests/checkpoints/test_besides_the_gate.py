@@ -132,3 +132,35 @@ def test_layers_are_trained_as_training_does(prefixes: list[str]) -> None:
 def test_a_record_that_does_not_tell_says_nothing(recipe: dict[str, Any]) -> None:
     origins = [origin_of(training, {"recipe": recipe, "seed": 0, "fingerprints": {}}) for training in ("STD", "CSG")]
     assert besides_the_gate(*origins) == ()  # type: ignore[arg-type]
+
+
+def test_a_control_differs_in_its_head_and_its_epochs() -> None:
+    std, _ = twins(FORK)
+
+    def control(**changes: Any) -> dict[str, tuple[str, str]]:
+        record = {
+            "recipe": asdict(replace(FORK, **changes)), "seed": 0, "fingerprints": {"data": "d", "start": "s"}
+        }  # fmt: skip
+        origin = origin_of("CONTROL", record, "linear")
+        assert origin is not None
+        assert origin.twins == std.twins
+        return {field: (plain, other) for field, plain, other in besides_the_gate(std, origin)}
+
+    at_start = "as it was at the start"
+    assert control(head="random-blocks") == {"head": (at_start, "random-blocks"), "STD epochs": ("4", "3")}
+    assert control(head="scaled", head_norm=4.6)["head_norm"] == (at_start, "4.6")
+    dense = control(head="dense")
+    assert dense["epochs of the head alone"] == ("none", "1")
+    assert dense["csg_weight_decay"] == ("0.0005", "0.02")
+
+
+def test_checkpoints_from_before_controls_group_with_new_ones() -> None:
+    fingerprints = {"data": "d", "start": "s"}
+    for training in ("STD", "CSG"):
+        new = asdict(FORK)
+        old = {name: value for name, value in new.items() if name not in ("head", "head_norm")}
+        found = [
+            origin_of(training, {"recipe": recipe, "seed": 0, "fingerprints": fingerprints}) for recipe in (old, new)
+        ]
+        assert found[0] is not None
+        assert found[0] == found[1]
