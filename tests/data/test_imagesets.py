@@ -98,3 +98,12 @@ def test_other_files_beside_the_annotations_and_pictures_are_none(tmp_path: Path
     (root / "Annotations" / "p.yaml").write_text("x")
     (root / "JPEGImages" / "p.txt").write_text("0 .5 .5 .1 .1")
     assert load_dataset(f"voc:{root}").sample_ids == ("p",)
+
+
+@pytest.mark.parametrize("other", ["JPEGImages/p.jpg", "JPEGImages/more/p.png", "Annotations/more/p.xml"])
+def test_two_files_of_one_id_are_named(tmp_path: Path, other: str) -> None:
+    root = write_devkit(tmp_path, {"p": [("cat", BOX)]}, {"val": ["p"]})
+    (root / other).parent.mkdir(exist_ok=True)
+    (root / other).write_bytes(b"")
+    with pytest.raises(UsageError, match=r"p\.(png|xml)' (and '.*)?have the same image id"):
+        load_dataset(f"voc:{root}")

@@ -131,7 +131,13 @@ class Devkit:
 
 
 def _by_stem(files: Iterable[str]) -> dict[str, str]:
-    return {name.rpartition("/")[2].rpartition(".")[0]: name for name in files}
+    """Name without folders and suffix -> file. Raises UsageError where two have the same: which is meant, who knows."""
+    found: dict[str, str] = {}
+    for file in files:
+        other = found.setdefault(file.rpartition("/")[2].rpartition(".")[0], file)
+        if other != file:
+            raise UsageError(f"{other!r} and {file!r} have the same image id; remove or rename one of them.")
+    return found
 
 
 def find_devkit(path: str, memory_budget: int) -> tuple[Devkit, bool]:
