@@ -147,9 +147,9 @@ def auroc_interval(auroc: float, resamples: FloatArray, n: int) -> tuple[float, 
     """95 % interval of an AUROC over n sources from its bootstrap values: symmetric on the scale of log odds.
 
     Percentiles of the bootstrap cover too little where sources are few or the AUROC is near 1, since its values are
-    skewed there. The log odds are not; their standard error is the bootstrap's over A (1 - A), the squared weight of one
-    pair added, with Student's t for n - 1 degrees of freedom. An AUROC of 1 (or 0) saw no pair in the wrong order: `largest_unseen` bounds the share of
-    sources that may be misplaced, an image of either kind, hence twice.
+    skewed there. The log odds are not; their standard error is the bootstrap's over A (1 - A), the squared weight of
+    one pair added, with Student's t for n - 1 degrees of freedom. An AUROC of 1 (or 0) saw no pair in the wrong order:
+    `largest_unseen` bounds the share of sources that may be misplaced, an image of either kind, hence twice.
     """
     values = resamples[np.isfinite(resamples)]
     if np.isnan(auroc) or not len(values) or n < 2:
