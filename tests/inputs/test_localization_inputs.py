@@ -11,7 +11,7 @@ import torch
 from captum.attr import IntegratedGradients, LayerGradCam, NeuronGradient
 from torch import nn
 
-from csg_analyze.checkpoints import Classifier, PixelNetwork
+from csg_analyze.checkpoints import Classifier, PixelNetwork, Preprocessing
 from csg_analyze.data import Dataset
 from csg_analyze.data.scenes import make_scenes
 from csg_analyze.errors import NotAvailable, UsageError
@@ -148,6 +148,27 @@ def test_no_bit_of_a_gradient_depends_on_the_images_beside(classifier: Classifie
     assert maps(np.array([39, 5]), 256) == [everything[i] for i in (39, 5, 79, 45)]
 
 
+@pytest.mark.parametrize("gradients", [filter_gradients, captum_gradients])
+def test_gradients_by_the_normalised_input_are_those_of_the_network_without_normalization(
+    gradients: Any, dataset: Dataset
+) -> None:
+    """With colours of unequal deviations the two differ by more than a factor."""
+    plain = random_classifier()
+    uneven = Preprocessing((0.4, 0.5, 0.6), (0.1, 0.25, 0.6))
+    bare = plain.network.network
+    classifier = replace(plain, network=PixelNetwork(bare, uneven).eval(), preprocessing=uneven)
+    pixels = to_pixels(dataset.images[:], classifier.device)
+    found = gradients(classifier, pixels, [3, 8], normalized=True)
+    inputs = ((pixels - classifier.network.mean) / classifier.network.std).requires_grad_()
+    neuron: Any = NeuronGradient(bare, bare.get_submodule(plain.feature_layer))
+    for place, k in enumerate((3, 8)):
+        gradient = neuron.attribute(inputs, lambda output, k=k: output[:, k].mean((1, 2)))
+        assert torch.allclose(found[:, place], gradient.square().sum(1).sqrt(), atol=1e-7, rtol=1e-4)
+    somewhere = found > 0
+    ratio = gradients(classifier, pixels, [3, 8])[somewhere] / found[somewhere]
+    assert ratio.std() > 0.1 * ratio.mean()
+
+
 def test_captums_methods_by_name(classifier: Classifier, dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("csg_analyze.inputs.blocks.block_size", lambda *_: 2)  # some methods take their time
     network = attribution(classifier, dataset, untracked, images_at_once=2)
@@ -214,6 +235,69 @@ def test_a_head_that_is_no_linear_function_of_averaged_maps() -> None:
     assert features.no_cam
     with pytest.raises(ValueError, match="no class activation maps"):
         features.class_activation(np.array([0]), np.array([0]))
+
+
+def head_of(classifier: Classifier) -> nn.Linear:
+    head = classifier.layer(classifier.head)
+    assert isinstance(head, nn.Linear)
+    return head
+
+
+@pytest.mark.parametrize("bias", [0.0, 1.0])
+def test_a_head_of_zeros_makes_no_class_maps(dataset: Dataset, bias: float) -> None:
+    classifier = random_classifier()
+    nn.init.zeros_(head_of(classifier).weight)
+    nn.init.constant_(head_of(classifier).bias, bias)
+    features = features_of(classifier, dataset)
+    assert features.weight is None
+    assert features.featureless
+    assert features.no_cam == "all weights of the head are zero, as before any training"
+
+
+def test_a_bias_does_not_hide_that_the_logits_are_no_function_of_the_maps(dataset: Dataset) -> None:
+    """As a ViT whose head has next to no weights yet: what they add is far below a ten-thousandth of the bias."""
+    classifier = random_classifier()
+    bare = classifier.network.network
+    head = head_of(classifier)
+    with torch.no_grad():
+        head.weight.mul_(1e-6)
+        head.bias.fill_(1.0)
+    squared = nn.Sequential(nn.Flatten(), Squares(), head)
+    assert isinstance(bare, nn.Module)
+    bare.linear = squared
+    features = features_of(replace(classifier, head="linear.2"), dataset)
+    assert features.weight is None
+    assert "differ from a linear function of the averaged maps" in features.no_cam
+    assert not features.featureless
+
+
+class Squares(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.square()
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_head_that_is_not_finite_makes_no_class_maps(dataset: Dataset, value: float) -> None:
+    classifier = random_classifier()
+    once = forward_pass(classifier, dataset, frozenset(), Cache(None), untracked)
+    with torch.no_grad():
+        head_of(classifier).weight[2, 5] = value
+    with pytest.raises(UsageError, match="gives NaN or infinite logits"):
+        features_of(classifier, dataset)
+    features = feature_maps(classifier, dataset, once, untracked)
+    assert features.weight is None
+    assert "not finite" in features.no_cam
+
+
+def test_maps_that_are_the_same_at_all_positions_make_no_class_maps(dataset: Dataset) -> None:
+    classifier = random_classifier()
+    layer = classifier.layer()
+    handle = layer.register_forward_hook(lambda m, i, o: o.mean((2, 3), keepdim=True).expand_as(o).clone())
+    features = features_of(classifier, dataset)
+    handle.remove()
+    assert features.weight is None
+    assert features.featureless
+    assert features.no_cam == "every map is the same at all of its positions"
 
 
 def test_maps_of_a_single_position_show_no_place() -> None:
