@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from csg_analyze.models import build
     from csg_analyze.pipeline import analyze
     from csg_analyze.result import Result
+    from csg_analyze.version import __version__
 
 _HOMES = {
     "Classifier": "csg_analyze.checkpoints",
@@ -31,6 +32,7 @@ _HOMES = {
     "build": "csg_analyze.models",
     "analyze": "csg_analyze.pipeline",
     "Result": "csg_analyze.result",
+    "__version__": "csg_analyze.version",
 }
 
 __all__ = [
@@ -39,6 +41,7 @@ __all__ = [
     "NotAvailable",
     "Result",
     "UsageError",
+    "__version__",
     "analyze",
     "build",
     "load_classifier",

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
 import typer
 
 from csg_analyze import commands, voc_commands
-from csg_analyze.console import run
+from csg_analyze.console import program_flags, run
 from csg_analyze.errors import unknown
 from csg_analyze.registry import ANALYZERS, find, registered, summary_of
 
@@ -59,6 +59,7 @@ def build_app(command: str | None) -> typer.Typer:
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
     )
+    app.callback()(program_flags)
     for name, function in COMMANDS.items():
         app.command(name=name, rich_help_panel="Commands")(function)
     analyzers = registered(ANALYZERS)

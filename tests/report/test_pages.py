@@ -5,7 +5,6 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from conftest import CLASSES, NASTY, PLAIN
 from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
@@ -15,6 +14,7 @@ from csg_analyze.report.document import Report
 from csg_analyze.report.folder import write_report
 from csg_analyze.report.pages import escaped_markdown, facts, prose
 from csg_analyze.report.tables import cell
+from tests.report.conftest import CLASSES, NASTY, PLAIN
 
 
 class Page(HTMLParser):
