@@ -151,7 +151,9 @@ def test_fewer_successes_than_asked_are_used_and_said() -> None:
     assert f"{counts['used']} adversarial samples instead of the {counts['wanted']}" in result.notes[0]
 
 
-def test_an_attack_with_too_few_successes_is_left_out_with_a_word() -> None:
+def test_an_attack_with_too_few_successes_is_left_out_with_a_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(QUICK, "cw_steps", 2)
+    monkeypatch.setitem(QUICK, "cw_searches", 1)
     result = run(attack="pgd,cw", detector=NEAREST)
     assert set(result.tables["detection"]["attack"]) == {"pgd"}
     assert result.tables["attacks"].set_index("attack").loc["cw", "used"] == 0
