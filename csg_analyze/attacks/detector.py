@@ -12,7 +12,6 @@ from torch.nn.functional import relu, softplus
 
 from csg_analyze.attacks.blocks import Loss
 from csg_analyze.attacks.rescaling import log_odds
-from csg_analyze.data.fingerprint import fingerprint_of
 from csg_analyze.metrics.adversarial import Differentiable
 from csg_analyze.metrics.arrays import FloatArray
 
@@ -59,9 +58,3 @@ def joint_loss(
         return sign * (softplus(failure) + weight * softplus(suspicious)).sum()
 
     return loss
-
-
-def fingerprint(detector: Differentiable) -> str:
-    """Of all its numbers."""
-    arrays = [detector.mean, detector.scale, *(array for layer in detector.layers for array in layer)]
-    return fingerprint_of(*(torch.from_numpy(np.asarray(array)) for array in arrays))

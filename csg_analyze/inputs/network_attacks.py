@@ -14,7 +14,7 @@ from torch import Tensor
 
 from csg_analyze.attacks.blocks import Loss, attacked, class_loss
 from csg_analyze.attacks.catalogue import Attack, Settings, attack_named, bound
-from csg_analyze.attacks.detector import as_function, fingerprint, joint_loss
+from csg_analyze.attacks.detector import as_function, joint_loss
 from csg_analyze.attacks.noise import with_noise
 from csg_analyze.attacks.randomness import normal_noise, random_class, seed_of, shuffled
 from csg_analyze.checkpoints import Classifier
@@ -236,7 +236,7 @@ class NetworkAttacks:
             "pixels": fingerprint_of(pixels),
             "classes": (targets if job.targeted else self.labels[sources]).tolist(),
             "targeted": job.targeted,
-            "against": None if job.against is None else [fingerprint(job.against), job.weight],
+            "against": None if job.against is None else [_fingerprint(job.against), job.weight],
         }
         return self.cache.fetch(f"attack-{re.sub('[^A-Za-z0-9]+', '-', job.attack.name)}", key, compute)
 
@@ -289,3 +289,9 @@ def _plan(done: int, successes: int, enough: int, available: int) -> int:
     rate = max(successes / done, 0.02) if done else 1.0
     needed = done + int(np.ceil((enough - successes) / rate))
     return min(available, -(-needed // UNIT) * UNIT)
+
+
+def _fingerprint(detector: Differentiable) -> str:
+    """Of all its numbers."""
+    arrays = [detector.mean, detector.scale, *(array for layer in detector.layers for array in layer)]
+    return fingerprint_of(*(torch.from_numpy(np.asarray(array)) for array in arrays))
