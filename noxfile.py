@@ -1,31 +1,41 @@
-"""nox -s tests | lint | demo | bench. One environment, built once, serves them all."""
+"""nox -s tests | lint | demo | bench: one environment, built once, serves them all. nox -s lowest has its own."""
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import nox
+from packaging.requirements import Requirement
 
 nox.options.sessions = ["tests", "lint"]
 nox.needs_version = ">=2024.10.9"
 
 ROOT = Path(__file__).parent
+PYPROJECT = ROOT / "pyproject.toml"
 # torch alone is gigabytes: a virtual environment for every session would build the same thing four times
 SHARED = ROOT / ".nox" / "shared"
 STAMP = SHARED / "built-from"
+ALL_CORES = ("-n", "auto")
+ONE_THREAD = {"OMP_NUM_THREADS": "1"}
+"""A worker a core: threads of their own on top would wait for each other, and take twice as long."""
+LINT = (("ruff", "check", "."), ("ruff", "format", "--check", "."), ("mypy",))
+"""The same as the hooks of .pre-commit-config.yaml."""
 BENCHMARKS = (
     "mutual_information", "forward", "training", "epochs", "confusion", "correlation", "gradmap", "activmap", "attacks",
 )  # fmt: skip
 
 
 def environment(session: nox.Session) -> str:
-    """The shared environment's Python; built when pyproject.toml or the Python version changed since."""
+    """The shared environment's Python; built when pyproject.toml, Python or the constraints changed since."""
     bin_folder = SHARED / ("Scripts" if os.name == "nt" else "bin")
     python = str(bin_folder / "python")
-    wanted = hashlib.sha256((ROOT / "pyproject.toml").read_bytes() + sys.version.encode()).hexdigest()
+    contents = (PYPROJECT.read_text(), sys.version, os.environ.get("PIP_CONSTRAINT", ""))
+    wanted = hashlib.sha256("".join(contents).encode()).hexdigest()
     if not STAMP.exists() or STAMP.read_text() != wanted:
         session.run(sys.executable, "-m", "venv", "--clear", str(SHARED), external=True)
         session.run(python, "-m", "pip", "install", "--quiet", "-e", f"{ROOT}[dev]", external=True)
@@ -36,20 +46,42 @@ def environment(session: nox.Session) -> str:
 
 @nox.session(venv_backend="none")
 def tests(session: nox.Session) -> None:
-    """The tests, on all cores; words after -- go to pytest instead."""
+    """All tests on all cores, and the share of lines they ran; words after -- go to pytest instead."""
     python = environment(session)
-    # a worker a core: threads of their own on top would wait for each other, and take twice as long
-    env = {"OMP_NUM_THREADS": "1"}
-    session.run(python, "-m", "pytest", *(session.posargs or ["-n", "auto"]), env=env, external=True)
+    session.run(python, "-m", "pytest", *(session.posargs or [*ALL_CORES, "--cov"]), env=ONE_THREAD, external=True)
+
+
+@nox.session(reuse_venv=True, default=False)
+def lowest(session: nox.Session) -> None:
+    """All tests on the lowest versions that pyproject.toml allows.
+
+    `-- --except torch,torchvision` leaves these at the newest; further words go to pytest.
+    """
+    options = argparse.ArgumentParser(prog="nox -s lowest --", allow_abbrev=False, add_help=False)
+    options.add_argument("--except", dest="newest", default="")
+    known, words = options.parse_known_args(session.posargs)
+    session.install("-e", f"{ROOT}[dev]", *lowest_versions(except_for=known.newest.split(",")))
+    session.run("python", "-m", "pytest", *(words or ALL_CORES), env=ONE_THREAD)
+
+
+def lowest_versions(except_for: Sequence[str] = ()) -> list[str]:
+    """`name==version` for every dependency, the development tools included, that has a lower bound."""
+    project = nox.project.load_toml(PYPROJECT)["project"]
+    requirements = map(Requirement, (*project["dependencies"], *project["optional-dependencies"]["dev"]))
+    return [
+        f"{requirement.name}=={bound.version}"
+        for requirement in requirements
+        for bound in requirement.specifier
+        if bound.operator == ">=" and requirement.name not in except_for
+    ]
 
 
 @nox.session(venv_backend="none")
 def lint(session: nox.Session) -> None:
     """Ruff and mypy --strict."""
     python = environment(session)
-    session.run(python, "-m", "ruff", "check", ".", external=True)
-    session.run(python, "-m", "ruff", "format", "--check", ".", external=True)
-    session.run(python, "-m", "mypy", external=True)
+    for command in LINT:
+        session.run(python, "-m", *command, external=True)
 
 
 @nox.session(venv_backend="none", default=False)

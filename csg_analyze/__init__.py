@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from csg_analyze.errors import NotAvailable, UsageError
     from csg_analyze.metrics.mutual_information import mutual_information
     from csg_analyze.models import build
+    from csg_analyze.report.folder import write_report
     from csg_analyze.result import Result
+    from csg_analyze.stages import Loading, Run, run
+    from csg_analyze.version import __version__
 
 _HOMES = {
     "Classifier": "csg_analyze.checkpoints",
@@ -31,20 +34,30 @@ _HOMES = {
     "build": "csg_analyze.models",
     "analyze": "csg_analyze.analysis",
     "Result": "csg_analyze.result",
+    "Loading": "csg_analyze.stages",
+    "Run": "csg_analyze.stages",
+    "run": "csg_analyze.stages",
+    "write_report": "csg_analyze.report.folder",
+    "__version__": "csg_analyze.version",
 }
 
 __all__ = [
     "Classifier",
     "Dataset",
+    "Loading",
     "NotAvailable",
     "Result",
+    "Run",
     "UsageError",
+    "__version__",
     "analyze",
     "build",
     "load_classifier",
     "load_dataset",
     "mutual_information",
+    "run",
     "save_checkpoint",
+    "write_report",
 ]
 
 

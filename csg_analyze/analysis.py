@@ -13,6 +13,7 @@ from csg_analyze.data import Dataset, load_dataset
 from csg_analyze.errors import NotAvailable, UsageError
 from csg_analyze.inputs import Compared
 from csg_analyze.inputs.cache import Cache
+from csg_analyze.inputs.shared import guarded, read_only
 from csg_analyze.plan import Plan, plan
 from csg_analyze.progress import Track, untracked
 from csg_analyze.registry import Step
@@ -61,6 +62,9 @@ def analyze(
     An analyzer whose inputs cannot be had is skipped, with the reason. what: a plan, or names of analyzers; all of
     them by default. compared: all classifiers of the run, each with its dataset, this one among them, for inputs that
     must be alike in all of them; None: it is the only one. track: shows progress, see progress.Track.
+
+    Arrays are read-only for analyzers and inputs. One of third parties that changes them all the same, or the dataset
+    or the network, is skipped as well, and what it changed is put back.
     """
     what = what if isinstance(what, Plan) else plan(what)
     given = {
@@ -92,12 +96,15 @@ def analyze(
         results=results,
         skipped=skipped,
         class_names=dataset.class_names,
-        origin=origin_of(classifier.training, classifier.record),
+        origin=origin_of(classifier.training, classifier.record, classifier.head),
     )
 
 
 class _Inputs:
-    """Computes each input when it is first asked for, and remembers it; also remembers that it cannot be had."""
+    """Computes each input when it is first asked for, and remembers it; also remembers that it cannot be had.
+
+    Its arrays are read-only, since all analyzers share them.
+    """
 
     def __init__(self, what: Plan, given: Mapping[str, Any]) -> None:
         self.what = what
@@ -105,17 +112,22 @@ class _Inputs:
 
     def call(self, step: Step) -> Any:
         arguments = [self._get(need, optional=need in step.optional) for need in step.needs]
-        return step.function(*arguments, **self.what.options.get(step.name, {}))
+        options = self.what.options.get(step.name, {})
+        if getattr(step.function, "__module__", "").startswith("csg_analyze."):
+            return step.function(*arguments, **options)
+        kind = "analyzer" if step in self.what.analyzers else "input"
+        with guarded(f"{kind} {step.name!r}", arguments):
+            return step.function(*arguments, **options)
 
     def _get(self, name: str, *, optional: bool) -> Any:
         if name not in self.values:
             try:
-                self.values[name] = self.call(self.what.inputs[name])
+                self.values[name] = read_only(self.call(self.what.inputs[name]))
             except NotAvailable as reason:
                 self.values[name] = reason
         value = self.values[name]
         if isinstance(value, NotAvailable):
-            if optional:
+            if optional and not isinstance(value, UsageError):
                 return None
             raise value
         return value

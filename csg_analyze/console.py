@@ -1,13 +1,16 @@
-"""How every command of this project ends: exit codes, one-line errors on stderr, a traceback only on request."""
+"""What every command of this project has: exit codes, one-line errors on stderr, a traceback on request, --version."""
 
 from __future__ import annotations
 
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from csg_analyze.errors import UsageError
+from csg_analyze.version import __version__
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -21,6 +24,20 @@ def stderr_console() -> Console:
     from rich.console import Console
 
     return Console(stderr=True, highlight=False)
+
+
+def _show_version(context: typer.Context, asked: bool) -> None:
+    if asked:
+        print(f"{context.find_root().info_name} {__version__}")
+        raise typer.Exit
+
+
+def program_flags(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """The flags of a program itself, as the callback of its Typer app: --version."""
 
 
 def run_app(app: Callable[..., object], *, program: str, arguments: Sequence[str] | None = None) -> int:

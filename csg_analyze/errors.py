@@ -1,7 +1,7 @@
 """What can go wrong on the user's side, said in one sentence.
 
-`UsageError` ends a command with exit code 2; `NotAvailable` makes one analyzer skipped, with its reason; `TooFew` does
-the one where only that analyzer was asked for, and the other in a report of several.
+`UsageError` ends a command with exit code 2; `NotAvailable` makes one analyzer skipped, with its reason; `TooFew` and
+`Overwritten` do the one where only that analyzer was asked for, and the other in a report of several.
 """
 
 from __future__ import annotations
@@ -20,6 +20,10 @@ class NotAvailable(Exception):
 
 class TooFew(UsageError, NotAvailable):
     """Too little is left to say anything. Ends the command that asks for this analyzer alone; a report goes on."""
+
+
+class Overwritten(UsageError, NotAvailable):
+    """Code from elsewhere wrote into what all analyzers share. Ends and goes on as TooFew does."""
 
 
 def unknown(kind: str, name: str, candidates: Iterable[str]) -> UsageError:

@@ -29,14 +29,38 @@ def write_devkit(
     for index, (name, objects) in enumerate(pictures.items()):
         pixels = np.random.default_rng(index).integers(0, 256, (*size, 3)).astype(np.uint8)
         Image.fromarray(pixels).save(root / "JPEGImages" / f"{name}.png")
-        entries = "".join(_object(class_name, box) for class_name, box in objects)
-        (root / "Annotations" / f"{name}.xml").write_text(f"<annotation>{entries}</annotation>")
+        entries = "".join(object_entry(class_name, box) for class_name, box in objects)
+        write_annotation(root, name, entries, size)
         if masks:
             (root / "SegmentationObject").mkdir(exist_ok=True)
             label_map([box for _, box in objects], size).save(root / "SegmentationObject" / f"{name}.png")
     for split, names in splits.items():
         (root / "ImageSets" / "Main" / f"{split}.txt").write_text("".join(f"{name}\n" for name in names))
     return root
+
+
+def write_annotation(root: Path, name: str, objects: str, size: tuple[int, int] | None = SIZE) -> None:
+    """An annotation of these <object>s on a picture of that height and width; None: without a <size>."""
+    sides = "" if size is None else f"<size><width>{size[1]}</width><height>{size[0]}</height><depth>3</depth></size>"
+    (root / "Annotations" / f"{name}.xml").write_text(f"<annotation>{sides}{objects}</annotation>")
+
+
+def write_oriented(path: Path, seen: np.ndarray, orientation: int) -> None:
+    """A lossless picture (.png) that shows `seen`, uint8 (H, W, 3), where it is turned as its EXIF says."""
+    # what undoes the turn of each orientation
+    back = {
+        1: lambda a: a,
+        2: np.fliplr,
+        3: lambda a: np.rot90(a, 2),
+        4: np.flipud,
+        5: lambda a: a.transpose(1, 0, 2),
+        6: lambda a: np.rot90(a, 1),  # it is seen after a quarter turn to the right
+        7: lambda a: np.rot90(a, 2).transpose(1, 0, 2),
+        8: lambda a: np.rot90(a, -1),
+    }
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(np.ascontiguousarray(back[orientation](seen))).save(path, exif=exif)
 
 
 def disc(box: Box, size: tuple[int, int], grown: float = 0.0) -> np.ndarray:
@@ -59,11 +83,12 @@ def label_map(boxes: Sequence[Box], size: tuple[int, int]) -> Image.Image:
     return image
 
 
-def _object(class_name: str, box: Box) -> str:
+def object_entry(class_name: str, box: Box, *, difficult: bool = False) -> str:
+    """One <object>, as `write_annotation` takes it."""
     x0, y0, x1, y1 = box
     sides = {"xmin": x0 + 1, "ymin": y0 + 1, "xmax": x1, "ymax": y1}
     inner = "".join(f"<{side}>{value}</{side}>" for side, value in sides.items())
-    return f"<object><name>{class_name}</name><bndbox>{inner}</bndbox></object>"
+    return f"<object><name>{class_name}</name><difficult>{int(difficult)}</difficult><bndbox>{inner}</bndbox></object>"
 
 
 PICTURES: dict[str, list[tuple[str, Box]]] = {

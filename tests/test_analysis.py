@@ -9,11 +9,12 @@ import pandas as pd
 import pytest
 
 from csg_analyze.analysis import analyze, as_result, open_dataset
+from csg_analyze.composing import compose
 from csg_analyze.errors import NotAvailable, UsageError
 from csg_analyze.plan import Plan, plan
 from csg_analyze.registry import read_signature
 from csg_analyze.result import Result
-from csg_analyze.run import distinct_names
+from csg_analyze.stages import distinct_names
 from tests.examples import random_classifier, random_dataset, random_gate
 
 
@@ -109,6 +110,16 @@ def test_needs_that_nobody_provides_or_that_turn_in_circles(monkeypatch: pytest.
     monkeypatch.setattr("csg_analyze.plan.registered", lambda _group: {"analyzer", "egg"})
     with pytest.raises(UsageError, match="'egg' needs an input 'hen' that nothing installed provides"):
         plan(["analyzer"])
+
+
+def test_mis_from_different_numbers_of_images_is_warned_of() -> None:
+    classifiers = [random_classifier(name=name) for name in ("few", "many")]
+    for numbers, warned in (((40, 60), True), ((40, 40), False)):
+        datasets = [random_dataset(n) for n in numbers]
+        what = plan(["mis"])
+        models = [analyze(*each, what) for each in zip(classifiers, datasets, strict=True)]
+        notes = " ".join(compose(models, classifiers, datasets, what).notes)
+        assert ("MIS comes from different numbers of images (few on 40, many on 60)" in notes) == warned
 
 
 def test_third_parties_may_return_plain_things() -> None:

@@ -85,6 +85,14 @@ def test_the_report_compares_and_says_what_was_skipped(here: Path) -> None:
     assert provenance["data"]["n"] == 40
 
 
+def test_a_light_report_is_one_flag_away(here: Path) -> None:
+    command = ["report", "std.pt", "--analyzers", "accuracy,filters", "--light", "--out", "run", *LIMIT]
+    assert call(*command) == 0
+    assert (here / "run" / "index.html").exists()
+    assert not (here / "run" / "pages").exists()
+    assert "left out of this light report: pages/filters-std;" in (here / "run" / "index.html").read_text()
+
+
 def test_what_a_reader_must_know_is_said(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert call("gate", "std.pt", "csg.pt", "--json", *LIMIT) == 0
     output = capsys.readouterr()

@@ -68,10 +68,11 @@ def test_a_report_on_a_devkit(here: Path) -> None:
 
 def test_flags_compose_the_spec(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     common = ("--json", "--methods", "cam", "--protocol", "paper", "--annotations", "boxes", *QUICK)
-    flags = ("--classes", "cat,dog", "--instances", "crop", "--crop-size", "40")
+    flags = ("--classes", "cat,dog", "--instances", "crop", "--crop-size", "40", "--difficult", "skip")
+    spec = "voc:VOC2010?classes=cat,dog&instances=crop&crop_size=40&difficult=skip"
     assert call("localize", "std.pt", "--voc-root", "VOC2010", *flags, *common) == 0
     by_flags = json.loads(capsys.readouterr().out)
-    assert call("localize", "std.pt", "--data", "voc:VOC2010?classes=cat,dog&instances=crop&crop_size=40", *common) == 0
+    assert call("localize", "std.pt", "--data", spec, *common) == 0
     by_spec = json.loads(capsys.readouterr().out)
     assert by_flags == by_spec
     summary = by_spec["models"][0]["results"]["localize"]
@@ -122,6 +123,8 @@ def test_prepare_voc_and_analyse_what_it_made(here: Path, capsys: pytest.Capture
     assert output.out == "12 objects (bird 4, cat 4, dog 4)\n8 pictures for training, 4 for testing\n"
     assert call(*command) == 0  # all is there: nothing is done twice
     assert call("localize", "std.pt", "--voc-root", "processed", "--methods", "activmap", "--json", *QUICK) == 0
+    assert call("prepare-voc", "VOC2010", "--out", "other", "--split", "authors") == 2
+    assert "has no trainval.txt in ImageSets/Main/" in capsys.readouterr().err
     assert call("prepare-voc", "VOC2010", "--out", "processed", "--seed", "1") == 2
     assert "begun with other settings" in capsys.readouterr().err
 

@@ -54,7 +54,7 @@ def test_who_may_import_whom() -> None:
         "metrics": {"metrics"},
         "analyzers": {"metrics", "report", "result", "errors"},
         "attacks": {"attacks", "metrics", "errors"},
-        "inputs": {"attacks", "checkpoints", "data", "metrics", "inputs", "models", "errors", "files"},
+        "inputs": {"attacks", "checkpoints", "data", "metrics", "inputs", "models", "errors", "files", "progress"},
         "checkpoints": {"checkpoints", "models", "metrics", "errors", "files", "devices"},
         "data": {"data", "errors", "files"},
         "report": {"report", "result", "errors", "files", "checkpoints", "metrics"},

@@ -23,6 +23,9 @@ HELP = f"""Train a network, with class-specific gates (csg), without (std), or a
 
 Called with the same flags and seed, they give twins: same initial weights, data order and augmentation.
 --debug shows the traceback of any error. Recipes: {", ".join(RECIPES)}.
+
+Twins need not differ in the gate alone: with --scheme alternate, CSG epochs take the place of STD epochs and train the
+network with settings of their own. A report of csg-analyze says in what its twins differ.
 """
 SUMMARIES: dict[Training, str] = {
     "std": "Train with plain cross-entropy.",
@@ -39,6 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def build_app() -> typer.Typer:
     """The application: one command a training."""
     app = typer.Typer(help=HELP, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+    app.callback()(console.program_flags)
     for training, summary in SUMMARIES.items():
         app.command(name=training)(training_command(training, summary))
     return app

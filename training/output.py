@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from csg_analyze.checkpoints import save_checkpoint
+from csg_analyze.checkpoints.checksums import damage
 from csg_analyze.errors import UsageError
 from csg_analyze.metrics.gates import density_interval
 from training.setting import Setting, identity_of
@@ -41,6 +42,8 @@ def is_complete(out: Path, identity: Identity) -> bool:
     """Whether `out` is what this very run writes at its end. Raises UsageError if it is something else."""
     if not out.exists() or state_path(out).exists():
         return False
+    if reason := damage(out):
+        raise UsageError(f"{str(out)!r} cannot be used, {reason}; give another --out, or --force.")
     try:
         content = torch.load(out, map_location="cpu", weights_only=True)
         record = content["record"]

@@ -62,7 +62,7 @@ class Recipe:
     ] = None
     shift: Annotated[int, Field(ge=0, description="every image moves by up to so many pixels in x and in y")] = 4
     shift_fill: Annotated[Literal["reflect", "black"], Field(description="what a move uncovers")] = "reflect"
-    flip: Annotated[bool, Field(description="mirror every other image")] = True
+    flip: Annotated[bool, Field(description="mirror each image with probability 1/2")] = True
 
     epochs: Annotated[int, Field(ge=1, description="passes over the training images")] = 30
     batch_size: Annotated[int, Field(ge=2, description="images a step, at most; steps are of equal size")] = 128

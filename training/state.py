@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from csg_analyze.checkpoints import PixelNetwork
+from csg_analyze.checkpoints.checksums import damage
 from csg_analyze.errors import UsageError
 from csg_analyze.files import replacing
 from csg_analyze.flags import named
@@ -78,6 +79,12 @@ def check_state(path: Path, identity: Identity) -> None:
 
 
 def _read(path: Path) -> dict[str, Any]:
+    try:
+        reason = damage(path)
+    except OSError as error:
+        reason = error.strerror or str(error)
+    if reason:
+        raise UsageError(f"{str(path)!r} is damaged, {reason}; delete it, or start from scratch with --force.")
     try:
         content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         _ = content["identity"], [Row(**row) for row in content["rows"]]

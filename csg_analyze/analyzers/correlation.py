@@ -17,6 +17,7 @@ from csg_analyze.metrics.correlation import (
     near_duplicates,
     nearest_filters,
     pair_values,
+    self_pairs,
     share_at_least,
     within_groups,
 )
@@ -36,8 +37,10 @@ REDUNDANCY = (
     "r_0.1_off_diagonal",
     "c_ic",
     "c_ic_off_diagonal",
+    "c_ic_absolute_off_diagonal",
     "within_groups",
     "between_groups",
+    "between_groups_absolute",
 )
 ALL = "(all filters)"
 
@@ -61,9 +64,14 @@ def correlation(
     of the correlation matrix that are at least s, its diagonal of ones included as the paper's words have it;
     off_diagonal leaves it out, absolute takes magnitudes. C_IC is the mean correlation of filters in the groups A_c of
     different classes, A_c being the filters with the highest mean activation on class c; a filter in two groups meets
-    itself with 1, which off_diagonal leaves out. within_groups and between_groups are mean correlations of different
-    filters that belong to one class, or to two: by the largest gate entry, without a gate by the highest mean
-    activation; filters shared by several classes are in neither. Filters with zero weights are blank.
+    itself with 1, which off_diagonal leaves out. A mean of signed cosines is near 0 also where filters are strongly
+    correlated both ways, so it is no scale to take a half on: the absolute numbers are means of magnitudes. In all C_IC
+    a pair of filters counts once for every two groups that it joins, as in the paper's sum.
+
+    within_groups and between_groups are mean correlations of different filters that belong to one class, or to two: by
+    the largest gate entry, without a gate by the highest mean activation; filters shared by several classes are in
+    neither. A filter belongs to one class at most, so every pair counts once, also in between_groups_absolute. Filters
+    with zero weights are blank.
     """
     if not 0 < duplicate_threshold <= 1:
         raise UsageError(f"--duplicate-threshold must be above 0 and at most 1, not {duplicate_threshold:g}.")
@@ -99,7 +107,7 @@ def correlation(
             title: matrix,
         },
         figures={"matrices": draw_matrices, "curves": draw_curves},
-        notes=_notes(filter_weights, groups, summary, means, class_names),
+        notes=_notes(filter_weights, groups, summary, means, class_names, self_pairs(correlations, groups.most_active)),
     )
 
 
@@ -140,12 +148,15 @@ def _curve(correlations: FloatArray) -> pd.DataFrame:
 
 
 def _inter_class(correlations: FloatArray, groups: FilterGroups) -> dict[str, Number]:
+    magnitudes = np.abs(correlations)
     return {
         "c_ic": between_groups(correlations, groups.most_active)[0],
         "c_ic_off_diagonal": between_groups(correlations, groups.most_active, diagonal=False)[0],
-        "c_ic_absolute": between_groups(np.abs(correlations), groups.most_active)[0],
+        "c_ic_absolute": between_groups(magnitudes, groups.most_active)[0],
+        "c_ic_absolute_off_diagonal": between_groups(magnitudes, groups.most_active, diagonal=False)[0],
         "within_groups": within_groups(correlations, groups.own)[0],
         "between_groups": between_groups(correlations, groups.own)[0],
+        "between_groups_absolute": between_groups(magnitudes, groups.own)[0],
     }
 
 
@@ -158,7 +169,9 @@ def _group_table(correlations: FloatArray, groups: FilterGroups, names: Sequence
             "n_filters": np.bincount(groups.owner, minlength=n_groups),
             "within": _padded(within_groups(correlations, groups.own)[1], n_groups),
             "between": _padded(between_groups(correlations, groups.own)[1], n_groups),
+            "between_absolute": _padded(between_groups(np.abs(correlations), groups.own)[1], n_groups),
             "c_ic": _padded(between_groups(correlations, groups.most_active)[1], n_groups),
+            "c_ic_off_diagonal": _padded(between_groups(correlations, groups.most_active, diagonal=False)[1], n_groups),
             "most_activated": [" ".join(map(str, np.flatnonzero(row))) for row in groups.most_active]
             + [""] * (n_groups - n_classes),
         }
@@ -206,6 +219,7 @@ def _notes(
     summary: Mapping[str, Number],
     means: FloatArray,
     class_names: Sequence[str],
+    selves: tuple[int, int],
 ) -> tuple[str, ...]:
     n_filters, length = weights.weights.shape
     notes = [f"filters: the {n_filters} of {weights.layer}, {length} weights each."]
@@ -218,6 +232,11 @@ def _notes(
     else:
         reason = "largest gate entry" if groups.by == "gate" else "highest mean activation, for want of a gate"
         notes.append(f"a filter's class is that of its {reason}; C_IC over groups of {groups.size} filters a class.")
+        notes.append(
+            f"in C_IC as the paper defines it {selves[0]} of {selves[1]} terms are a filter of two groups that meets "
+            "itself with 1; c_ic_off_diagonal leaves them out, and between_groups_absolute is the mean magnitude of "
+            "the cosine between filters of different classes, in which opposite signs do not cancel."
+        )
     absent = [name for name, row in zip(class_names, means, strict=True) if np.isnan(row).all()]
     if absent and groups.by is not None:
         notes.append(f"no image of: {listed(absent)}; they have no group A_c.")

@@ -16,7 +16,7 @@ from csg_analyze.metrics.correlation import FilterWeights, correlation_matrix, n
 from csg_analyze.metrics.exemplars import Exemplars, information_margin, share_of_class
 from csg_analyze.metrics.groups import SHARED, UNASSIGNED, owners
 from csg_analyze.metrics.mutual_information import mutual_information
-from csg_analyze.metrics.specificity import class_means
+from csg_analyze.metrics.specificity import class_means, dead_filters
 from csg_analyze.report.cards import Gallery
 from csg_analyze.report.figures import counts, style
 from csg_analyze.report.gallery import gallery_pages
@@ -58,7 +58,7 @@ def filters(
         raise UsageError("--n-neighbors and --per-page must be at least 1.")
     n_classes = len(class_names)
     information = mutual_information(activations, labels, n_classes=n_classes, n_neighbors=n_neighbors, seed=seed)
-    alive: BoolArray = np.ptp(activations, axis=0) > 0
+    alive: BoolArray = ~dead_filters(activations)
     # the estimate for a constant activation is what the noise against ties says: nothing
     owner = owners(np.where(alive, information.T, 0.0) if gate is None else gate)
     exemplar_labels = labels[exemplars.images]

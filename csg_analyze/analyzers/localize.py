@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Annotated, Literal
 
@@ -17,12 +18,12 @@ from csg_analyze.metrics.localization.methods import (
     FilterChoice,
     Scored,
     Setting,
-    blind_maps,
     choose_filters,
     class_activation_maps,
     gradient_filters,
     gradient_maps,
     score_activation_maps,
+    score_baseline,
     score_class_maps,
     score_gradient_maps,
 )
@@ -41,9 +42,9 @@ from csg_analyze.report.localization_frames import (
     sample_table,
     wide,
 )
+from csg_analyze.report.localization_notes import notes_on
 from csg_analyze.report.localization_pages import Ranking, extremes_pages
 from csg_analyze.report.localization_tables import caption, differences, table_2
-from csg_analyze.report.wording import listed
 from csg_analyze.result import Number, Result, known
 
 Protocol = Literal["heldout", "paper"]
@@ -68,7 +69,7 @@ def localize(
     ] = "heldout",
     deltas: Annotated[str, "IoU that the rates ask for, with commas between"] = "0.2,0.3",
     gradmap_filters: Annotated[int, "filters of each class whose gradients are taken"] = 30,
-    levels: Annotated[int, "thresholds of MaxBoxAcc and PxAP, evenly between 0 and 1"] = 100,
+    levels: Annotated[int, "thresholds of MaxBoxAcc and PxAP, evenly between 0 and 1"] = 1000,
     bootstrap: Annotated[int, "resamples of the images for the intervals"] = 1000,
     seed: Annotated[int, "of the halves, the resamples, the noise and the examples"] = 0,
 ) -> Result:
@@ -77,22 +78,30 @@ def localize(
     GradMap: for every class the 30 filters with the highest mean activation on its images; the gradient of the averaged
     activation with respect to the pixels, its L2 norm over the colours, divided by its root mean square over the
     image and blurred (sigma 30 pixels at 128); above 1 is the object. ActivMap: every filter's map, bilinear at the
-    size of the image, where it reaches the value that 30 % of the filter's activations exceed; scored on the images
-    of the class that it hits most often (IoU > 0.3). CAM: the head's weights of the labelled class times the maps;
-    the 30 % highest pixels of each map. Grad-CAM, and maps of captum's methods: likewise. Where a network's head does
-    not act on averaged maps there is no CAM, and Grad-CAM stands in.
+    size of the image, where it reaches the value that the highest 30 % of the filter's activations reach; scored on the
+    images of the class that it hits most often (IoU > 0.3). CAM: the head's weights of the labelled class times the
+    maps; the 30 % highest pixels of each map, cut down to whole ones. Grad-CAM, and maps of captum's methods: likewise.
+    Pixels that tie with the last of the 30 % are in the region, those at the map's lowest value never are: of a
+    Grad-CAM with fewer positive pixels the region is what is positive, and a map that is the same everywhere, or holds
+    values that are not finite, has an empty region, IoU 0. Where a network's head does not act on averaged maps there
+    is no CAM, and Grad-CAM stands in.
 
     `avg_iou` is the mean IoU of these regions with the objects; `ap20` and `ap30` the share of images with more than
     0.2 and 0.3 (for GradMap of the mean over the 30 filters, at least that). The total of ActivMap averages filters,
     all others images. From the map scaled to [0, 1], as in Choe et al. (CVPR 2020): `max_box_acc`, the share of images
     where the box of the largest connected region has an IoU of at least 0.5 with an object's, and `max_box_acc_v2`, the
     same of the best box of any connected region, averaged over 0.3, 0.5 and 0.7, both at one threshold for all images;
-    `pxap`, average precision of the pixels. `pointing`: the highest pixel is on an object; `energy`: the share of the
+    `pxap`, average precision of the pixels; metrics.localization.map_scores says in what the numbers differ from those
+    of the evaluator they published. `pointing`: the highest pixel is on an object; `energy`: the share of the
     scaled map's sum on the objects.
 
     With "heldout", one half of each class's images decides on filters, their classes and all thresholds, and the
     other half is scored; with "paper" both is done on all images, as the authors' scripts do, which flatters the
-    methods. The baselines are the whole image, a centred disk and smooth noise, cut as CAM is.
+    methods. Two more things "paper" does as they do: filters that tie between classes go to the first of them instead
+    of the one with the higher mean IoU, and GradMap's gradient is with respect to the network's normalised input. Two
+    differences are left: of a CAM whose lowest value fills 70 % of the image the scripts take the whole image; and
+    where a pixel's value, or an IoU of exactly 0.3, lies on its threshold, their rounding in float32 may decide
+    otherwise. The baselines are the whole image, a centred disk and smooth noise, cut as CAM is.
 
     Intervals: percentile bootstrap over images, those cut from one picture drawn together.
     """
@@ -101,21 +110,17 @@ def localize(
     wanted, notes = chosen_methods(methods, feature_maps)
     setting = _setting(objects, labels, len(class_names), protocol, rates, levels, seed)
     choice = choose_filters(setting, feature_maps) if "activmap" in wanted else None
-    scored = {
-        **{
-            name: _run(name, setting, feature_maps, attribution, activations, choice, gradmap_filters)
-            for name in wanted
-        },
-        **{name: score_class_maps(setting, blind_maps(setting, name, seed)) for name in BASELINES},
-    }
     oracle = protocol == "paper"
-    per_class = pd.concat(
-        [
+    scored: dict[str, Scored] = {}
+    numbers = []
+    for name in (*wanted, *BASELINES):
+        found = _run(name, setting, feature_maps, attribution, activations, choice, gradmap_filters, seed)
+        numbers.append(
             numbers_of(name, found.scores, setting, class_names, oracle=oracle, bootstrap=bootstrap, seed=seed)
-            for name, found in scored.items()
-        ],
-        ignore_index=True,
-    )
+        )
+        # one method's scores at every threshold in memory at a time
+        scored[name] = replace(found, scores=found.scores.without_thresholds())
+    per_class = pd.concat(numbers, ignore_index=True)
     said = caption(setting, protocol, class_names, wanted, gradmap_filters)
     tables = {
         **{title: wide(per_class, class_names, metrics, said) for title, metrics in parts_of(rates).items()},
@@ -127,6 +132,7 @@ def localize(
         tables["filters"] = filter_table(setting, choice, class_names)
     if "gradmap" in wanted:
         notes.append(attribution.gradient_origin)
+    notes += notes_on(setting, {name: scored[name] for name in wanted}, choice, feature_maps, class_names, per_class)
     ranking = Ranking(setting, {name: scored[name] for name in wanted}, class_names, sample_ids, pictures)
     return Result(
         summary=_summary(per_class, list(scored), setting, protocol),
@@ -138,7 +144,7 @@ def localize(
         paired={"differences": partial(differences, n=bootstrap, seed=seed)},
         figures={"maps": draw_maps, "iou_curves": draw_iou_curves},
         samples=sample_table(setting, scored, wanted, class_names, sample_ids),
-        notes=(*notes, *_notes(setting, choice, class_names, per_class, wanted)),
+        notes=tuple(notes),
         pages=partial(extremes_pages, ranking),
     )
 
@@ -149,11 +155,13 @@ def chosen_methods(text: str, feature_maps: FeatureMaps) -> tuple[list[str], lis
     Raises UsageError for an unknown method, NotAvailable where the network can have none of them.
     """
     names = list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
-    instead = "gradcam" if feature_maps.weight is None else "cam"
     if names == ["auto"]:
-        names = ["gradmap", "activmap", instead]
-        why = f"no CAM, Grad-CAM instead: {feature_maps.no_cam}."
-        return names, [why] if feature_maps.weight is None else []
+        names = ["gradmap", "activmap"]
+        if feature_maps.weight is not None:
+            return [*names, "cam"], []
+        if feature_maps.featureless:
+            return names, [f"no CAM, and no Grad-CAM instead: {feature_maps.no_cam}."]
+        return [*names, "gradcam"], [f"no CAM, Grad-CAM instead: {feature_maps.no_cam}."]
     if not names:
         raise UsageError("--methods names no method; leave it at auto, or give e.g. gradmap,activmap,cam.")
     for name in names:
@@ -162,8 +170,10 @@ def chosen_methods(text: str, feature_maps: FeatureMaps) -> tuple[list[str], lis
     if "cam" in names and feature_maps.weight is None:
         names.remove("cam")
         if not names:
-            raise NotAvailable(f"no class activation maps: {feature_maps.no_cam}; ask for gradcam")
-        return names, [f"no CAM: {feature_maps.no_cam}; --methods gradcam is possible."]
+            instead = "" if feature_maps.featureless else "; ask for gradcam"
+            raise NotAvailable(f"no class activation maps: {feature_maps.no_cam}{instead}")
+        instead = "" if feature_maps.featureless else "; --methods gradcam is possible"
+        return names, [f"no CAM: {feature_maps.no_cam}{instead}."]
     return names, []
 
 
@@ -175,7 +185,10 @@ def _run(
     activations: FloatArray,
     choice: FilterChoice | None,
     n_filters: int,
+    seed: int,
 ) -> Scored:
+    if name in BASELINES:
+        return score_baseline(setting, name, seed)
     if name == "cam":
         return score_class_maps(setting, class_activation_maps(setting, features))
     if name == "activmap" and choice is not None:
@@ -207,7 +220,7 @@ def _setting(
             raise NotAvailable(
                 "too few images for two halves; give more, or choose and score on the same ones with --protocol paper"
             )
-    return Setting(objects, labels, n_classes, chosen, scored, deltas, levels)
+    return Setting(objects, labels, n_classes, chosen, scored, deltas, levels, as_authors=protocol == "paper")
 
 
 def _numbers_in(deltas: str) -> tuple[float, ...]:
@@ -240,38 +253,3 @@ def _summary(per_class: pd.DataFrame, methods: Sequence[str], setting: Setting, 
         "n_chosen_on": len(setting.chosen),
         "n_left_out": int((~setting.objects.usable).sum()),
     }
-
-
-def _notes(
-    setting: Setting,
-    choice: FilterChoice | None,
-    class_names: Sequence[str],
-    per_class: pd.DataFrame,
-    methods: Sequence[str],
-) -> tuple[str, ...]:
-    notes = []
-    present = np.bincount(setting.labels[setting.scored], minlength=len(class_names)) > 0
-    absent = [name for name, there in zip(class_names, present, strict=True) if not there]
-    if absent:
-        notes.append(f"no scored image of: {listed(absent)}; their columns are blank.")
-    if choice is not None:
-        counts = np.bincount(choice.classes, minlength=len(class_names))
-        without = [name for name, count in zip(class_names, counts, strict=True) if not count]
-        if without:
-            notes.append(f"ActivMap: no filter's best class is {listed(without)}; that column is blank.")
-        if choice.everywhere.any():
-            notes.append(
-                f"ActivMap: {choice.everywhere.sum()} of {len(choice.everywhere)} filters are silent at 70 % of all "
-                "positions or more, so that their threshold is silence itself and their region the whole image; they "
-                "score what the baseline of the whole image scores."
-            )
-    totals = per_class[(per_class["class"] == TOTAL) & (per_class["metric"] == "avg_iou")].set_index("method")["value"]
-    best = max(BASELINES, key=lambda name: totals[name])
-    below = [name for name in methods if totals[name] <= totals[best]]
-    if below:
-        notes.append(
-            f"by Avg-IoU no better than the best baseline ({best}, {totals[best]:.4f}): {listed(below)}. Objects cover "
-            f"{100 * totals['all-ones']:.0f} % of an image on average, which is what the whole image scores; a region "
-            "of 30 % of the pixels can reach at most 0.3 divided by that share where it is larger."
-        )
-    return tuple(notes)

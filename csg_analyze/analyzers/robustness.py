@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from csg_analyze.errors import UsageError
-from csg_analyze.metrics.adversarial import OUTCOMES, UNTARGETED, AttackRun, Attacks
+from csg_analyze.metrics.adversarial import NOT_MOVED, OUTCOMES, UNTARGETED, AttackRun, Attacks
 from csg_analyze.metrics.arrays import BoolArray, FloatArray, IntArray
 from csg_analyze.metrics.detection import interval, resampled
 from csg_analyze.metrics.proportions import share_with_interval
@@ -39,9 +39,11 @@ def robustness(
     correctly. clean_accuracy and robust_accuracy are shares of all of them: an image counts as robust if it is
     classified correctly and no attack on it succeeds. common_robust_accuracy is the share among those that every
     compared model classifies correctly, on which models are compared in pairs. An image that is fooled within a smaller
-    eps is fooled within every larger one, and not attacked again. Attacks without a bound (C&W) give each image's
-    smallest perturbation found, whose mean and median L2 norm is over their successes. Accuracy under attack is an
-    upper bound: a stronger attack may find more. Wilson intervals (95 %) for shares, bootstraps for norms.
+    eps is fooled within every larger one, and not attacked again. not_moved counts the images for which the attack
+    found no gradient but 0, so that no step moved them: they count as robust, but nothing was tried on them. Attacks
+    without a bound (C&W) give each image's smallest perturbation found, whose mean and median L2 norm is over their
+    successes. Accuracy under attack is an upper bound: a stronger attack may find more. Wilson intervals (95 %) for
+    shares, bootstraps for norms.
 
     Raises UsageError for options without meaning.
     """
@@ -71,12 +73,15 @@ def robustness(
             counts.append(_count_row(name, "", run))
             settings.append(run.settings)
             continue
-        robust = correct.copy()
+        robust, counted = correct.copy(), np.ones(len(chosen), dtype=bool)
         for text, limit in sorted(limits.items(), key=lambda pair: pair[1]):
             run = attacks.run(name, chosen[robust], eps=limit, targeted=targeted, seed=seed)
+            # an image without a class left as a target was not attacked: it is neither robust nor fooled
+            counted &= ~robust | np.isin(chosen, run.sources)
             robust &= ~_on(chosen, run, run.succeeded).astype(bool)
+            unmoved = _on(chosen, run, np.asarray(run.outcomes == NOT_MOVED, dtype=np.bool_)).astype(bool)
             samples[f"{ROBUST}{name}@{text}"] = robust
-            robust_rows.append(_robust_row(name, text, limit, clean, robust, common))
+            robust_rows.append(_robust_row(name, text, limit, clean, robust, common, counted, unmoved))
             counts.append(_count_row(name, text, run))
             settings.append(run.settings)
     tables, figures = {"attacks": pd.DataFrame(counts)}, dict[str, DrawFigure]()
@@ -95,7 +100,12 @@ def robustness(
         paired={"differences": compare_robustness},
         figures=figures,
         samples=samples,
-        notes=(*attacks.notes, *_notes(attacks, names, targeted, n_images, len(chosen))),
+        notes=(
+            *attacks.notes,
+            *_notes(attacks, names, targeted, n_images, len(chosen)),
+            *_not_attacked(robust_rows),
+            *_not_moved(counts),
+        ),
     )
 
 
@@ -107,13 +117,22 @@ def _on(chosen: IntArray, run: AttackRun, values: FloatArray | BoolArray) -> Flo
 
 
 def _robust_row(
-    name: str, text: str, limit: float, clean: tuple[float, float, float], robust: BoolArray, common: BoolArray
+    name: str,
+    text: str,
+    limit: float,
+    clean: tuple[float, float, float],
+    robust: BoolArray,
+    common: BoolArray,
+    counted: BoolArray,
+    unmoved: BoolArray,
 ) -> dict[str, object]:
-    share, low, high = share_with_interval(int(robust.sum()), len(robust))
+    n, common = int(counted.sum()), common & counted
+    share, low, high = share_with_interval(int(robust[counted].sum()), n)
     of_common = share_with_interval(int(robust[common].sum()), int(common.sum()))
     return {
-        "attack": name, "eps": text, "eps_value": limit, "n": len(robust), "clean_accuracy": clean[0],
-        "robust_accuracy": share, "low": low, "high": high, "n_common": int(common.sum()),
+        "attack": name, "eps": text, "eps_value": limit, "n": n, "clean_accuracy": clean[0],
+        "robust_accuracy": share, "low": low, "high": high, "not_moved": int(unmoved.sum()),
+        "without_target": len(counted) - n, "n_common": int(common.sum()),
         "common_robust_accuracy": of_common[0], "common_low": of_common[1], "common_high": of_common[2],
     }  # fmt: skip
 
@@ -153,7 +172,7 @@ def _summary(
 ) -> dict[str, Number]:
     summary: dict[str, Number] = {"clean_accuracy": known(clean[0])}
     for row in robust:
-        for quantity in ("robust_accuracy", "common_robust_accuracy"):
+        for quantity in ("robust_accuracy", "common_robust_accuracy", "not_moved"):
             summary[f"{row['attack']}@{row['eps']}/{quantity}"] = known(float(str(row[quantity])))
     for row in minimal:
         for quantity in ("mean_l2", "median_l2"):
@@ -169,3 +188,27 @@ def _notes(attacks: Attacks, names: Sequence[str], targeted: bool, wanted: int, 
     if aimless:
         notes.append(f"{', '.join(aimless)} cannot be aimed at a class and ran untargeted.")
     return tuple(notes)
+
+
+def _not_moved(counts: Sequence[Mapping[str, object]]) -> tuple[str, ...]:
+    """What an attack that could not move its images says of the network: nothing."""
+    return tuple(
+        f"{row['attack']}{_at(row)}: no step moved {row['not_moved']} of "
+        f"{row['attacked']} attacked images, because the gradient there is 0 at all of its pixels; they count as not "
+        "fooled, but that is no robustness: try another attack on them."
+        for row in counts
+        if row["not_moved"]
+    )
+
+
+def _not_attacked(rows: Sequence[Mapping[str, object]]) -> tuple[str, ...]:
+    return tuple(
+        f"{row['attack']} at {row['eps']}: {row['without_target']} images have no class left as a target; they were "
+        "not attacked and are not among the n."
+        for row in rows
+        if row["without_target"]
+    )
+
+
+def _at(row: Mapping[str, object]) -> str:
+    return f" at {row['eps']}" if row["eps"] else ""

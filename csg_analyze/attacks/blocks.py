@@ -11,23 +11,16 @@ import torch
 from torch import Tensor, nn
 
 from csg_analyze.attacks.catalogue import Attack
+from csg_analyze.attacks.rescaling import Rescaled, log_odds
 
-Loss: TypeAlias = Callable[[Tensor, Tensor], Tensor]
-"""From images (n, 3, H, W) and labels or targets (n,) to the sum of a loss, which the attack lowers for targets and
-raises for labels."""
-
-PIXELS = {"cpu": 2**15, "mps": 2**19}
-"""Pixels that the network sees at once, by the kind of device: at 32x32 a block of 32 images on a CPU, the quickest."""
-MANY_PIXELS = 2**21
+Loss: TypeAlias = Callable[[nn.Module, Tensor, Tensor], Tensor]
+"""From the network as attacked, images (n, 3, H, W) and labels or targets (n,) to the sum of a loss, which the attack
+lowers for targets and raises for labels."""
 
 
-def block_size(device: torch.device, height: int, width: int) -> int:
-    """Images in one block: fixed by the device and the size of the images, never by the user.
-
-    The last bits of a convolution's sums may depend on the size of its batch and on how many threads share it, and the
-    sign in PGD turns them into whole steps. So blocks, of the same images in the same order, decide the bits.
-    """
-    return max(8, PIXELS.get(device.type, MANY_PIXELS) // (height * width))
+def class_loss(network: nn.Module, images: Tensor, classes: Tensor) -> Tensor:
+    """The sum of the log odds against each image's class."""
+    return log_odds(network(images), classes).sum()
 
 
 def attacked(
@@ -39,24 +32,22 @@ def attacked(
     *,
     eps: float,
     seeds: Sequence[int],
-    loss: Loss | None = None,
-) -> Tensor:
-    """What an attack makes of the images, float32 (n, 3, H, W) in [0, 1]; it need not fool the network, nor be finite.
+    loss: Loss = class_loss,
+) -> tuple[Tensor, Tensor]:
+    """What an attack makes of the images, float32 (n, 3, H, W) in [0, 1], and which of them a step moved, bool (n,).
+
+    An image need not fool the network, nor be finite. It was not moved where no gradient but 0 was found, so that only
+    a random start was tried, and where it came out as it went in. The attack sees logits on the scale of `Rescaled`.
 
     network: in eval mode, takes pixels in [0, 1]. pixels: (n, 3, H, W). labels, targets: int64 (n,); targets None:
-    untargeted. eps: for bounded attacks. seeds: n seeds of everything random. loss: instead of the cross-entropy, for
-    attacks that follow a gradient.
+    untargeted. eps: for bounded attacks. seeds: n seeds of everything random. loss: for foolbox's gradient descents;
+    the other attacks have one of their own.
     """
-    import foolbox
-
     with _frozen(network), _own_random_state(pixels.device):
-        model = foolbox.PyTorchModel(network, bounds=(0, 1), device=pixels.device)  # else it moves to the first GPU
         if attack.together:
             made = attack.make()
             _start_each_image_by_itself(made, seeds)
-            if loss is not None:
-                made.get_loss_fn = lambda _model, classes: _loss_of(loss, classes)
-            return _run(made, attack, model, pixels, labels, targets, eps)
+            return _run(made, attack, network, pixels, labels, targets, eps, loss)
         parts = []
         for index, seed in enumerate(seeds):
             one = slice(index, index + 1)
@@ -64,25 +55,39 @@ def attacked(
             np.random.seed(seed % 2**32)  # noqa: NPY002 (foolbox draws from NumPy's global generator)
             target = None if targets is None else targets[one]
             try:
-                parts.append(_run(attack.make(), attack, model, pixels[one], labels[one], target, eps))
+                parts.append(_run(attack.make(), attack, network, pixels[one], labels[one], target, eps, loss))
             except ValueError:  # an attack without a starting point gives up on this image
-                parts.append(pixels[one])
-        return torch.cat(parts)
+                parts.append((pixels[one], torch.zeros(1, dtype=torch.bool, device=pixels.device)))
+        return torch.cat([found for found, _ in parts]), torch.cat([moved for _, moved in parts])
 
 
 def _run(
-    made: Any, attack: Attack, model: Any, pixels: Tensor, labels: Tensor, targets: Tensor | None, eps: float
-) -> Tensor:
+    made: Any,
+    attack: Attack,
+    network: nn.Module,
+    pixels: Tensor,
+    labels: Tensor,
+    targets: Tensor | None,
+    eps: float,
+    loss: Loss,
+) -> tuple[Tensor, Tensor]:
     """`run` instead of a call: it leaves out foolbox's own verdict, which counts black images and NaN as successes."""
+    import foolbox
     from foolbox.criteria import Misclassification, TargetedMisclassification
 
+    rescaled = Rescaled(network, pixels).eval()
+    model = foolbox.PyTorchModel(rescaled, bounds=(0, 1), device=pixels.device)  # else it moves to the first GPU
+    if hasattr(made, "get_loss_fn"):
+        made.get_loss_fn = lambda _model, classes: _loss_of(loss, rescaled, classes)
     # a bare tensor of targets would mean labels, and silently run an untargeted attack
     criterion = Misclassification(labels) if targets is None else TargetedMisclassification(targets)
     if attack.bounded:
         found = made.distance.clip_perturbation(pixels, made.run(model, pixels, criterion, epsilon=eps), eps)
     else:
         found = made.run(model, pixels, criterion, early_stop=None)
-    return found.detach().clamp(0, 1)  # type: ignore[no-any-return]
+    found = found.detach().clamp(0, 1)
+    moved = (found != pixels).flatten(1).any(dim=1)
+    return found, moved if rescaled.followed is None else moved & rescaled.followed
 
 
 def _start_each_image_by_itself(made: Any, seeds: Sequence[int]) -> None:
@@ -103,10 +108,10 @@ def _start_each_image_by_itself(made: Any, seeds: Sequence[int]) -> None:
     made.get_random_start = starts
 
 
-def _loss_of(loss: Loss, classes: Any) -> Callable[[Any], Any]:
+def _loss_of(loss: Loss, network: nn.Module, classes: Any) -> Callable[[Any], Any]:
     import eagerpy
 
-    return lambda images: eagerpy.astensor(loss(images.raw, classes.raw))
+    return lambda images: eagerpy.astensor(loss(network, images.raw, classes.raw))
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
+from csg_analyze.attacks.rescaling import SPAN
 from csg_analyze.errors import UsageError, unknown
 
 FOOLBOX = "foolbox:"
@@ -19,7 +20,7 @@ class Settings:
     """How hard the attacks try.
 
     pgd_steps: of eps/4 each, from a random start. cw_searches: values of the constant c, by binary search; cw_steps: of
-    Adam for each, of size cw_stepsize. cw_confidence: kappa, how far beyond the boundary.
+    Adam for each, of size cw_stepsize. cw_confidence: kappa, how far beyond the boundary, in logits that span SPAN.
     """
 
     pgd_steps: int = 40
@@ -49,6 +50,14 @@ class Attack:
     def make(self) -> Any:
         """A new foolbox attack."""
         return self.kind(**self.arguments)
+
+    @property
+    def sees(self) -> str:
+        """What the attack goes by, in words."""
+        from foolbox.attacks.gradient_descent_base import BaseGradientDescent
+
+        loss = "log odds of " if issubclass(self.kind, BaseGradientDescent) else ""
+        return f"{loss}logits scaled to a span of {SPAN:g}"
 
 
 def attack_named(name: str, settings: Settings) -> Attack:

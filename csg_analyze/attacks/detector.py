@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 
 import numpy as np
 import torch
-from torch import Tensor
-from torch.nn.functional import relu
+from torch import Tensor, nn
+from torch.nn.functional import relu, softplus
 
+from csg_analyze.attacks.blocks import Loss
+from csg_analyze.attacks.rescaling import log_odds
 from csg_analyze.metrics.adversarial import Differentiable
 from csg_analyze.metrics.arrays import FloatArray
 
@@ -31,3 +34,27 @@ def as_function(detector: Differentiable, device: torch.device) -> Callable[[Ten
         return values[:, 0]
 
     return suspicion
+
+
+def joint_loss(
+    suspicion: Callable[[Tensor], Tensor],
+    weight: float,
+    targeted: bool,
+    recording: Callable[[], AbstractContextManager[dict[str, Tensor]]],
+    columns: Callable[[Mapping[str, Tensor]], Tensor],
+) -> Loss:
+    """log(1 + odds) of the classes that are no success, and `weight` times the detector's loss for saying "clean".
+
+    The first fades once the network is fooled, and leaves the attack to the second; with log odds it would not.
+    recording: what it gives fills with averaged outputs as images run through the network; columns: the features (n, F)
+    of these. An untargeted attack raises its loss, which therefore has the other sign.
+    """
+    sign = 1 if targeted else -1
+
+    def loss(network: nn.Module, images: Tensor, classes: Tensor) -> Tensor:
+        with recording() as recorded:
+            failure = sign * log_odds(network(images), classes)
+            suspicious = suspicion(columns(recorded))
+        return sign * (softplus(failure) + weight * softplus(suspicious)).sum()
+
+    return loss

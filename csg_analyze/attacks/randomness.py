@@ -26,12 +26,20 @@ def shuffled(seed: int, sample_ids: Sequence[str], purpose: str) -> IntArray:
     return np.argsort(keys, kind="stable")
 
 
-def random_class(seed: int, sample_id: str, forbidden: set[int], n_classes: int) -> int:
-    """One of the classes that are not forbidden, each with the same chance; -1 where none is left."""
-    allowed = [c for c in range(n_classes) if c not in forbidden]
-    if not allowed:
-        return -1
-    return int(np.random.default_rng(seed_of(seed, sample_id, "target")).choice(allowed))
+def random_class(seed: int, sample_id: str, label: int, prediction: int, n_classes: int) -> int:
+    """A target for an image: neither its label nor what the network takes it for; -1 where no class is left.
+
+    It is the first class that is not the prediction among the others than the label, in a random order that the image
+    decides. So networks aim the image at the same class, but for one that already takes it for that class.
+    """
+    rng = np.random.default_rng(seed_of(seed, sample_id, "target"))
+    allowed = [c for c in range(n_classes) if c != label]
+    while allowed:
+        drawn = int(rng.choice(allowed))
+        if drawn != prediction:
+            return drawn
+        allowed.remove(drawn)
+    return -1
 
 
 def normal_noise(seed: int, sample_id: str, purpose: str, shape: tuple[int, ...]) -> FloatArray:

@@ -65,7 +65,7 @@ def load_classifier(
         training=about.get("training") or ("CSG" if contents.gate is not None else None),
         data=about.get("data"),
         record=about.get("record", {}),
-        notes=(f"preprocessing {ASSUMED}",) if ASSUMED in preprocessing.origin else (),
+        notes=(*contents.notes, *((f"preprocessing {ASSUMED}",) if ASSUMED in preprocessing.origin else ())),
     )
     if layer is not None:
         classifier.layer(layer)

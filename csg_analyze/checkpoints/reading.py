@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pickle
 import warnings
-import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from csg_analyze.checkpoints.checksums import UNCHECKED, damage, has_checksums
 from csg_analyze.checkpoints.writing import FORMAT, VERSION
 from csg_analyze.errors import UsageError
 
@@ -23,18 +23,22 @@ AUTHORS_GATE = "lmask.mask"  # the paper's own checkpoints keep the gate here, a
 
 @dataclass(frozen=True)
 class Contents:
-    """What a file holds: named tensors, a gate (C, K) if there is one, and plain values about them."""
+    """What a file holds: named tensors, a gate (C, K) if there is one, and plain values about them.
+
+    notes: what a report should say about the file.
+    """
 
     state_dict: dict[str, Tensor]
     gate: Tensor | None = None
     about: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 def read_contents(path: Path, *, allow_pickle: bool = False) -> Contents:
     """Read a `.pt`/`.pth` file: this project's own, or a state dict in one of the usual wrappings.
 
     Nothing in the file is executed unless allow_pickle is given. Raises UsageError for a file that is missing,
-    empty, damaged, no checkpoint, needs unpickling, or holds weights that are not finite.
+    empty, damaged (its checksums included), no checkpoint, needs unpickling, or holds weights that are not finite.
     """
     loaded = _load(path, allow_pickle)
     if isinstance(loaded, Mapping) and loaded.get("format") == FORMAT:
@@ -44,7 +48,7 @@ def read_contents(path: Path, *, allow_pickle: bool = False) -> Contents:
     else:
         contents = _unwrap(path, loaded)
     _check_finite(path, contents)
-    return contents
+    return contents if has_checksums(path) else replace(contents, notes=(UNCHECKED,))
 
 
 def _load(path: Path, allow_pickle: bool) -> object:
@@ -61,8 +65,8 @@ def _load(path: Path, allow_pickle: bool) -> object:
         raise UsageError(f"{str(path)!r} is empty (0 bytes); the file was not written or not copied whole.")
     if _is_text(head):
         raise UsageError(f"{str(path)!r} is a text file, not a PyTorch checkpoint; give a .pt or .pth file.")
-    if head[:2] == b"PK" and not zipfile.is_zipfile(path):
-        raise UsageError(f"{str(path)!r} is cut off or damaged; copy or download it again.")
+    if reason := damage(path):
+        raise UsageError(f"{str(path)!r} cannot be used, {reason}; copy, download or save it again.")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch remarks on the pickles of damaged files; the error below says it

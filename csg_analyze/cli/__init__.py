@@ -1,4 +1,4 @@
-"""csg-analyze on the command line: thin commands over `csg_analyze.run`. Importing it imports no torch."""
+"""csg-analyze on the command line: thin commands over `csg_analyze.stages`. Importing it imports no torch."""
 
 from csg_analyze.cli.app import main
 

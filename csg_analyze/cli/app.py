@@ -16,10 +16,10 @@ import typer
 
 from csg_analyze import flags
 from csg_analyze.cli import commands, voc
-from csg_analyze.console import run_app
+from csg_analyze.console import program_flags, run_app
 from csg_analyze.errors import unknown
 from csg_analyze.registry import ANALYZERS, find, registered, summary_of
-from csg_analyze.run import Run
+from csg_analyze.stages import Run
 
 if TYPE_CHECKING:
     from csg_analyze.registry import Step
@@ -62,6 +62,7 @@ def build_app(command: str | None) -> typer.Typer:
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
     )
+    app.callback()(program_flags)
     for name, function in COMMANDS.items():
         app.command(name=name, rich_help_panel="Commands")(flags.command(function))
     analyzers = registered(ANALYZERS)

@@ -12,7 +12,7 @@ import typer
 
 from csg_analyze.files import free_folder
 from csg_analyze.progress import say
-from csg_analyze.run import Loading, Run, run
+from csg_analyze.stages import Loading, Run, run
 
 if TYPE_CHECKING:
     from csg_analyze.report.document import Report
@@ -21,7 +21,7 @@ AsJson = Annotated[
     bool, typer.Option("--json", help="Print the summary document on stdout; write a folder only with --out.")
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress.")]
-OF_REPORTS = ("title", "paper", "remark")
+OF_REPORTS = ("title", "paper", "remark", "light")
 """Flags of `report` that mean nothing for a single analyzer."""
 
 
@@ -108,6 +108,7 @@ def list_all() -> None:
 
 def _print_outcome(report: Report, folder: Path | None, as_json: bool) -> None:
     from csg_analyze.report.seed_tables import headline_over_seeds
+    from csg_analyze.report.seeds import different_numbers_of_images
     from csg_analyze.report.summary import summary_document
     from csg_analyze.report.tables import headline
 
@@ -117,6 +118,8 @@ def _print_outcome(report: Report, folder: Path | None, as_json: bool) -> None:
         print(headline(report))
         if over_seeds := headline_over_seeds(report):
             print(f"\n{over_seeds}")
+    if note := different_numbers_of_images(report.models):
+        say(f"note: {note}")
     for model in report.models:
         for analyzer, reason in model.skipped.items():
             say(f"skipped: {analyzer} of {model.name}: {reason}")

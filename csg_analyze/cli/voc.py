@@ -25,6 +25,13 @@ def voc_data(
         Literal["image", "crop"] | None, typer.Option(help="Of VOC data: whole images, or every object cut out.")
     ] = None,
     crop_size: Annotated[int | None, typer.Option(help="Of VOC data: side of a cut-out object in pixels.")] = None,
+    difficult: Annotated[
+        Literal["keep", "skip"] | None,
+        typer.Option(
+            help="Of VOC data: objects marked difficult, kept as the paper's authors do (the default) or left out as "
+            "VOC's own evaluation does."
+        ),
+    ] = None,
 ) -> str | None:
     """The data spec that --data and the flags for VOC data name together.
 
@@ -35,7 +42,7 @@ def voc_data(
     if voc_root is not None and data is not None:
         raise UsageError("--voc-root and --data both name the data; give one of them.")
     spec = data if voc_root is None else f"voc:{voc_root}"
-    given = {"classes": classes, "instances": instances, "crop_size": crop_size}
+    given = {"classes": classes, "instances": instances, "crop_size": crop_size, "difficult": difficult}
     options = {name: str(value) for name, value in given.items() if value is not None}
     if not options:
         return spec
@@ -55,20 +62,41 @@ def prepare_voc(
         str | None, typer.Option(help="With commas between; default: the paper's six animals, else all.")
     ] = None,
     crop_size: Annotated[int, typer.Option(help="Side of a cut-out object in pixels.")] = 128,
-    seed: Annotated[int, typer.Option(help="Of the division into training and test pictures.")] = 0,
+    split: Annotated[
+        Literal["seeded", "authors"],
+        typer.Option(
+            help="Which pictures are for training. seeded: 70 % of those that something was cut out of, by --seed; "
+            "authors: 70 % of ImageSets/Main/trainval.txt, as the authors' script draws them with seed 0: needed for "
+            "their published checkpoints, which were trained on most pictures of any other test set."
+        ),
+    ] = "seeded",
+    seed: Annotated[int, typer.Option(help="Of --split seeded.")] = 0,
     quiet: Quiet = False,
 ) -> None:
     """Cut every object out of a VOC devkit by its mask, as the paper's authors do, for csg-train and csg-analyze.
 
     The masks are those of Pascal-Part, else of SegmentationObject. Goes on where it was interrupted.
+
+    Not as the authors' script: its squares are one pixel smaller; it merges parts to HEAD, TORSO, FLIMB, BLIMB and
+    TAIL, while here each keeps its name in Pascal-Part; it numbers objects through all pictures; its .jpg are stronger
+    compressed.
     """
     from csg_analyze.data.voc.preparing import prepare_voc as prepare
     from csg_analyze.data.voc.wanted import parsed_names
 
     names = None if classes is None else parsed_names(classes)
     done = prepare(
-        root, out, parts=parts, classes=names, crop_size=crop_size, seed=seed, track=untracked if quiet else track
+        root,
+        out,
+        parts=parts,
+        classes=names,
+        crop_size=crop_size,
+        split=split,
+        seed=seed,
+        track=untracked if quiet else track,
     )
+    for what in done.account.notes.phrases():
+        say(f"note: {what}")
     for what in done.left_out.phrases():
         say(f"left out: {what}")
     counted = ", ".join(f"{name} {count}" for name, count in done.instances.items())

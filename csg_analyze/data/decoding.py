@@ -23,17 +23,31 @@ from csg_analyze.errors import UsageError
 T = TypeVar("T")
 Pixels = NDArray[np.uint8]
 
+_ORIENTATION = 0x0112  # the EXIF tag
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 _RUN = 32  # images a thread takes at a time: small ones decode faster than a task is handed over
 _ROUND = 16  # runs submitted at once: what is lost where the first image is broken
 
 
 @dataclass(frozen=True)
 class Decoded:
-    """Images of one size; digests: SHA-256 of every file; placements: where every image's own pixels went."""
+    """Images of one size; digests: SHA-256 of every file; placements: where every image's own pixels went.
+
+    oriented: how many are stored otherwise than their EXIF says they are to be seen; none of them was turned.
+    """
 
     images: Tensor | DecodedOnAccess
     digests: tuple[str, ...]
     placements: tuple[Placement, ...]
+    oriented: int = 0
 
     @property
     def untouched(self) -> bool:
@@ -96,24 +110,25 @@ def decode_all(
     shape = (len(names), 3, first.height, first.width)
     pixels = np.empty(shape, np.uint8) if np.prod(shape, dtype=np.int64) <= memory_budget else None
 
-    def examine(i: int) -> tuple[str, Placement]:
+    def examine(i: int) -> tuple[str, Placement, bool]:
         data = source.read(names[i])
         image, place = _opened(data, names[i], size, resize)
         _check_size(place, names[i], shape, names[0])
         if pixels is not None:
             pixels[i] = _rgb(image, place, names[i])
-        return hashlib.sha256(data).hexdigest(), place
+        return hashlib.sha256(data).hexdigest(), place, _orientation(image) > 1
 
-    digests, placements = [], []
-    for done, (digest, place) in enumerate(_threaded(examine, len(names)), 1):
+    digests, placements, oriented = [], [], 0
+    for done, (digest, place, otherwise) in enumerate(_threaded(examine, len(names)), 1):
         digests.append(digest)
         placements.append(place)
+        oriented += otherwise
         if progress is not None and (done % (_RUN * _ROUND) == 0 or done == len(names)):
             progress(done, len(names))
     if pixels is not None:
-        return Decoded(torch.from_numpy(pixels), tuple(digests), tuple(placements))
+        return Decoded(torch.from_numpy(pixels), tuple(digests), tuple(placements), oriented)
     on_access = DecodedOnAccess(source, names, size, resize, (first.height, first.width))
-    return Decoded(on_access, tuple(digests), tuple(placements))
+    return Decoded(on_access, tuple(digests), tuple(placements), oriented)
 
 
 def decode(data: bytes, name: str, size: int | None = None, resize: int | None = None) -> Pixels:
@@ -125,12 +140,40 @@ def decode(data: bytes, name: str, size: int | None = None, resize: int | None =
     return _rgb(*_opened(data, name, size, resize), name)
 
 
-def opened_rgb(data: bytes, name: str) -> Image.Image:
-    """An encoded image of any kind as PIL's RGB, in its own size. Raises UsageError, naming it, for a broken one."""
+def opened_rgb(data: bytes, name: str, *, upright: bool = False) -> Image.Image:
+    """An encoded image of any kind as PIL's RGB, in its own size. Raises UsageError, naming it, for a broken one.
+
+    upright: turned as its EXIF says, where it says so.
+    """
     try:
-        return _eight_bits(Image.open(io.BytesIO(data)))
+        image = Image.open(io.BytesIO(data))
+        turn = _TURNS.get(_orientation(image)) if upright else None
+        return _eight_bits(image) if turn is None else _eight_bits(image).transpose(turn)
     except Exception as error:
         raise _broken(name, error) from error
+
+
+def sides_and_orientation(data: bytes, name: str) -> tuple[tuple[int, int], int]:
+    """Height and width as stored, and EXIF's orientation: 1 seen as stored, 2-4 with the same sides, 5-8 with swapped.
+
+    Raises UsageError, naming it, for what is no image.
+    """
+    try:
+        image = Image.open(io.BytesIO(data))
+    except Exception as error:
+        raise _broken(name, error) from error
+    return (image.height, image.width), _orientation(image)
+
+
+def _orientation(image: Image.Image) -> int:
+    """What EXIF says about an opened image, 1 where it says nothing that can be read."""
+    if image.format == "TIFF":  # PIL turns these by itself
+        return 1
+    try:
+        orientation = image.getexif().get(_ORIENTATION, 1)
+        return int(orientation) if orientation in _TURNS else 1
+    except Exception:  # torn EXIF spoils no picture
+        return 1
 
 
 def _opened(data: bytes, name: str, size: int | None, resize: int | None) -> tuple[Image.Image, Placement]:

@@ -52,6 +52,7 @@ def load_folder(
     `path` are expanded. size, resize: see `geometry.placement`; limit: see `Dataset.limited`, nothing else is read.
     Images that take more than `memory_budget` bytes decoded (by default a quarter of the available memory) stay
     encoded and are decoded on access, to the same pixels.
+    Pixels are those that torchvision's ImageFolder reads: how EXIF says to turn a photograph is not applied, but noted.
     The fingerprint covers names, encoded bytes, classes and sizes, never the path: a folder and an archive of it agree.
     Raises UsageError for what cannot be read, each case in one sentence.
     """
@@ -71,6 +72,8 @@ def load_folder(
         names, labels = [names[i] for i in chosen.tolist()], labels[chosen]
     decoded = decode_all(source, names, size, resize, budget, progress)
     shape = decoded.images.shape
+    if decoded.oriented:
+        notes.append(orientation_note(decoded.oriented))
     if not decoded.untouched:
         notes.append(f"images resized and cropped to {shape[3]}x{shape[2]} pixels")
     if isinstance(decoded.images, torch.Tensor):
@@ -90,6 +93,14 @@ def load_folder(
         sample_ids=sample_ids,
         fingerprint=fingerprint_of("folder", sizes, *class_names, labels, *(f"{name} {sha}" for name, sha in files)),
         notes=tuple(notes),
+    )
+
+
+def orientation_note(count: int) -> str:
+    """What a report says about images that EXIF says to turn."""
+    return (
+        f"images whose EXIF says to turn them, read as they are stored, as torchvision reads them: {count} (to have "
+        "them upright, turn the files, e.g. with ImageMagick's mogrify -auto-orient)"
     )
 
 

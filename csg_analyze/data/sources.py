@@ -32,6 +32,7 @@ _UNREADABLE = (
     OSError, EOFError, zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError,
     RuntimeError,  # zipfile: encrypted
     NotImplementedError,  # zipfile: a compression it does not know
+    KeyError,  # tarfile: a link to what is not in it
 )  # fmt: skip
 
 
@@ -39,11 +40,14 @@ class Source(Protocol):
     """A tree of files. Names are relative, parts joined by "/"; hidden files and folders are left out."""
 
     def folders(self, under: str = "") -> list[str]:
-        """Names of the folders directly in the folder `under`, sorted."""
+        """Names of the folders directly in the folder `under`, sorted. Raises UsageError where it cannot be read."""
         ...
 
     def files(self, under: str) -> list[str]:
-        """Names of all files at any depth below the folder `under`, sorted."""
+        """Names of all files at any depth below the folder `under`, sorted; none where there is no such folder.
+
+        Raises UsageError where a folder there cannot be read.
+        """
         ...
 
     def read(self, name: str) -> bytes:
@@ -82,16 +86,22 @@ class Folder:
     def folders(self, under: str = "") -> list[str]:
         """See Source."""
         try:
-            inside = list((self.root / under).iterdir())
+            inside = (self.root / under).iterdir()
+            return sorted(path.name for path in inside if _visible(path.name) and path.is_dir())
         except OSError as error:
-            raise UsageError(f"cannot list {str(self.root / under)!r}: {error.strerror or error}.") from error
-        return sorted(path.name for path in inside if _visible(path.name) and path.is_dir())
+            raise _not_listed(self.root / under, error) from error
 
     def files(self, under: str) -> list[str]:
         """See Source."""
         found: list[str] = []
         walked: set[str] = set()
-        for folder, inner, files in os.walk(self.root / under, followlinks=True):
+
+        def refuse(error: OSError) -> None:
+            # a folder that is not there holds no files; of one that cannot be read nobody knows what it holds
+            if not isinstance(error, (FileNotFoundError, NotADirectoryError)):
+                raise _not_listed(error.filename, error)
+
+        for folder, inner, files in os.walk(self.root / under, onerror=refuse, followlinks=True):
             # a link to a folder above would otherwise be walked for ever
             real = os.path.realpath(folder)
             inner[:] = [] if real in walked else [name for name in inner if _visible(name)]
@@ -110,6 +120,10 @@ class Folder:
 
     def close(self) -> None:
         """See Source."""
+
+
+def _not_listed(folder: Path | str, error: OSError) -> UsageError:
+    return UsageError(f"cannot list {str(folder)!r}: {error.strerror or error}.")
 
 
 class Archive:
@@ -170,11 +184,15 @@ class TarArchive(Archive):
             self._stream = _decompressed(stream, path, memory_budget)
             self._tar = tarfile.open(fileobj=self._stream, mode="r:")  # noqa: SIM115
             members = self._tar.getmembers()
+            # a damaged header ends the list without an error, as if nothing came after it
+            self._stream.seek(self._tar.offset)
+            if self._stream.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
+                raise tarfile.ReadError("a header in it is damaged, or it was cut off")
         except BaseException:
             stream.close()
             raise
         weakref.finalize(self, self._stream.close)  # as ZipFile does by itself
-        files = {_clean(member.name): member for member in members if member.isfile() or member.islnk()}
+        files = {_clean(m.name): m for m in members if m.isfile() or m.islnk() or m.issym()}
         folders = {_clean(member.name) for member in members if member.isdir()}
         files.pop("", None)
         super().__init__(path, files, folders - {""})

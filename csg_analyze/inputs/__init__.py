@@ -89,7 +89,7 @@ def gate(classifier: Classifier) -> FloatArray:
     """The class-specific gate, float64 (C, K) in [0, 1]."""
     if classifier.gate is None:
         raise NotAvailable("no gate in this checkpoint")
-    return classifier.gate
+    return classifier.gate.view()  # which may become read-only, whoever else holds the gate
 
 
 def gate_bound(classifier: Classifier) -> float:

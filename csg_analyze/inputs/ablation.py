@@ -18,7 +18,8 @@ from torch import Tensor, nn
 from csg_analyze.checkpoints import Classifier
 from csg_analyze.data import Dataset
 from csg_analyze.errors import UsageError
-from csg_analyze.inputs.forward import ForwardPass, to_pixels
+from csg_analyze.inputs.blocks import block_size, blocks
+from csg_analyze.inputs.forward import ForwardPass
 from csg_analyze.metrics.ablation import Ablation, CachedAblation
 from csg_analyze.metrics.arrays import BoolArray, FloatArray, IntArray
 from csg_analyze.progress import Track, untracked
@@ -30,13 +31,17 @@ which they count as the same: rounding stays a hundred times below it, another h
 BLOCK = 4096
 """Images compared at once."""
 
+MASKS = 64
+"""Masked copies of a block that go on together, at most."""
+
 
 @dataclass(frozen=True)
 class NetworkAblation:
     """Masked logits by running the network over its N images again, a mask behind the feature layer.
 
-    images_at_once: rows of the largest batch. joint: whether what follows the feature layer takes several masked copies
-    of a batch in one go, so that the layers before it run once for many masks. origin: as in Ablation.
+    images_at_once: images decoded together, see inputs.blocks. joint: whether what follows the feature layer takes
+    several masked copies of a block in one go, so that the layers before it run once for many masks. origin: as in
+    Ablation.
     """
 
     classifier: Classifier = field(repr=False)
@@ -63,24 +68,28 @@ class NetworkAblation:
 
     def _run(self, masks: BoolArray, reduced: Callable[[FloatArray], Any]) -> Any:
         """`reduced` logits (M, N, ...) under masks (M, N or 1 for all images, K)."""
-        together = min(len(masks), self.images_at_once) if self.joint else 1
-        size = max(1, self.images_at_once // together)
-        steps = [
-            (slice(first, first + together), slice(start, start + size))
-            for first in range(0, len(masks), together)
-            for start in range(0, len(self.dataset), size)
-        ]
-        description = f"{self.classifier.name}: {len(masks)} masks on {len(self.dataset)} images"
+        n_masks, n, device = len(masks), len(self.dataset), self.classifier.device
+        size = block_size(device, *self.dataset.image_size)
+        groups = -(-n_masks // MASKS) if self.joint else n_masks
+        together = -(-n_masks // groups)  # in every group: the last one is filled up, as blocks of images are
+        steps = (
+            (slice(first, min(first + together, n_masks)), block)
+            for first in range(0, n_masks, together)
+            for block in blocks(self.dataset, device, self.images_at_once, untracked, "")
+        )
+        description = f"{self.classifier.name}: {n_masks} masks on {n} images"
         found: Any = None
         with torch.no_grad(), masking(self.classifier.layer()) as install:
-            for group, images in self.track(steps, description, len(steps)):
-                masked = masks[group] if masks.shape[1] == 1 else masks[group, images]
-                install(torch.from_numpy(masked).to(self.classifier.device))
-                logits = self.classifier.network(to_pixels(self.dataset.images[images], self.classifier.device))
-                part = reduced(logits.float().cpu().numpy().reshape(len(masked), -1, self.classifier.n_classes))
+            for group, block in self.track(steps, description, -(-n_masks // together) * -(-n // size)):
+                masked = masks[group] if masks.shape[1] == 1 else masks[group, block.places]
+                rows, columns = np.arange(together) % len(masked), np.arange(size) % masked.shape[1]
+                install(torch.from_numpy(masked[rows][:, columns]).to(device))
+                logits = self.classifier.network(block.pixels).float().cpu().numpy()
+                logits = logits.reshape(together, size, self.classifier.n_classes)
+                part = reduced(logits[: len(masked), : len(block)])
                 if found is None:
-                    found = np.empty((len(masks), len(self.dataset), *part.shape[2:]), part.dtype)
-                found[group, images] = part
+                    found = np.empty((n_masks, n, *part.shape[2:]), part.dtype)
+                found[group, block.places] = part
         return found
 
 
@@ -159,7 +168,7 @@ def _takes_masked_copies(separate: NetworkAblation) -> bool:
     evens: BoolArray = np.arange(separate.classifier.n_filters) % 2 == 0
     masks: BoolArray = np.stack([evens, ~evens])
     try:
-        copies = replace(alone, joint=True, images_at_once=2 * len(two))._run(masks[:, None], lambda logits: logits)
+        copies = replace(alone, joint=True)._run(masks[:, None], lambda logits: logits)
     except (RuntimeError, ValueError, AssertionError, IndexError):
         return False
     one_by_one = np.stack([alone.logits(mask) for mask in masks])

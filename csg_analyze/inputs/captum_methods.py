@@ -28,7 +28,7 @@ PATCHES = 8
 Attribute = Callable[[Tensor, Tensor], Tensor]
 
 
-def class_attribution(classifier: Classifier, name: str, images_at_once: int) -> Attribute:
+def class_attribution(classifier: Classifier, name: str) -> Attribute:
     """A function from pixels (n, 3, H, W) and classes (n,) to maps, (n, H, W) or (n, h, w).
 
     Attributions of pixels become their L2 norm over the colours; those of the feature layer are summed over the
@@ -52,7 +52,7 @@ def class_attribution(classifier: Classifier, name: str, images_at_once: int) ->
         )
 
     def attribute(pixels: Tensor, classes: Tensor) -> Tensor:
-        settings = _settings(parameters, required, pixels, classes, images_at_once)
+        settings = _settings(parameters, required, pixels, classes)
         try:
             found = method.attribute(pixels.detach().clone().requires_grad_(), **settings)
         except (RuntimeError, AssertionError, TypeError, ValueError, AttributeError) as error:
@@ -86,7 +86,6 @@ def _settings(
     required: list[str],
     pixels: Tensor,
     classes: Tensor,
-    images_at_once: int,
 ) -> dict[str, Any]:
     _, colours, height, width = pixels.shape
     patch = max(1, min(height, width) // PATCHES)
@@ -94,7 +93,7 @@ def _settings(
     mask = (rows[:, None] * int(columns[-1] + 1) + columns[None])[None, None].expand(1, colours, -1, -1)
     known: dict[str, Any] = {
         "target": classes,
-        "internal_batch_size": 8 * images_at_once,
+        "internal_batch_size": 2 * len(pixels),
         "feature_mask": mask.to(pixels.device),
         "sliding_window_shapes": (colours, patch, patch),
         "strides": (colours, max(1, patch // 2), max(1, patch // 2)),

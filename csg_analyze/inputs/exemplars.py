@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from csg_analyze.checkpoints import Classifier
 from csg_analyze.data import Dataset
 from csg_analyze.errors import UsageError
-from csg_analyze.inputs.forward import ForwardPass, to_pixels
+from csg_analyze.inputs.blocks import blocks
+from csg_analyze.inputs.forward import ForwardPass
 from csg_analyze.metrics.arrays import FloatArray, IntArray
 from csg_analyze.metrics.exemplars import Exemplars, most_activating
 from csg_analyze.progress import Track
@@ -71,16 +72,16 @@ def _record(
     maps: Tensor | None = None
     thumbnails: list[np.ndarray] = []
     with torch.no_grad(), recording(classifier.layer()) as record:
-        for start in track(range(0, len(needed), batch_size), description, -(-len(needed) // batch_size)):
-            images = dataset.images[torch.from_numpy(needed[start : start + batch_size])]
-            first, last = torch.searchsorted(image_of_pair, torch.tensor([start, start + len(images)])).tolist()
+        for block in blocks(dataset, classifier.device, batch_size, track, description, needed):
+            start, stop = block.places.start, block.places.stop
+            first, last = torch.searchsorted(image_of_pair, torch.tensor([start, stop])).tolist()
             here = pairs[first:last]
             record.images, record.filters = image_of_pair[first:last] - start, here // n
-            classifier.network(to_pixels(images, classifier.device))
+            classifier.network(block.pixels)
             if maps is None:
                 maps = torch.empty((n_filters * n, *record.maps.shape[1:]), dtype=torch.float32)
             maps[here] = record.maps.float().cpu()
-            thumbnails += [thumbnail(image) for image in images]
+            thumbnails += [thumbnail(image) for image in block.images]
     assert maps is not None  # every dataset has images
     return maps.reshape(n_filters, n, *maps.shape[1:]).numpy(), np.stack(thumbnails)
 

@@ -14,7 +14,8 @@ from csg_analyze.data import Dataset
 from csg_analyze.data.memory import memory_budget
 from csg_analyze.errors import NotAvailable
 from csg_analyze.inputs.ablation import TOLERANCE, linear_head, relative_difference
-from csg_analyze.inputs.forward import ForwardPass, to_pixels
+from csg_analyze.inputs.blocks import blocks
+from csg_analyze.inputs.forward import ForwardPass
 from csg_analyze.metrics.arrays import FloatArray
 from csg_analyze.metrics.localization.attribution import FeatureMaps
 from csg_analyze.progress import Track
@@ -23,28 +24,32 @@ from csg_analyze.progress import Track
 def feature_maps(classifier: Classifier, dataset: Dataset, forward_pass: ForwardPass, track: Track[int]) -> FeatureMaps:
     """One pass of captum's LayerActivation over the data; what would fill a quarter of the memory goes to a file.
 
-    They make class activation maps where all logits of the forward pass equal (averaged maps) @ W.T + b within 1e-4 of
-    the largest one, W and b those of the head; or the same of their positive part (densenet). Raises NotAvailable for
-    maps of a single position, which show no place.
+    They make class activation maps where all logits of the forward pass, less b, equal (averaged maps) @ W.T within
+    1e-4 of the largest one, W and b those of the head; or the same of their positive part (densenet). A head of zeros,
+    or maps that are the same at all positions, would satisfy that and show no place: they make none. Raises
+    NotAvailable for maps of a single position, which show no place.
     """
-    size, n = forward_pass.batch_size, len(dataset)
+    n = len(dataset)
     layer: Any = LayerActivation(classifier.network, classifier.layer())
     description = f"{classifier.name}: maps of {n} images"
     maps: FloatArray | None = None
     positive = np.empty((n, classifier.n_filters), np.float32)
+    differ = False
     with torch.no_grad():
-        for start in track(range(0, n, size), description, -(-n // size)):
-            images = to_pixels(dataset.images[start : start + size], classifier.device)
-            batch: FloatArray = layer.attribute(images).float().cpu().numpy()
+        for block in blocks(dataset, classifier.device, forward_pass.batch_size, track, description):
+            batch: FloatArray = layer.attribute(block.pixels)[: len(block)].float().cpu().numpy()
             if batch.ndim != 4 or batch.shape[2] * batch.shape[3] == 1:
                 raise NotAvailable(
                     f"layer {classifier.feature_layer!r} gives maps of a single position for images of "
                     f"{dataset.image_size[1]}x{dataset.image_size[0]} pixels, which show no place"
                 )
             maps = _allocated((n, *batch.shape[1:])) if maps is None else maps
-            maps[start : start + len(batch)] = batch
-            positive[start : start + len(batch)] = np.maximum(batch, 0).mean(axis=(2, 3))
+            maps[block.places] = batch
+            differ = differ or bool((batch != batch[:, :, :1, :1]).any())
+            positive[block.places] = np.maximum(batch, 0).mean(axis=(2, 3))
     assert maps is not None  # every dataset has images
+    if not differ:
+        return FeatureMaps(maps, no_cam="every map is the same at all of its positions", featureless=True)
     return _with_head(classifier, forward_pass, maps, positive)
 
 
@@ -61,8 +66,16 @@ def _with_head(
     head = linear_head(classifier)
     if head is None:
         return FeatureMaps(maps, no_cam="no linear layer takes the averaged maps to the logits")
+    weight, bias = head
+    if not np.isfinite(weight).all() or not np.isfinite(bias).all():
+        return FeatureMaps(maps, no_cam="the head has weights that are not finite", featureless=True)
+    if not weight.any():
+        why = "all weights of the head are zero, as before any training"
+        return FeatureMaps(maps, no_cam=why, featureless=True)
+    # without the bias: a head with next to no weights must not pass because its bias is all there is
+    weighted = forward_pass.logits - bias
     apart = {
-        rectified: relative_difference(activations, forward_pass.logits, *head)
+        rectified: relative_difference(activations, weighted, weight, np.zeros_like(bias))
         for rectified, activations in ((False, forward_pass.activations), (True, positive))
     }
     rectified = apart[True] < apart[False] and apart[False] > TOLERANCE
@@ -72,4 +85,4 @@ def _with_head(
             no_cam=f"the logits differ from a linear function of the averaged maps by {apart[rectified]:.2g} of the "
             "largest logit",
         )
-    return FeatureMaps(maps, head[0], rectified)
+    return FeatureMaps(maps, weight, rectified)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -16,11 +15,12 @@ from csg_analyze.checkpoints import Classifier
 from csg_analyze.data import Dataset
 from csg_analyze.data.fingerprint import fingerprint_of
 from csg_analyze.errors import UsageError
+from csg_analyze.inputs.blocks import block_size, blocks
 from csg_analyze.inputs.cache import Arrays, Cache
 from csg_analyze.metrics.arrays import FloatArray
 from csg_analyze.progress import Track
 
-VERSION = 1  # of what this file computes; a change that moves any number raises it, so that no stale entry is read
+VERSION = 2  # of what this file computes; a change that moves any number raises it, so that no stale entry is read
 FEATURES, LOGITS, LAYER = "activations", "logits", "layer/"
 
 
@@ -30,7 +30,7 @@ class ForwardPass:
 
     activations: float32 (N, K), the feature layer's maps averaged over their positions. logits: float32 (N, C).
     layers: per convolution, in the order of definition, its output averaged over positions, float32 (N, K_layer);
-    empty where no analyzer asked for it. batch_size: images at once, for inputs that run the network again.
+    empty where no analyzer asked for it. batch_size: images decoded at once, for inputs that run the network again.
     """
 
     activations: FloatArray
@@ -44,14 +44,17 @@ def forward_pass(
     dataset: Dataset,
     requested: frozenset[str],
     cache: Cache,
-    track: Track[Tensor],
+    track: Track[int],
     *,
-    batch_size: Annotated[int, "images in one forward pass"] = 256,
+    batch_size: Annotated[
+        int, "images decoded and brought to the device at once; changes memory and speed, never a number"
+    ] = 256,
 ) -> ForwardPass:
     """Run the network once over the dataset.
 
-    requested: the names of all inputs of this run, so that one pass serves them all. Raises UsageError for a batch
-    size below 1, and for a network that gives NaN.
+    requested: the names of all inputs of this run, so that one pass serves them all. The network sees blocks of a fixed
+    size, see inputs.blocks, whatever the batch size. Raises UsageError for a batch size below 1, and for a network that
+    gives NaN.
     """
     if batch_size < 1:
         raise UsageError(f"--batch-size must be at least 1, not {batch_size}.")
@@ -63,41 +66,34 @@ def forward_pass(
         "preprocessing": {k: v for k, v in asdict(classifier.preprocessing).items() if k != "origin"},
         "layer": classifier.feature_layer,
         "layers": layers,
-        # floating-point sums differ in the last bits between devices and batch sizes: each has its own entry
+        # floating-point sums differ in the last bits between devices and sizes of blocks: each has its own entry
         "device": classifier.device.type,
-        "batch_size": batch_size,
+        "block": block_size(classifier.device, *dataset.image_size),
     }
     arrays = cache.fetch("forward", key, lambda: _run(classifier, dataset, layers, batch_size, track))
     return ForwardPass(arrays[FEATURES], arrays[LOGITS], {name: arrays[LAYER + name] for name in layers}, batch_size)
 
 
 def _run(
-    classifier: Classifier, dataset: Dataset, layers: tuple[str, ...], batch_size: int, track: Track[Tensor]
+    classifier: Classifier, dataset: Dataset, layers: tuple[str, ...], batch_size: int, track: Track[int]
 ) -> Arrays:
-    n_batches = -(-len(dataset) // batch_size)
-    batches = track(dataset.batches(batch_size), f"{classifier.name}: {len(dataset)} images", n_batches)
+    description = f"{classifier.name}: {len(dataset)} images"
     collected: dict[str, Tensor] = {}
     pooled_layers = {FEATURES: classifier.layer(), **{LAYER + name: classifier.layer(name) for name in layers}}
     # no_grad, not inference_mode: what a user's own module does in forward may not be allowed there
     with torch.no_grad(), pooling(pooled_layers) as pooled:
-        for start, images in zip(itertools.count(0, batch_size), batches, strict=False):
-            pooled[LOGITS] = classifier.network(to_pixels(images, classifier.device))
+        for block in blocks(dataset, classifier.device, batch_size, track, description):
+            pooled[LOGITS] = classifier.network(block.pixels)
             for name, values in pooled.items():
                 # filled in place on the device: one copy to the host at the end instead of one a batch
                 if name not in collected:
                     collected[name] = values.new_empty((len(dataset), values.shape[1]), dtype=torch.float32)
-                collected[name][start : start + len(values)] = values
+                collected[name][block.places] = values[: len(block)]
     arrays = {name: values.cpu().numpy() for name, values in collected.items()}
     bad = [name for name, values in arrays.items() if not np.isfinite(values).all()]
     if bad:
         raise UsageError(f"{classifier.name}: the network gives NaN or infinite {bad[0]}; check --mean and --std.")
     return arrays
-
-
-def to_pixels(images: Tensor, device: torch.device) -> Tensor:
-    """uint8 (n, 3, H, W) -> float32 in [0, 1] on the device, channels last (the faster layout for convolutions)."""
-    on_device = images.to(device, non_blocking=True)
-    return on_device.to(torch.float32, memory_format=torch.channels_last).div_(255)
 
 
 @contextmanager

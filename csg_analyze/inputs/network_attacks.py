@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -12,18 +11,19 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy, softplus
 
-from csg_analyze.attacks.blocks import Loss, attacked, block_size
+from csg_analyze.attacks.blocks import Loss, attacked, class_loss
 from csg_analyze.attacks.catalogue import Attack, Settings, attack_named, bound
-from csg_analyze.attacks.detector import as_function
+from csg_analyze.attacks.detector import as_function, joint_loss
+from csg_analyze.attacks.noise import with_noise
 from csg_analyze.attacks.randomness import normal_noise, random_class, seed_of, shuffled
 from csg_analyze.checkpoints import Classifier
 from csg_analyze.data import Dataset
 from csg_analyze.data.fingerprint import fingerprint_of
 from csg_analyze.errors import UsageError
+from csg_analyze.inputs.averaged_features import AveragedFeatures
+from csg_analyze.inputs.blocks import block_size, to_pixels
 from csg_analyze.inputs.cache import Arrays, Cache
-from csg_analyze.inputs.forward import pooling, to_pixels
 from csg_analyze.metrics.adversarial import (
     SUCCESS,
     UNTARGETED,
@@ -35,7 +35,7 @@ from csg_analyze.metrics.adversarial import (
 from csg_analyze.metrics.arrays import BoolArray, FloatArray, IntArray
 from csg_analyze.progress import Track
 
-VERSION = 1  # of what this file and csg_analyze.attacks compute; raised by a change that moves any number
+VERSION = 2  # of what this file and csg_analyze.attacks compute; raised by a change that moves any number
 EXAMPLES = 3
 """Successes of a run whose images are kept, to be shown."""
 UNIT = 32
@@ -59,14 +59,10 @@ class NetworkAttacks:
     track: Track[Any]
     notes: tuple[str, ...]
 
-    @cached_property
+    @property
     def layers(self) -> Mapping[str, int]:
-        """Every convolution that runs and its number of filters, in the order of definition."""
-        image = torch.zeros(1, 3, *self.dataset.image_size, device=self.classifier.device)
-        everything = {name: self.classifier.layer(name) for name in self.classifier.convolutions()}
-        with torch.no_grad(), pooling(everything) as recorded:  # heads for training alone do not run
-            self.classifier.network(image)
-        return {name: recorded[name].shape[1] for name in everything if name in recorded}
+        """As Attacks.layers."""
+        return self._features.layers
 
     @property
     def correct(self) -> BoolArray:
@@ -107,10 +103,10 @@ class NetworkAttacks:
     def features(self, sources: IntArray) -> FloatArray:
         """As Attacks.features, in one pass."""
         parts = [
-            self._features(self._pixels(block))
+            self._features.of(self._pixels(block))
             for block in self._blocks(sources, f"{self.classifier.name}: features of {len(sources)} clean images")
         ]
-        return np.concatenate(parts) if parts else np.empty((0, sum(self.layers.values())), np.float32)
+        return np.concatenate([self._features.none(), *parts])
 
     def run(
         self,
@@ -148,7 +144,7 @@ class NetworkAttacks:
         return self._joined(job, parts, sources[:done], targets[:done])
 
     def _joined(self, job: _Job, parts: list[_Part], sources: IntArray, targets: IntArray) -> AttackRun:
-        nothing: FloatArray = np.empty((0, sum(self.layers.values())), np.float32)
+        nothing = self._features.none()
         return AttackRun(
             attack=job.attack.name,
             settings=self._words(job),
@@ -167,7 +163,7 @@ class NetworkAttacks:
         how = "random targets" if job.targeted else "untargeted"
         limit = f", eps {job.eps:.4g} ({255 * job.eps:.3g}/255)" if job.attack.bounded else ""
         joint = f", together with a detector (weight {job.weight:g})" if job.against is not None else ""
-        return f"{job.attack.name}: {job.attack.words}{limit}, {how}{joint}"
+        return f"{job.attack.name}: {job.attack.words}{limit}, {how}{joint}, {job.attack.sees}"
 
     def _blocks(self, items: IntArray, description: str) -> Iterator[IntArray]:
         size = block_size(self.classifier.device, *self.dataset.image_size)
@@ -175,10 +171,10 @@ class NetworkAttacks:
         yield from self.track(blocks, description, len(blocks))
 
     def _targets(self, sources: IntArray, seed: int) -> IntArray:
-        """A random class for every source: neither its label nor what any compared network takes it for; -1: none."""
+        """A random class for every source, see `random_class`; -1: none."""
         ids, n_classes = self.dataset.sample_ids, self.classifier.n_classes
-        forbidden = [{int(self.labels[i]), *self.predictions[:, i].tolist()} for i in sources]
-        chosen = [random_class(seed, ids[i], f, n_classes) for i, f in zip(sources, forbidden, strict=True)]
+        own, labels = self.predictions[self.own], self.labels
+        chosen = [random_class(seed, ids[i], int(labels[i]), int(own[i]), n_classes) for i in sources]
         return np.array(chosen, dtype=np.int64)
 
     def _pixels(self, indices: IntArray) -> Tensor:
@@ -191,12 +187,13 @@ class NetworkAttacks:
         pixels = self._pixels(sources)
         arrays = self._attacked(job, pixels, sources, targets)
         clean, found, logits = pixels.cpu().numpy(), arrays["images"], arrays["logits"]
-        verdicts = outcomes(clean, found, logits, self.predictions[self.own, sources], self.labels[sources], targets)
+        before, labels, moved = self.predictions[self.own, sources], self.labels[sources], arrays["moved"]
+        verdicts = outcomes(clean, found, logits, before, labels, targets, moved)
         l2, linf = perturbation_sizes(clean, found)
         features = noise = None
         if with_features:
-            features = self._features(torch.from_numpy(found))
-            noise = self._features(self._noisy(pixels, np.nan_to_num(l2), job, sources))
+            features = self._features.of(torch.from_numpy(found))
+            noise = self._features.of(self._noisy(pixels, np.nan_to_num(l2), job, sources))
         shown = np.flatnonzero(verdicts == SUCCESS)[:n_examples]
         return _Part(
             outcomes=verdicts,
@@ -209,20 +206,26 @@ class NetworkAttacks:
         )
 
     def _attacked(self, job: _Job, pixels: Tensor, sources: IntArray, targets: IntArray) -> Arrays:
-        """Attacked images and their logits: from the cache, where a killed run left them, or made now."""
+        """Attacked images, their logits and which were moved: from the cache, where a killed run left them, or new."""
         labels = torch.from_numpy(self.labels[sources]).to(pixels.device)
         ids = [self.dataset.sample_ids[i] for i in sources]
         seeds = [seed_of(job.seed, sample_id, f"start {job.attack.name}") for sample_id in ids]
         aimed = torch.from_numpy(targets).to(pixels.device) if job.targeted else None
 
         def compute() -> Arrays:
-            loss = None if job.against is None else self._joint_loss(job.against, job.weight, job.targeted)
-            found = attacked(
-                self.classifier.network, job.attack, pixels, labels, aimed, eps=job.eps, seeds=seeds, loss=loss
-            )
+            network = self.classifier.network
+            loss: Loss = class_loss
+            if job.against is not None:
+                suspicion = as_function(job.against, self.classifier.device)
+                loss = joint_loss(suspicion, job.weight, job.targeted, self._features.recording, self._features.columns)
+            found, moved = attacked(network, job.attack, pixels, labels, aimed, eps=job.eps, seeds=seeds, loss=loss)
             with torch.no_grad():
-                logits = self.classifier.network(found)
-            return {"images": found.contiguous().cpu().numpy(), "logits": logits.cpu().numpy()}
+                logits = network(found)
+            return {
+                "images": found.contiguous().cpu().numpy(),
+                "logits": logits.cpu().numpy(),
+                "moved": moved.cpu().numpy(),
+            }
 
         key = {
             **self._origin,
@@ -237,50 +240,15 @@ class NetworkAttacks:
         }
         return self.cache.fetch(f"attack-{re.sub('[^A-Za-z0-9]+', '-', job.attack.name)}", key, compute)
 
-    def _joint_loss(self, detector: Differentiable, weight: float, targeted: bool) -> Loss:
-        """Cross-entropy, and the detector's loss for calling the image clean; both fall for a successful attack."""
-        module = as_function(detector, self.classifier.device)
-        sign = 1 if targeted else -1  # an untargeted attack raises its loss
-
-        def loss(images: Tensor, classes: Tensor) -> Tensor:
-            with self._recording() as recorded:
-                logits = self.classifier.network(images)
-                suspicion = module(self._columns(recorded))
-            return cross_entropy(logits, classes, reduction="sum") + sign * weight * softplus(suspicion).sum()
-
-        return loss
-
-    def _recording(self) -> AbstractContextManager[dict[str, Tensor]]:
-        return pooling({name: self.classifier.layer(name) for name in self.layers})
-
-    def _columns(self, recorded: Mapping[str, Tensor]) -> Tensor:
-        # a network may run its layers in another order than it defines them
-        return torch.cat([recorded[name] for name in self.layers], dim=1)
-
-    def _features(self, images: Tensor) -> FloatArray:
-        """Averaged outputs of every convolution, float32 (n, F); images that are not finite give NaN."""
-
-        def compute() -> Arrays:
-            on_device = images.to(self.classifier.device).to(memory_format=torch.channels_last)
-            with torch.no_grad(), self._recording() as recorded:
-                self.classifier.network(on_device)
-            return {"features": self._columns(recorded).float().cpu().numpy()}
-
-        key = {**self._origin, "layers": list(self.layers), "pixels": fingerprint_of(images)}
-        return self.cache.fetch("attack-features", key, compute)["features"]
-
     def _noisy(self, pixels: Tensor, l2: FloatArray, job: _Job, sources: IntArray) -> Tensor:
-        """The clean images with Gaussian noise whose L2 norm, after clipping to [0, 1], is that of the perturbation."""
-        from foolbox.external.clipping_aware_rescaling import l2_clipping_aware_rescaling
+        """The clean images with Gaussian noise of the perturbation's L2 norm."""
+        shape, purpose = tuple(pixels.shape[1:]), f"noise {job.attack.name}"
+        drawn = np.stack([normal_noise(job.seed, self.dataset.sample_ids[i], purpose, shape) for i in sources])
+        return with_noise(pixels.cpu(), torch.from_numpy(drawn), l2)
 
-        shape = tuple(pixels.shape[1:])
-        ids = [self.dataset.sample_ids[i] for i in sources]
-        drawn = np.stack([normal_noise(job.seed, sample_id, f"noise {job.attack.name}", shape) for sample_id in ids])
-        noise, clean = torch.from_numpy(drawn), pixels.cpu()
-        scales = [
-            l2_clipping_aware_rescaling(clean[i : i + 1], noise[i : i + 1], float(norm)) for i, norm in enumerate(l2)
-        ]
-        return (clean + torch.nan_to_num(torch.cat(scales)) * noise).clamp(0, 1)
+    @cached_property
+    def _features(self) -> AveragedFeatures:
+        return AveragedFeatures(self.classifier, self.dataset.image_size, self._origin, self.cache)
 
     @cached_property
     def _origin(self) -> dict[str, object]:
@@ -324,5 +292,6 @@ def _plan(done: int, successes: int, enough: int, available: int) -> int:
 
 
 def _fingerprint(detector: Differentiable) -> str:
+    """Of all its numbers."""
     arrays = [detector.mean, detector.scale, *(array for layer in detector.layers for array in layer)]
     return fingerprint_of(*(torch.from_numpy(np.asarray(array)) for array in arrays))

@@ -11,13 +11,15 @@ from numpy.typing import NDArray
 
 from csg_analyze.metrics.arrays import BoolArray, FloatArray, IntArray
 
-SUCCESS, NOT_FOOLED, BLACK, NOT_FINITE, AT_TARGET = "success", "not fooled", "all black", "not finite", "at target"
-OUTCOMES = (SUCCESS, NOT_FOOLED, BLACK, NOT_FINITE, AT_TARGET)
+SUCCESS, NOT_FOOLED, NOT_MOVED = "success", "not fooled", "not moved"
+BLACK, NOT_FINITE, AT_TARGET = "all black", "not finite", "at target"
+OUTCOMES = (SUCCESS, NOT_FOOLED, NOT_MOVED, BLACK, NOT_FINITE, AT_TARGET)
 """What becomes of an attacked image. Only the first is an adversarial sample; all are counted.
 
-not fooled: still its label, or not the target. all black: what C&W returns where it found nothing, which some networks
-take for the target. not finite: NaN or infinite pixels or logits. at target: the clean image was already taken for the
-target, or was misclassified.
+not fooled: still its label, or not the target. not moved: the same, but no step of the attack moved it, as where the
+gradient is exactly 0; that says nothing about the network. all black: what C&W returns where it found nothing, which
+some networks take for the target. not finite: NaN or infinite pixels or logits. at target: the clean image was already
+taken for the target, or was misclassified.
 """
 
 UNTARGETED = -1
@@ -30,11 +32,13 @@ def outcomes(
     before: IntArray,
     labels: IntArray,
     targets: IntArray,
+    moved: BoolArray,
 ) -> NDArray[np.object_]:
     """The outcome of every attack, one of OUTCOMES, (n,).
 
     clean, adversarial: (n, 3, H, W) in [0, 1]. logits: of the adversarial images, (n, C). before: predictions of the
-    clean images, (n,). labels, targets: (n,), a target of -1 stands for an untargeted attack.
+    clean images, (n,). labels, targets: (n,), a target of -1 stands for an untargeted attack. moved: by a step of the
+    attack, (n,).
     """
     flat = adversarial.reshape(len(adversarial), -1)
     finite = np.isfinite(flat).all(axis=1) & np.isfinite(logits).all(axis=1)
@@ -44,6 +48,7 @@ def outcomes(
     found = np.full(len(labels), SUCCESS, dtype=object)
     found[~fooled] = NOT_FOOLED
     found[black] = BLACK
+    found[~moved & (black | ~fooled)] = NOT_MOVED
     found[(before == targets) | (before != labels)] = AT_TARGET
     found[~finite] = NOT_FINITE
     return found

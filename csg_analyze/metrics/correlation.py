@@ -85,6 +85,16 @@ def within_groups(correlations: FloatArray, members: BoolArray) -> tuple[float, 
     return _overall(sums.diagonal(), pairs.diagonal()), _ratio(sums.diagonal(), pairs.diagonal())
 
 
+def self_pairs(correlations: FloatArray, members: BoolArray) -> tuple[int, int]:
+    """How many of the terms of `between_groups` are a filter of two groups that meets itself, and how many there are.
+
+    members: (C, F). Blank filters are left out.
+    """
+    selected = (members & ~np.isnan(correlations.diagonal())).astype(np.int64)
+    groups, sizes = selected.sum(axis=0), selected.sum(axis=1)
+    return int((groups * (groups - 1)).sum()), int(sizes.sum() ** 2 - (sizes**2).sum())
+
+
 def _sums_and_pairs(correlations: FloatArray, members: BoolArray, diagonal: bool) -> tuple[FloatArray, FloatArray]:
     """Sum of C[k, k'] over the pairs of every two groups, and how many pairs those are, each (C, C)."""
     alive = ~np.isnan(correlations.diagonal())

@@ -8,8 +8,8 @@ import numpy as np
 
 from csg_analyze.metrics.adversarial import Differentiable
 from csg_analyze.metrics.arrays import BoolArray, FloatArray, IntArray
-from csg_analyze.metrics.detection import Split, interval, rates, resampled
-from csg_analyze.metrics.detector_study import RESAMPLES, Row, Study, Trial, measures, training_images
+from csg_analyze.metrics.detection import Split, rates, resampled
+from csg_analyze.metrics.detector_study import RESAMPLES, Row, Study, Trial, measure_interval, measures, training_images
 from csg_analyze.metrics.detectors import Small, differentiable, scores
 from csg_analyze.metrics.proportions import share_with_interval
 
@@ -30,9 +30,9 @@ def transfer_rows(studies: Mapping[str, Study]) -> list[Row]:
                 "n_test": min(len(trial.clean) + len(trial.adversarial) for trial in moved),
             }
             for name in ("error_percent", "auroc"):
-                row[name] = float(np.mean([measures(trial, None)[name][0] for trial in moved]))
-                low, high = interval(np.mean([measures(trial, weights)[name] for trial in moved], axis=0))
-                row[f"{name}_low"], row[f"{name}_high"] = low, high
+                row[name] = value = float(np.mean([measures(trial, None)[name][0] for trial in moved]))
+                values = np.mean([measures(trial, weights)[name] for trial in moved], axis=0)
+                row[f"{name}_low"], row[f"{name}_high"] = measure_interval(name, value, values, moved)
             rows.append(row)
     return rows
 

@@ -10,7 +10,17 @@ import numpy as np
 
 from csg_analyze.metrics.adversarial import Differentiable
 from csg_analyze.metrics.arrays import BoolArray, FloatArray, IntArray
-from csg_analyze.metrics.detection import Negatives, Protocol, Split, interval, rates, resampled, roc, split
+from csg_analyze.metrics.detection import (
+    Negatives,
+    Protocol,
+    Split,
+    auroc_interval,
+    rates,
+    resampled,
+    roc,
+    share_interval,
+    split,
+)
 from csg_analyze.metrics.detectors import Make, layer_importance, scores, trained
 
 RESAMPLES = 1000
@@ -136,12 +146,23 @@ def detection_rows(attack: str, found: Study, asked: Sequence[int]) -> list[Row]
         resamples = [measures(trial, weights) for trial in trials]
         for name in points[0]:
             values = np.array([point[name][0] for point in points])
-            row[name] = float(values.mean())
+            row[name] = value = float(values.mean())
             row[f"{name}_sd"] = float(values.std(ddof=1)) if len(values) > 1 else float("nan")
-            low, high = interval(np.mean([each[name] for each in resamples], axis=0))
-            row[f"{name}_low"], row[f"{name}_high"] = low, high
+            over = np.mean([each[name] for each in resamples], axis=0)
+            row[f"{name}_low"], row[f"{name}_high"] = measure_interval(name, value, over, trials)
         rows.append(row)
     return rows
+
+
+def measure_interval(name: str, value: float, resamples: FloatArray, trials: Sequence[Trial]) -> tuple[float, float]:
+    """95 % interval of the mean of a measure over trials, from its values in bootstrap resamples of the sources."""
+    judged = [np.concatenate([trial.split.test_clean, trial.split.test_adversarial]) for trial in trials]
+    n = len(np.unique(np.concatenate(judged)))
+    if name == "auroc":
+        return auroc_interval(value, resamples, n)
+    scale = 100 if name.endswith("_percent") else 1
+    low, high = share_interval(value / scale, resamples / scale, n)
+    return scale * low, scale * high
 
 
 def measures(trial: Trial, weights: FloatArray | None) -> dict[str, FloatArray]:
@@ -199,13 +220,14 @@ def importance_rows(attack: str, found: Study) -> list[Row]:
     ]  # fmt: skip
 
 
-HELD_OUT = ("score", "clean_score", "noise_score", "error")
+HELD_OUT = ("score", "clean_score", "noise_score", "error", "judged")
 
 
 def held_out(found: Study) -> dict[str, FloatArray]:
     """Means over the repeats in which a source was tested, with the largest training set, (n,) each; NaN: never.
 
-    score, clean_score, noise_score of its images; error: share of its clean and adversarial images on the wrong side.
+    score, clean_score, noise_score of its images; error: share of its clean and adversarial images on the wrong side;
+    judged: how many of these images that is a share of, 0 where it was never tested.
     """
     n = len(found.pool.sources)
     sums, counts = np.zeros((4, n)), np.zeros((4, n))
@@ -221,4 +243,4 @@ def held_out(found: Study) -> dict[str, FloatArray]:
             sums[row, places] += values
             counts[row, places] += 1
     means = np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
-    return dict(zip(HELD_OUT, means, strict=True))
+    return dict(zip(HELD_OUT, (*means, counts[3]), strict=True))

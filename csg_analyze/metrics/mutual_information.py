@@ -47,22 +47,79 @@ def mutual_information(
     Takes O(K N (log N + n_neighbors)) time, and from about ten filters on less than twice the activations' memory,
     for which the number of threads is kept down where there are few filters.
     """
+    return information_and_chance(
+        activations,
+        labels,
+        n_permutations=0,
+        n_classes=n_classes,
+        n_neighbors=n_neighbors,
+        seed=seed,
+        n_jobs=n_jobs,
+    )[0]
+
+
+def information_and_chance(
+    activations: FloatArray,
+    labels: IntArray,
+    *,
+    n_permutations: int,
+    n_classes: int | None = None,
+    n_neighbors: int = 3,
+    seed: int = 0,
+    n_jobs: int | None = None,
+) -> tuple[FloatArray, FloatArray]:
+    """The matrix of `mutual_information`, and what chance alone makes of each filter's best entry.
+
+    The chance level of filter k is the mean of max_c M[k, c] over permuted labels, the p-th of them being the p-th
+    `numpy.random.default_rng((seed, k)).permutation(labels)`. Every filter has permutations of its own: then the
+    mean over the filters, the chance level of MIS, is as certain for filters that are alike as for others.
+
+    Args:
+        n_permutations: a filter; none leaves the chance levels NaN. A permutation takes no sorting: about .8 of the
+            time of the matrix. The others as for `mutual_information`.
+
+    Returns:
+        (K, C) and (K,), float64, in nats.
+
+    Raises:
+        ValueError: as `mutual_information`, and for a negative number of permutations.
+    """
+    if n_permutations < 0:
+        raise ValueError(f"n_permutations must be at least 0, not {n_permutations}.")
     labels, counts = checked(activations, labels, n_classes, n_neighbors)
     matrix = np.empty((activations.shape[1], len(counts)))
+    chance = np.full(activations.shape[1], np.nan)
     psi = digamma(np.arange(len(labels) + 1.0))
     n_threads, n_at_once = threads_and_filters_at_once(activations, n_jobs)
 
-    def row(k: int, noise: FloatArray) -> FloatArray:
+    def row(k: int, noise: FloatArray) -> tuple[FloatArray, list[float]]:
         order = np.empty(len(labels), np.int32)
         sort_with_noise(activations[:, k], noise, order)
-        return information_of_filter(noise, order, labels[None], counts, n_neighbors, psi)
+
+        def information(labeling: IntArray) -> FloatArray:
+            found: FloatArray = information_of_filter(noise, order, labeling[None], counts, n_neighbors, psi)[0]
+            return found
+
+        generator = np.random.default_rng((seed, k))
+        return information(labels), [information(generator.permutation(labels)).max() for _ in range(n_permutations)]
 
     # A plain pool: joblib's own threads are polled every 10 ms, much of what a whole matrix takes.
     with ThreadPoolExecutor(n_threads) as pool:
         for filters, noises in noise_in_blocks(activations.shape, seed, n_at_once):
-            for k, information in zip(filters, pool.map(row, filters, noises), strict=True):
-                matrix[k] = information[0]
-    return matrix
+            for k, (information, best) in zip(filters, pool.map(row, filters, noises), strict=True):
+                matrix[k] = information
+                if best:
+                    chance[k] = np.mean(best)
+    return matrix, chance
+
+
+def chance_permutations(n_filters: int, most: int = 10) -> int:
+    """Permutations a filter that give the chance level of MIS two digits, at most `most`: 640 for all filters together.
+
+    A filter's best entry under permuted labels has a standard deviation of .4 to .5 of its mean, so that the mean of
+    640 of them has one of 2 %.
+    """
+    return min(most, -(-640 // max(n_filters, 1)))
 
 
 def threads_and_filters_at_once(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -9,8 +10,9 @@ from itertools import repeat
 
 import numpy as np
 from scipy.special import digamma
+from scipy.stats import false_discovery_control
 
-from csg_analyze.metrics.arrays import FloatArray, IntArray
+from csg_analyze.metrics.arrays import BoolArray, FloatArray, IntArray
 from csg_analyze.metrics.mutual_information import (
     checked,
     noise_in_blocks,
@@ -28,7 +30,7 @@ class PermutationTest:
     """What chance makes of the mutual-information matrix.
 
     A p-value is (1 + number of permutations that reach the observed value) / (1 + n_permutations), so it is valid at
-    any number of permutations and never 0; it is not corrected for the number of tests.
+    any number of permutations and never 0; it is not corrected for the number of tests (`adjusted_p_values` does).
     """
 
     matrix: FloatArray
@@ -37,6 +39,8 @@ class PermutationTest:
     """(K, C), of every entry by itself; 1 for a class without samples."""
     best_p_values: FloatArray
     """(K,), of max_c M[k, c] against the maxima under permutation: corrected for picking the best class."""
+    best_chance: FloatArray
+    """(K,), mean of the maxima under permutation, in nats: what chance alone makes of max_c M[k, c]."""
     n_permutations: int
 
 
@@ -76,6 +80,7 @@ def permutation_test(
     matrix = np.empty((n_filters, len(counts)))
     reached = np.zeros((n_filters, len(counts)), np.int64)
     best_reached = np.zeros(n_filters, np.int64)
+    best_sum = np.zeros(n_filters)
     fixed = (repeat(counts), repeat(n_neighbors), repeat(digamma(np.arange(len(labels) + 1.0))))
     n_threads, n_at_once = threads_and_filters_at_once(
         activations, n_jobs, bytes_a_filter=12, bytes_besides=12 + 4 * AT_ONCE
@@ -99,10 +104,46 @@ def permutation_test(
                 null = pool.map(information_of_filter, x, order, repeat(labelings[:n_drawn]), *fixed)
                 for k, chance in zip(filters, null, strict=True):  # (n_drawn, C)
                     reached[k] += np.sum(chance >= matrix[k] - ROUNDING, axis=0)
-                    best_reached[k] += np.sum(chance.max(axis=1) >= matrix[k].max() - ROUNDING)
+                    best = chance.max(axis=1)
+                    best_reached[k] += np.sum(best >= matrix[k].max() - ROUNDING)
+                    best_sum[k] += best.sum()
                 if progress is not None:
                     share = (done + n_drawn) / n_permutations
                     progress((filters.start + share * len(filters)) / n_filters)
     return PermutationTest(
-        matrix, (1 + reached) / (1 + n_permutations), (1 + best_reached) / (1 + n_permutations), n_permutations
+        matrix,
+        p_values=(1 + reached) / (1 + n_permutations),
+        best_p_values=(1 + best_reached) / (1 + n_permutations),
+        best_chance=best_sum / n_permutations,
+        n_permutations=n_permutations,
     )
+
+
+def adjusted_p_values(p_values: FloatArray, tested: BoolArray) -> FloatArray:
+    """Adjusted for the number of tests (Benjamini and Hochberg 1995), (K,); NaN where `tested` (K,) is False.
+
+    Those at most q are significant at a false discovery rate of q, for tests that are independent or depend
+    positively, as those of filters that are alike do.
+    """
+    adjusted: FloatArray = np.full(len(p_values), np.nan)
+    if tested.any():
+        adjusted[tested] = false_discovery_control(p_values[tested], method="bh")
+    return adjusted
+
+
+def needed_permutations(n_tests: int, n_found: int, rate: float) -> int:
+    """Fewest permutations with which `n_found` of `n_tests` tests can be significant at a false discovery rate.
+
+    The smallest p-value of B permutations is 1 / (B + 1); Benjamini and Hochberg let `n_found` of them pass together
+    where it is at most rate n_found / n_tests.
+    """
+    return max(1, _ceil(n_tests / (rate * n_found)) - 1)
+
+
+def fewest_found(n_tests: int, n_permutations: int, rate: float) -> int:
+    """How many tests must have the smallest p-value of so many permutations for any of them to be significant."""
+    return max(1, _ceil(n_tests / (rate * (n_permutations + 1))))
+
+
+def _ceil(value: float) -> int:
+    return math.ceil(value * (1 - ROUNDING))  # 60 / .05 must not need 1,201

@@ -6,12 +6,22 @@ import numpy as np
 from scipy.special import entr
 from scipy.stats import spearmanr
 
-from csg_analyze.metrics.arrays import FloatArray, IntArray
+from csg_analyze.metrics.arrays import BoolArray, FloatArray, IntArray
 
 
 def mutual_information_score(matrix: FloatArray) -> float:
     """MIS = mean_k max_c M[k, c], in nats: higher means filters that tell one class from the rest."""
     return float(matrix.max(axis=1).mean())
+
+
+def dead_filters(activations: FloatArray) -> BoolArray:
+    """Which filters have the same activation on every image, exactly, (K,); activations: (N, K).
+
+    They tell nothing: what is estimated for them comes from the noise that breaks ties. A filter that differs on a
+    single image is not among them.
+    """
+    dead: BoolArray = activations.min(axis=0) == activations.max(axis=0)
+    return dead
 
 
 def overlap_with_gate(matrix: FloatArray, gate: FloatArray) -> float:
@@ -32,7 +42,10 @@ def class_entropy(labels: IntArray, n_classes: int) -> FloatArray:
 
 
 def normalised_information(matrix: FloatArray, labels: IntArray) -> FloatArray:
-    """M[k, c] / H(1[y = c]), (K, C): the share of what there is to know; NaN for a class without entropy."""
+    """M[k, c] / H(1[y = c]), (K, C): the share of what there is to know; NaN for a class without entropy.
+
+    M is an estimate and can lie above the entropy: such shares exceed 1.
+    """
     entropy = class_entropy(labels, matrix.shape[1])
     return np.divide(matrix, entropy, out=np.full_like(matrix, np.nan), where=entropy > 0)
 

@@ -71,11 +71,13 @@ def lines_by_layer(
     quantities: Mapping[str, str],
     *,
     intervals: Mapping[str, tuple[str, str]] | None = None,
+    baselines: Mapping[str, str] | None = None,
 ) -> Figure:
     """One panel a quantity over depth, one line a model; the layers' names below the last panel, thinned out.
 
     frames: model -> a row a layer in order, with `layer` and a column a quantity. quantities: column -> axis label.
-    intervals: column -> the columns of its interval's ends, drawn as a band.
+    intervals: column -> the columns of its interval's ends, drawn as a band. baselines: column -> the column of what it
+    must exceed to mean anything, drawn as a dotted line.
     """
     longest = max(frames.values(), key=len)
     with style():
@@ -89,6 +91,8 @@ def lines_by_layer(
                 axes.plot(depth, frame[quantity], **line)
                 for low, high in [intervals[quantity]] if intervals and quantity in intervals else []:
                     axes.fill_between(depth, frame[low], frame[high], color=colour, alpha=0.2, lw=0)
+                if baselines and quantity in baselines:
+                    axes.plot(depth, frame[baselines[quantity]], ":", lw=0.9, color=colour)
             axes.set_ylabel(label)
             axes.set_ylim(bottom=0)
         panels[-1].set_xticks(*thinned(longest["layer"].tolist(), 25), rotation=90)

@@ -20,11 +20,16 @@ from csg_analyze.result import Result
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure: its caption, its files (`figures/<file>.png`, `.pdf`) and its size in inches."""
+    """A figure: its caption, its files by path in the report's folder, and its size in inches.
+
+    file: the PNG, which report.md shows. png: its content in base64, which index.html shows. pdf: empty where the
+    report has none.
+    """
 
     number: int
     caption: str
     file: str
+    pdf: str
     png: str
     width: float
     height: float
@@ -85,7 +90,8 @@ def _write_figures(
         caption = str(figure.get_label()) or _first_paragraph(draw) or title.replace("_", " ")
         width, height = figure.get_size_inches()
         text = base64.b64encode(png).decode("ascii")
-        yield Picture(next(ledger.figures), caption, name, text, float(width), float(height))
+        pdf = "".join(ledger.kept(f"figures/{name}.pdf"))
+        yield Picture(next(ledger.figures), caption, f"figures/{name}.png", pdf, text, float(width), float(height))
 
 
 def _first_paragraph(draw: Callable[..., Any]) -> str:
@@ -100,15 +106,18 @@ def _write_samples(section: Section, results: Mapping[str, Result], ledger: Ledg
     file = f"samples/{ledger.name(section.analyzer, 'samples').removesuffix('_samples')}.parquet"
     (ledger.folder / "samples").mkdir(exist_ok=True)
     write_parquet(stacked(frames), ledger.folder / file)
-    return file
+    return "".join(ledger.kept(file))
 
 
 def _write_pages(section: Section, results: Mapping[str, Result], ledger: Ledger) -> Iterator[tuple[str, str]]:
-    """Each model and the relative path of its entry page, for those that have pages."""
+    """Each model and the relative path of its entry page, for those that have pages; none in a light report."""
     for model, result in results.items():
         if result.pages is None:
             continue
         name = ledger.name(f"{section.analyzer}-{model}")
+        if ledger.light:
+            ledger.left_out.append(f"pages/{name}")
+            continue
         folder = ledger.folder / "pages" / name
         written: set[str] = set()
         for file, content in result.pages(model):

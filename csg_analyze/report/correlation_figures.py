@@ -35,7 +35,8 @@ STRONG = 99.0
 def draw_matrices(models: Mapping[str, Tables]) -> Figure:
     """Fig. 7: correlation of the filters' weights, filters ordered by the class they belong to, on one colour scale.
 
-    Without a gate the class is the one with the filter's highest mean activation.
+    Without a gate the class is the one with the filter's highest mean activation. C_IC is the paper's: a signed mean,
+    in which a filter of two groups meets itself.
     """
     panels = []
     blocks = set()

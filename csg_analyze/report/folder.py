@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 from csg_analyze.errors import UsageError
@@ -14,6 +15,7 @@ from csg_analyze.report.contents import write_section
 from csg_analyze.report.document import Report, as_text
 from csg_analyze.report.ledger import Ledger
 from csg_analyze.report.pages import html_page, markdown_page
+from csg_analyze.report.seeds import seeds_of
 from csg_analyze.report.shown_tables import write_headline, write_seeds
 from csg_analyze.report.summary import summary_document
 
@@ -21,24 +23,33 @@ FILES = ("index.html", "report.md", "summary.json", "provenance.json")
 FOLDERS = ("tables", "figures", "samples", "pages")
 
 
-def write_report(report: Report, out: Path, *, force: bool = False) -> None:
+def write_report(report: Report, out: Path, *, force: bool = False, light: bool = False) -> None:
     """Write the report folder `out`; on any error `out` is what it was before.
 
     Contents: index.html, report.md, summary.json, provenance.json, tables/*.{csv,tex}, figures/*.{png,pdf}, and,
     where an analyzer has them, samples/*.parquet and pages/<analyzer>-<model>/*. force: an existing report is replaced,
-    whole.
+    whole. light: without pages/ and without tables, samples and PDFs of more than a million bytes; nothing links to
+    what is left out.
     Raises UsageError as `check_out` does.
     """
     with new_folder(out, force=force) as folder:
         for name in ("tables", "figures"):
             (folder / name).mkdir()
-        ledger = Ledger(folder)
+        ledger = Ledger(folder, light)
         headline, seeds = write_headline(report, ledger), write_seeds(report, ledger)
         outcomes = [write_section(section, report, ledger) for section in report.presented()]
+        # what is to be said of twins stands with the numbers over seeds, or else with the notes
+        cautions = [] if seeds else [f"{caution}." for caution in seeds_of(report.models).cautions]
+        report = replace(report, notes=(*cautions, *report.notes, *_left_out(ledger)))
         _write(folder / "index.html", html_page(report, headline, seeds, outcomes))
         _write(folder / "report.md", markdown_page(report, headline, seeds, outcomes))
         _write(folder / "provenance.json", as_text(report.provenance))
         _write(folder / "summary.json", as_text(summary_document(report)))
+
+
+def _left_out(ledger: Ledger) -> tuple[str, ...]:
+    what = f"left out of this light report: {', '.join(ledger.left_out)}; without --light the command makes them."
+    return (what,) if ledger.left_out else ()
 
 
 def _write(path: Path, text: str) -> None:

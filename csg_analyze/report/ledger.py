@@ -8,12 +8,21 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
+LIGHT_BYTES = 1_000_000
+"""What a file of a light report may have at most, its two pages and the figures' PNGs, which they show, aside."""
+
 
 @dataclass
 class Ledger:
-    """The folder being written, and the file names and numbers given out so far."""
+    """The folder being written, and the file names and numbers given out so far.
+
+    light: of a report that is to stay small. Pages of their own and files of more than a million bytes are left out of
+    it, and so are the links to them. left_out: what was, in words.
+    """
 
     folder: Path
+    light: bool = False
+    left_out: list[str] = field(default_factory=list)
     taken: set[str] = field(default_factory=set)
     tables: Iterator[int] = field(default_factory=lambda: count(1))
     figures: Iterator[int] = field(default_factory=lambda: count(1))
@@ -25,3 +34,11 @@ class Ledger:
         name = next(name for name in names if name.casefold() not in self.taken)
         self.taken.add(name.casefold())
         return name
+
+    def kept(self, *files: str) -> tuple[str, ...]:
+        """Those of the written files, by their path in the folder, that the report keeps and may link to."""
+        heavy = [file for file in files if self.light and (self.folder / file).stat().st_size > LIGHT_BYTES]
+        for file in heavy:
+            self.left_out.append(f"{file} ({(self.folder / file).stat().st_size / 1e6:.1f} MB)")
+            (self.folder / file).unlink()
+        return tuple(file for file in files if file not in heavy)

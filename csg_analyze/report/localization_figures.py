@@ -104,8 +104,8 @@ def _drawn(pictures: Pictures, table: object, wanted: list[str], method: str) ->
 def draw_iou_curves(models: Mapping[str, Tables]) -> Figure:
     """Mean IoU with the objects of the region above each threshold of the maps, scaled to [0, 1] one by one.
 
-    A panel a method; the baselines are grey, the whole image as a level. The peak of a line is what the best threshold
-    for all images together would reach.
+    A panel a method, at most 100 thresholds, evenly spaced; the baselines are grey, the whole image as a level. The
+    peak of a line is what the best threshold for all images together would reach.
     """
     curves = {model: tables["iou_by_threshold"] for model, tables in models.items()}
     methods = list(dict.fromkeys(name for table in curves.values() for name in table["method"]))

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from csg_analyze.metrics.arrays import FloatArray, IntArray
+from csg_analyze.metrics.localization.gathering import curve_levels
 from csg_analyze.metrics.localization.methods import FilterChoice, Scored, Setting
 from csg_analyze.metrics.localization.scores import (
     ImageScores,
@@ -91,8 +92,11 @@ def wide(per_class: pd.DataFrame, class_names: Sequence[str], metrics: Sequence[
 
 
 def iou_curves(setting: Setting, scored: Mapping[str, Scored]) -> pd.DataFrame:
-    """Mean IoU of the region of the scaled map, by threshold: the area under it needs no threshold chosen."""
-    thresholds = np.arange(setting.n_levels) / setting.n_levels
+    """Mean IoU of the region of the scaled map, by threshold: the area under it needs no threshold chosen.
+
+    Of many thresholds at most 100, evenly spaced.
+    """
+    thresholds = curve_levels(setting.n_levels) / setting.n_levels
     parts = []
     for name, found in scored.items():
         curves = found.scores.curve[setting.scored]

@@ -32,7 +32,7 @@ METRICS = {
 }
 CUTS = {
     "gradmap": "GradMap above 1 (its root mean square), {} filters a class",
-    "activmap": "ActivMap at the value that 30 % of a filter's activations exceed",
+    "activmap": "ActivMap at the value that the highest 30 % of a filter's activations reach",
     "cam": "CAM at the highest 30 % of the pixels",
     "gradcam": "Grad-CAM at the highest 30 % of the pixels",
 }

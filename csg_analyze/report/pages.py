@@ -17,6 +17,9 @@ from csg_analyze.report.tables import cell
 Seeds = tuple[Table, Table] | None
 """The numbers over seeds: those of the headline, and all of them."""
 
+KINDS = {"csv": "CSV", "tex": "LaTeX", "pdf": "PDF", "png": "PNG"}
+"""What the text of a link calls a file, by the end of its name."""
+
 SHOWN = 12
 """Entries of a list in the provenance or the data's description beyond which it is cut."""
 
@@ -67,6 +70,7 @@ def environment(*, autoescape: bool, finalize: Callable[..., Any] | None = None)
         keep_trailing_newline=True,
     )
     templates.filters["prose"] = prose
+    templates.filters["kind"] = lambda file: KINDS[file.rpartition(".")[2]]
     return templates
 
 

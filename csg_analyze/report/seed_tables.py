@@ -20,8 +20,12 @@ CLAIMS = (
     ("confusion", "mean_single_kept"),
     ("similarity", "tp_diagonal_share"),
     ("correlation", "c_ic"),
+    ("correlation", "c_ic_off_diagonal"),
+    ("correlation", "between_groups_absolute"),
 )
-"""What the paper claims in words, without a number of its own: Fig. 5, 6 and 7."""
+"""What the paper claims in words, without a number of its own: Fig. 5, 6 and 7, and beside its C_IC what it hides."""
+TABLE_3 = ("adv-detect", "/error_percent@")
+"""The analyzer that makes Table 3, and what the names of the table's numbers contain."""
 
 
 def over_seeds(report: Report, seeds: Seeds) -> pd.DataFrame:
@@ -71,10 +75,14 @@ def over_seeds_as_shown(table: pd.DataFrame, seeds: Seeds) -> pd.DataFrame:
 
 
 def headline_over_seeds(report: Report) -> str:
-    """The headline's numbers over seeds as plain text; empty where there is one seed and no paper's number."""
+    """The headline's numbers over seeds as plain text, and what is to be said of them.
+
+    Only what twins differ in where there is one seed and no paper's number; empty where there are no twins either.
+    """
     seeds = seeds_of(report.models)
+    cautions = [f"note: {caution}" for caution in seeds.cautions]
     if not worth_showing(report, seeds):
-        return ""
+        return "\n".join(cautions)
     numbers = over_seeds(report, seeds)
     shown = over_seeds_as_shown(numbers[in_headline(report, numbers)], seeds)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
@@ -82,7 +90,7 @@ def headline_over_seeds(report: Report) -> str:
         table.add_column(Text(column), justify="right" if place else "left")
     for texts in shown.to_numpy():
         table.add_row(*(Text(text) for text in texts))
-    return "\n".join([plain_text(table), *(f"note: {note}" for note in seeds.notes)])
+    return "\n".join([plain_text(table), *cautions, *(f"note: {note}" for note in seeds.notes)])
 
 
 def worth_showing(report: Report, seeds: Seeds) -> bool:
@@ -97,7 +105,7 @@ def in_headline(report: Report, numbers: pd.DataFrame) -> list[bool]:
 
 
 def headline_numbers(report: Report) -> list[tuple[str, str]]:
-    """What the page shows first: Table 1's numbers, what the paper has or claims, and the first of every analyzer."""
+    """What the page shows first: Table 1's and Table 3's, what the paper has or claims, the first of every analyzer."""
     first = [
         (section.analyzer, next(iter(model.results[section.analyzer].summary)))
         for section in report.presented()
@@ -105,7 +113,10 @@ def headline_numbers(report: Report) -> list[tuple[str, str]]:
         if section.analyzer in model.results and model.results[section.analyzer].summary
     ]
     table_1 = [where for where in TABLE_1_NUMBERS.values() if not where[1].endswith(("_low", "_high"))]
-    return list(dict.fromkeys([*table_1, *report.paper, *CLAIMS, *first]))
+    analyzer, part = TABLE_3
+    ran = [model.results[analyzer].summary for model in report.models if analyzer in model.results]
+    table_3 = [(analyzer, name) for summary in ran for name in summary if part in name]
+    return list(dict.fromkeys([*table_1, *report.paper, *CLAIMS, *first, *table_3]))
 
 
 def group_document(report: Report, seeds: Seeds) -> dict[str, JSON]:
@@ -117,6 +128,7 @@ def group_document(report: Report, seeds: Seeds) -> dict[str, JSON]:
                 "label": group.label,
                 "training": group.training,
                 "models": {str(seed): model.name for seed, model in group.models.items()},
+                "starts": len(group.starts),
                 "results": _nested(
                     {where: mean_of(value_of(model, *where) for model in group.models.values()) for where in names}
                 ),
@@ -127,6 +139,7 @@ def group_document(report: Report, seeds: Seeds) -> dict[str, JSON]:
             {
                 "label": pair.label,
                 "seeds": list(pair.seeds),
+                "besides_the_gate": [difference._asdict() for difference in pair.besides],
                 "results": _nested({where: mean_of(differences(pair, *where).values()) for where in names}),
             }
             for pair in seeds.pairs

@@ -1,4 +1,4 @@
-"""Several seeds in one report: groups of checkpoints that differ in the seed alone, twins that differ in the gate."""
+"""Several seeds in one report: groups of checkpoints that differ in the seed alone, and twins, an STD and a CSG one."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from csg_analyze.checkpoints.twins import Difference, besides_the_gate
 from csg_analyze.metrics.means import Mean, mean_with_interval
 from csg_analyze.report.document import ModelReport
+from csg_analyze.report.wording import listed
 
 
 @dataclass(frozen=True)
@@ -22,10 +24,16 @@ class Group:
     training: str
     models: Mapping[int, ModelReport]
 
+    @property
+    def starts(self) -> frozenset[str]:
+        """The checkpoints that its trainings continued; empty where they began with drawn weights."""
+        origins = (model.origin for model in self.models.values())
+        return frozenset(origin.start for origin in origins if origin is not None and origin.start is not None)
+
 
 @dataclass(frozen=True)
 class Pair:
-    """An STD and a CSG group, and the seeds of which both have twins: same recipe, data, seed and start."""
+    """An STD and a CSG (or control) group, and the seeds of which both have twins: one recipe, data, seed and start."""
 
     std: Group
     csg: Group
@@ -36,14 +44,24 @@ class Pair:
         """What the difference is called."""
         return f"{self.csg.label} - {self.std.label}"
 
+    @property
+    def besides(self) -> tuple[Difference, ...]:
+        """In what its twins differ besides the gate; alike for every seed, as groups differ in the seed alone."""
+        std, csg = (group.models[self.seeds[0]].origin for group in (self.std, self.csg))
+        return () if std is None or csg is None else besides_the_gate(std, csg)
+
 
 @dataclass(frozen=True)
 class Seeds:
-    """The groups and pairs of a report. notes: what was left out of them, and why."""
+    """The groups and pairs of a report. notes: what was left out of them, and why.
+
+    cautions: what a difference of twins, or an interval over seeds, does not tell.
+    """
 
     groups: tuple[Group, ...]
     pairs: tuple[Pair, ...]
     notes: tuple[str, ...] = ()
+    cautions: tuple[str, ...] = ()
 
     @property
     def several(self) -> bool:
@@ -79,7 +97,9 @@ def seeds_of(models: Sequence[ModelReport]) -> Seeds:
             if model.origin is None
         ]
         notes += _missing(groups, pairs)
-    return Seeds(groups, pairs, tuple(notes))
+    if different_numbers_of_images([model for group in groups for model in group.models.values()]):
+        notes.append("means and differences of MIS are over different numbers of images and cannot be compared")
+    return Seeds(groups, pairs, tuple(notes), (*_besides(pairs), *_one_start(groups)))
 
 
 def _labels(models: Sequence[ModelReport]) -> list[str]:
@@ -106,7 +126,7 @@ def _short(value: str) -> str:
 
 def _pairs(groups: Sequence[Group]) -> Iterator[Pair]:
     for std in (group for group in groups if group.training == "STD"):
-        for csg in (group for group in groups if group.training == "CSG"):
+        for csg in (group for group in groups if group.training != "STD"):
             seeds = [seed for seed in csg.models if seed in std.models and _twins(std.models[seed], csg.models[seed])]
             if seeds:
                 yield Pair(std, csg, tuple(seeds))
@@ -136,9 +156,49 @@ def _missing(groups: Sequence[Group], pairs: Sequence[Pair]) -> Iterator[str]:
         paired = {seed for pair in pairs if group in (pair.std, pair.csg) for seed in pair.seeds}
         alone = [str(seed) for seed in group.models if seed not in paired]
         if alone and any(other.training != group.training for other in groups):
-            other = "CSG" if group.training == "STD" else "STD"
+            other = next(each.training for each in groups if each.training != group.training)
+            other = other if group.training == "STD" else "STD"
             seeds = f"seed{'s' * (len(alone) > 1)} {', '.join(alone)}"
             yield f"{group.label}: {seeds} without an {other} twin of the same recipe, data, seed and start"
+
+
+def _besides(pairs: Sequence[Pair]) -> Iterator[str]:
+    """In what twins differ besides the gate."""
+    for pair in pairs:
+        if pair.besides:
+            told = "; ".join(f"{field} (STD: {std}; {pair.csg.training}: {csg})" for field, std, csg in pair.besides)
+            yield f"{pair.label}: the twins differ, besides the gate and its loss, in {told}"
+
+
+def _one_start(groups: Sequence[Group]) -> Iterator[str]:
+    """Whose seeds continue fewer networks than there are seeds."""
+    alike: dict[tuple[int, frozenset[str]], list[str]] = {}
+    for group in groups:
+        if 0 < len(group.starts) < len(group.models):
+            alike.setdefault((len(group.models), group.starts), []).append(group.label)
+    for (n, starts), labels in alike.items():
+        one = "one trained network" if len(starts) == 1 else f"only {len(starts)} trained networks"
+        yield (
+            f"{' and '.join(labels)}: all {n} seeds continue {one}, so that deviations and intervals over seeds do not "
+            f"cover what {'another network' if len(starts) == 1 else 'other networks'} to start from would change"
+        )
+
+
+def different_numbers_of_images(models: Iterable[ModelReport]) -> str:
+    """A sentence where models have an MIS from different numbers of images, which cannot be compared; else empty."""
+    numbers: dict[float, str] = {}
+    for model in models:
+        for analyzer in ("mis", "layers"):
+            n = value_of(model, analyzer, "n")
+            if not np.isnan(n):
+                numbers.setdefault(n, model.name)
+    if len(numbers) < 2:
+        return ""
+    each = listed([f"{name} on {n:,.0f}" for n, name in numbers.items()])
+    return (
+        f"MIS comes from different numbers of images ({each}) and cannot be compared between them, because its "
+        "chance level falls with that number; analyse all models on equally many images, of as many classes."
+    )
 
 
 def differences(pair: Pair, analyzer: str, number: str) -> dict[int, float]:

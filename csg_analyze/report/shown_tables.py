@@ -29,6 +29,11 @@ from csg_analyze.result import BOLD, CAPTION, Result
 COMPARED_ROWS = 60
 """Rows of a comparison that the page shows: it is made to be read whole."""
 
+SEEDS_APART = (
+    "Every interval here is of two networks, and speaks of other images for these two; how much seeds differ, and the "
+    "difference over seeds with its interval, stand in the table over seeds."
+)
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -44,6 +49,7 @@ class Table:
     """A table as far as a page shows it.
 
     columns: (name, whether it holds numbers). caption: what stands behind the title. total: rows in the file.
+    files: what the page links to, by path in the report's folder.
     """
 
     columns: tuple[tuple[str, bool], ...]
@@ -52,7 +58,12 @@ class Table:
     title: str = ""
     caption: str = ""
     total: int = 0
-    file: str = ""
+    files: tuple[str, ...] = ()
+
+    @property
+    def csv(self) -> str:
+        """The file with every row; empty where the report has none."""
+        return next((file for file in self.files if file.endswith(".csv")), "")
 
 
 def write_headline(report: Report, ledger: Ledger) -> Table:
@@ -67,7 +78,7 @@ def write_headline(report: Report, ledger: Ledger) -> Table:
         for texts, weights in zip(cells.to_numpy(), bold.to_numpy(), strict=True)
     )
     columns = tuple((column, column not in TEXT_COLUMNS) for column in cells.columns)
-    return Table(columns, rows, next(ledger.tables), total=len(rows), file=name)
+    return Table(columns, rows, next(ledger.tables), total=len(rows), files=_files(ledger, name))
 
 
 def write_seeds(report: Report, ledger: Ledger) -> tuple[Table, Table] | None:
@@ -83,11 +94,12 @@ def write_seeds(report: Report, ledger: Ledger) -> tuple[Table, Table] | None:
     write_csv(table, ledger.folder / "tables" / f"{name}.csv")
     write_latex(shown, ledger.folder / "tables" / f"{name}.tex", align="l" + "r" * (len(shown.columns) - 1))
     columns = tuple((column, place > 0) for place, column in enumerate(shown.columns))
-    notes = " ".join(filter(None, [report.remark, *(f"{note}." for note in seeds.notes)]))
+    files = _files(ledger, name)
+    notes = " ".join(filter(None, [report.remark, *(f"{note}." for note in (*seeds.cautions, *seeds.notes))]))
 
     def part(rows: pd.DataFrame, number: int) -> Table:
         cells = tuple(tuple(Cell(text) for text in texts) for texts in rows.to_numpy())
-        return Table(columns, cells, number, caption=notes, total=len(table), file=name)
+        return Table(columns, cells, number, caption=notes, total=len(table), files=files)
 
     return part(shown[in_headline(report, table)], next(ledger.tables)), part(shown, next(ledger.tables))
 
@@ -121,15 +133,19 @@ def _write_comparisons(
 
 def _write_paired(section: Section, results: Mapping[str, Result], report: Report, ledger: Ledger) -> Iterator[Table]:
     for title, compare, part in report.shared(results, lambda result: result.paired):
+        models = [model for model in report.models if model.name in part]
         frames = [
             compare(part[first], part[second]).assign(comparison=f"{second} − {first}")
-            for first, second in compared([model for model in report.models if model.name in part])
+            for first, second in compared(models)
         ]
         if frames:
             table = pd.concat(frames, ignore_index=True)
             table = table[["comparison", *table.columns.drop("comparison")]]
-            table.attrs = frames[0].attrs
-            yield _write_table(section, title, table, table.head(COMPARED_ROWS), ledger)
+            seeds = seeds_of(models)
+            said = [frames[0].attrs.get(CAPTION, ""), SEEDS_APART * seeds.several, *(f"{c}." for c in seeds.cautions)]
+            table.attrs = {**frames[0].attrs, CAPTION: " ".join(filter(None, said))}
+            shown = f"{title}, one seed's images, not seeds" if seeds.several else title
+            yield _write_table(section, title, table, table.head(COMPARED_ROWS), ledger, shown)
 
 
 def _write_joined(section: Section, results: Mapping[str, Result], ledger: Ledger) -> Iterator[Table]:
@@ -138,7 +154,10 @@ def _write_joined(section: Section, results: Mapping[str, Result], ledger: Ledge
         yield _write_table(section, title, table, first_rows(table), ledger)
 
 
-def _write_table(section: Section, title: str, table: pd.DataFrame, excerpt: pd.DataFrame, ledger: Ledger) -> Table:
+def _write_table(
+    section: Section, title: str, table: pd.DataFrame, excerpt: pd.DataFrame, ledger: Ledger, shown: str = ""
+) -> Table:
+    """Write a table to the files that `title` names; the page calls it `shown`, or else by its title."""
     name, bold = ledger.name(section.analyzer, title), table.attrs.get(BOLD)
     write_csv(table, ledger.folder / "tables" / f"{name}.csv")
     write_latex(table, ledger.folder / "tables" / f"{name}.tex", bold=bold)
@@ -153,4 +172,9 @@ def _write_table(section: Section, title: str, table: pd.DataFrame, excerpt: pd.
         )
     )  # fmt: skip
     caption = str(table.attrs.get(CAPTION, ""))
-    return Table(columns, rows, next(ledger.tables), title.replace("_", " "), caption, len(table), name)
+    files = _files(ledger, name)
+    return Table(columns, rows, next(ledger.tables), (shown or title).replace("_", " "), caption, len(table), files)
+
+
+def _files(ledger: Ledger, name: str) -> tuple[str, ...]:
+    return ledger.kept(f"tables/{name}.csv", f"tables/{name}.tex")

@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from csg_analyze.report.document import ModelReport, Report
+from csg_analyze.report.seeds import different_numbers_of_images
 from csg_analyze.result import CAPTION, Result
 
 DASH = "–"
@@ -27,6 +28,7 @@ TABLE_1_NUMBERS = {
     "accuracy_low": ("accuracy", "accuracy_low"),
     "accuracy_high": ("accuracy", "accuracy_high"),
     "mis": ("mis", "mis"),
+    "mis_chance": ("mis", "mis_chance"),
     "l1_density": ("gate", "l1_density"),
     "interval_low": ("gate", "interval_low"),
     "interval_high": ("gate", "interval_high"),
@@ -60,7 +62,10 @@ def table_1(models: Sequence[ModelReport]) -> pd.DataFrame:
 
 
 def table_1_as_shown(models: Sequence[ModelReport]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Table 1 as text, and which of its cells are bold: the best accuracy and MIS where models differ."""
+    """Table 1 as text, and which of its cells are bold: the best accuracy and MIS where models differ.
+
+    No MIS is bold among models analysed on different numbers of images: it depends on that number.
+    """
     numbers = table_1(models)
     cells = pd.DataFrame(
         {
@@ -72,6 +77,7 @@ def table_1_as_shown(models: Sequence[ModelReport]) -> tuple[pd.DataFrame, pd.Da
             "Accuracy": numbers["accuracy"].map(cell),
             "95 % interval": _intervals(numbers, "accuracy_low", "accuracy_high", ".4f"),
             "MIS": numbers["mis"].map(cell),
+            "Chance": numbers["mis_chance"].map(cell),
             "L1-density": numbers["l1_density"].map(cell),
             "L1-interval": _intervals(numbers, "interval_low", "interval_high", ".4g"),
         },
@@ -80,7 +86,8 @@ def table_1_as_shown(models: Sequence[ModelReport]) -> tuple[pd.DataFrame, pd.Da
     bold = pd.DataFrame(False, index=cells.index, columns=cells.columns)
     if len({model.class_names for model in models}) > 1:
         return cells, bold  # the best at different tasks is no best
-    for column, name in (("Accuracy", "accuracy"), ("MIS", "mis")):
+    comparable = [("Accuracy", "accuracy")] + ([] if different_numbers_of_images(models) else [("MIS", "mis")])
+    for column, name in comparable:
         rounded = numbers[name].round(4)  # two equal texts of which one is bold would look like a mistake
         bold[column] = (rounded == rounded.max()) & (rounded.max() > rounded.min())
     return cells, bold

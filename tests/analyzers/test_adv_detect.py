@@ -116,15 +116,16 @@ def test_table_3_over_both_models(both: Mapping[str, Result]) -> None:
     assert "instead of" not in table.attrs[CAPTION]
 
 
-def test_differences_are_of_the_sources_tested_in_both(both: Mapping[str, Result]) -> None:
+def test_a_paired_difference_is_that_of_table_3(both: Mapping[str, Result]) -> None:
     table = compare_detection(*both.values()).set_index("attack")
-    first, second = (result.samples.set_index(["attack", "sample_id"])["error"].dropna() for result in both.values())  # type: ignore[union-attr]
+    errors = table_3(both).set_index(["attack", "model"])["60"]
+    tested = [result.samples[result.samples["judged"] > 0] for result in both.values()]  # type: ignore[index]
     for attack in ("fgsm", "pgd"):
-        common = first[attack].index.intersection(second[attack].index)
-        assert table.loc[attack, "n_sources"] == len(common)
-        expected = 100 * (second[attack][common] - first[attack][common]).mean()
-        assert table.loc[attack, "error_difference"] == pytest.approx(expected)
-        assert table.loc[attack, "low"] <= expected <= table.loc[attack, "high"]
+        row = table.loc[attack]
+        assert row["error_difference"] == pytest.approx(errors[attack, "other"] - errors[attack, "small"], abs=1e-9)
+        assert row["low"] <= row["error_difference"] <= row["high"]
+        first, second = (set(frame.loc[frame["attack"] == attack, "sample_id"]) for frame in tested)
+        assert (row["n_sources"], row["n_in_both"]) == (len(first | second), len(first & second))
 
 
 def test_other_protocols_and_detectors() -> None:
@@ -151,7 +152,9 @@ def test_fewer_successes_than_asked_are_used_and_said() -> None:
     assert f"{counts['used']} adversarial samples instead of the {counts['wanted']}" in result.notes[0]
 
 
-def test_an_attack_with_too_few_successes_is_left_out_with_a_word() -> None:
+def test_an_attack_with_too_few_successes_is_left_out_with_a_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(QUICK, "cw_steps", 2)
+    monkeypatch.setitem(QUICK, "cw_searches", 1)
     result = run(attack="pgd,cw", detector=NEAREST)
     assert set(result.tables["detection"]["attack"]) == {"pgd"}
     assert result.tables["attacks"].set_index("attack").loc["cw", "used"] == 0

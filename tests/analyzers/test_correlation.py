@@ -108,10 +108,14 @@ def test_every_number_by_plain_loops_and_scikit_learn(
     assert len(apart) < len(terms)
     assert summary["c_ic_off_diagonal"] == pytest.approx(np.mean(apart))
     assert summary["c_ic_absolute"] == pytest.approx(np.mean(np.abs(terms)))
+    assert summary["c_ic_absolute_off_diagonal"] == pytest.approx(np.mean(np.abs(apart)))
+    assert any(f"{len(terms) - len(apart)} of {len(terms)} terms are a filter" in note for note in result.notes)
     strength = np.array(means) if gate is None else gate
     owner = [max(range(4), key=lambda c: strength[c, k]) for k in range(20)]
     assert summary["within_groups"] == pytest.approx(np.mean([matrix[i, j] for i, j in pairs if owner[i] == owner[j]]))
     assert summary["between_groups"] == pytest.approx(np.mean([matrix[i, j] for i, j in pairs if owner[i] != owner[j]]))
+    once = [abs(matrix[i, j]) for i in range(20) for j in range(i) if owner[i] != owner[j]]
+    assert summary["between_groups_absolute"] == pytest.approx(np.mean(once))
     assert summary["grouped_by"] == ("gate" if with_gate else "activation")
     filters = result.tables["filters"]
     assert filters["group"].tolist() == [NAMES[c] for c in owner]
@@ -127,6 +131,11 @@ def test_every_number_by_plain_loops_and_scikit_learn(
     for row, (name, members) in zip(result.tables["groups"].itertuples(), zip(NAMES, active, strict=True), strict=True):
         assert (row.group, row.n_filters) == (name, owner.count(NAMES.index(name)))
         assert row.most_activated == " ".join(map(str, sorted(members)))
+        own = [k for k in range(20) if NAMES[owner[k]] == name]
+        beyond = [abs(matrix[k, j]) for k in own for j in range(20) if j not in own]
+        assert row.between_absolute == pytest.approx(np.mean(beyond))
+        met = [matrix[k, j] for k in members for other in active if other is not members for j in other if j != k]
+        assert row.c_ic_off_diagonal == pytest.approx(np.mean(met))
 
 
 def test_the_threshold_of_near_duplicates_is_an_option(data: tuple[FloatArray, FloatArray, IntArray]) -> None:
@@ -187,6 +196,8 @@ def test_filters_that_are_not_the_channels_stand_without_groups(data: tuple[Floa
         "c_ic",
         "c_ic_off_diagonal",
         "c_ic_absolute",
+        "c_ic_absolute_off_diagonal",
+        "between_groups_absolute",
         "within_groups",
         "between_groups",
         "group_size",
@@ -254,3 +265,13 @@ def test_in_the_pipeline_with_the_gate_without_it_and_on_another_layer() -> None
     elsewhere = plan(["correlation"], {"filter_weights": {"weights_layer": "conv1"}})
     result = analyze(classifier, dataset, elsewhere).results["correlation"]
     assert (result.summary["layer"], result.summary["n_filters"]) == ("conv1", 16)
+
+
+def test_opposite_signs_between_groups_cancel_in_c_ic_alone() -> None:
+    """Two classes whose filters are the same two directions up to their sign: C_IC says 0, the magnitudes say .5."""
+    weights = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0], [0.0, -1.0]])
+    gate = np.repeat(np.eye(2), 2, axis=1)
+    activations, labels = images(gate)
+    summary = correlation(FilterWeights("conv", weights, True), activations, labels, NAMES[:2], gate, None).summary
+    assert summary["c_ic"] == summary["c_ic_off_diagonal"] == summary["between_groups"] == pytest.approx(0)
+    assert summary["c_ic_absolute_off_diagonal"] == summary["between_groups_absolute"] == pytest.approx(0.5)

@@ -12,6 +12,7 @@ from sklearn.preprocessing import StandardScaler
 from csg_analyze.analysis import analyze
 from csg_analyze.analyzers.layers import draw_depth, layers
 from csg_analyze.errors import UsageError
+from csg_analyze.metrics.mutual_information import information_and_chance
 from csg_analyze.metrics.probes import probe_correct
 from tests.examples import random_classifier, random_dataset
 
@@ -30,6 +31,9 @@ def test_every_number_by_scikit_learn() -> None:
     for name, activations in (("first", WEAK), ("last", STRONG)):
         matrix = np.array([mutual_info_classif(activations, c == LABELS, random_state=0) for c in range(3)])
         assert table.loc[name, "mis"] == pytest.approx(matrix.max(axis=0).mean(), abs=1e-9)
+        chance = information_and_chance(activations, LABELS, n_permutations=4)[1]
+        assert table.loc[name, "mis_chance"] == chance.mean()
+        assert table.loc[name, "dead_filters"] == 0
         probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=200))
         expected = cross_val_score(probe, activations, LABELS, cv=halves).mean()
         assert table.loc[name, "probe_accuracy"] == pytest.approx(expected)
@@ -39,6 +43,8 @@ def test_every_number_by_scikit_learn() -> None:
         assert table.loc[name, "r_0.1"] == pytest.approx(np.mean(np.array(pairs) >= 0.1))
     assert result.summary["highest_mis_layer"] == "last"
     assert result.summary["last_mis"] == table.loc["last", "mis"]
+    for place, layer in (("first", "first"), ("last", "last"), ("highest", "last")):
+        assert result.summary[f"{place}_mis_chance"] == table.loc[layer, "mis_chance"]
 
 
 def test_every_convolution_of_a_network_in_order() -> None:
@@ -48,7 +54,15 @@ def test_every_convolution_of_a_network_in_order() -> None:
     assert result.tables["layers"]["n_filters"].tolist() == [c.out_channels for c in classifier.convolutions().values()]
     figure = draw_depth({"a": result.tables, "b": result.tables})
     assert len(figure.axes) == 3
-    assert all(len(axes.lines) == 2 for axes in figure.axes)
+    assert [len(axes.lines) for axes in figure.axes] == [4, 2, 2]  # MIS with its chance level
+
+
+def test_dead_filters_are_counted_by_layer() -> None:
+    dead = np.concatenate([WEAK, np.full((120, 2), 3.0)], axis=1)
+    weights = {"first": RNG.normal(size=(6, 9)), "last": WEIGHTS["last"]}
+    result = layers({"first": dead, "last": STRONG}, weights, LABELS, NAMES)
+    assert result.tables["layers"]["dead_filters"].tolist() == [2, 0]
+    assert result.summary["dead_filters"] == 2
 
 
 def test_a_probe_with_nothing_to_learn_and_one_with_all() -> None:

@@ -17,7 +17,7 @@ from csg_analyze.checkpoints import Classifier
 from csg_analyze.data import Dataset
 from csg_analyze.data.scenes import make_scenes
 from csg_analyze.errors import NotAvailable, UsageError
-from csg_analyze.inputs.forward import to_pixels
+from csg_analyze.inputs.blocks import to_pixels
 from csg_analyze.metrics.localization.attribution import FeatureMaps
 from csg_analyze.plan import plan
 from csg_analyze.report.localization_figures import PICTURES
@@ -83,23 +83,29 @@ class Plain:
         found = []
         for i in images:
             values = self.large((weight[self.labels[i], :, None, None] * self.maps[i]).sum(0))
-            cut = np.sort(values.ravel())[::-1][round(0.3 * values.size) - 1]
+            cut = np.sort(values.ravel())[-int(0.3 * values.size)]
             found.append(self.iou(i, values >= cut))
         return found
 
-    def activmap(self, chosen: list[int], scored: list[int]) -> tuple[dict[int, int], dict[int, list[float]]]:
+    def activmap(
+        self, chosen: list[int], scored: list[int], first_of_ties: bool
+    ) -> tuple[dict[int, int], dict[int, list[float]]]:
         """Each filter's class, and its IoU on the scored images of that class."""
         classes, ious = {}, {}
         for k in range(self.maps.shape[1]):
-            cut = np.quantile(self.maps[chosen, k].numpy(), 0.7)
+            values = np.sort(self.maps[chosen, k].numpy().ravel())
+            cut = values[-int(0.3 * len(values))]
             every = {i: self.iou(i, self.large(self.maps[i, k]) >= cut) for i in {*chosen, *scored}}
             by_class = [[every[i] for i in chosen if self.labels[i] == c] for c in range(3)]
-            ranks = [(np.mean(np.array(values) > 0.3), np.mean(values), -c) for c, values in enumerate(by_class)]
-            classes[k] = int(np.argmax([ranks.index(rank) == ranks.index(max(ranks)) for rank in ranks]))
+            ranks = [
+                (np.mean(np.array(values) > 0.3), 0 if first_of_ties else np.mean(values), -c)
+                for c, values in enumerate(by_class)
+            ]
+            classes[k] = ranks.index(max(ranks))
             ious[k] = [every[i] for i in scored if self.labels[i] == classes[k]]
         return classes, ious
 
-    def gradmap(self, chosen: list[int], scored: list[int]) -> list[float]:
+    def gradmap(self, chosen: list[int], scored: list[int], by_colour: torch.Tensor) -> list[float]:
         pooled = self.maps.mean((2, 3))
         neuron: Any = NeuronGradient(self.classifier.network, self.classifier.layer())
         found = []
@@ -110,7 +116,7 @@ class Plain:
             for k in filters.tolist():
                 inputs = self.pixels[i : i + 1].clone().requires_grad_()
                 gradient = neuron.attribute(inputs, lambda output, k=k: output[:, k].mean((1, 2))).detach()
-                size = gradient[0].square().sum(0).sqrt()
+                size = (gradient[0] * by_colour[:, None, None]).square().sum(0).sqrt()
                 # sigma 30 and a kernel of 61 at 128 pixels are 7.5 and, to a whole radius of 8, 17 at 32
                 blurred = gaussian_blur((size / size.square().mean().sqrt())[None], [17, 17], [7.5, 7.5])[0]
                 ious.append(self.iou(i, blurred.numpy() > 1))
@@ -139,9 +145,10 @@ def test_table_2_by_loops_alone(
     everything = list(range(N))
     chosen, scored = (everything, everything) if protocol == "paper" else halves(result, scenes)
     assert len(scored) == (N if protocol == "paper" else N // 2)
+    std = torch.tensor(classifier.preprocessing.std) if protocol == "paper" else torch.ones(3)
     for method, ious, hits in (
         ("cam", plain.cam(scored), lambda v, d: v > d),
-        ("gradmap", plain.gradmap(chosen, scored), lambda v, d: v >= d),
+        ("gradmap", plain.gradmap(chosen, scored, std), lambda v, d: v >= d),
     ):
         values = np.array(ious)
         assert value(result, method, "avg_iou") == pytest.approx(values.mean(), abs=1e-6)
@@ -150,7 +157,7 @@ def test_table_2_by_loops_alone(
             own = values[[plain.labels[i] == c for i in scored]]
             assert value(result, method, "avg_iou", name) == pytest.approx(own.mean(), abs=1e-6)
             assert value(result, method, "ap30", name) == pytest.approx(hits(own, 0.3).mean())
-    classes, filter_ious = plain.activmap(chosen, scored)
+    classes, filter_ious = plain.activmap(chosen, scored, first_of_ties=protocol == "paper")
     means = {k: np.mean(values) for k, values in filter_ious.items()}
     rates = {k: np.mean(np.array(values) > 0.3) for k, values in filter_ious.items()}
     assert value(result, "activmap", "avg_iou") == pytest.approx(np.mean(list(means.values())), abs=1e-6)
@@ -324,6 +331,12 @@ def test_which_methods_a_network_can_have() -> None:
     assert names == ["gradmap", "activmap", "gradcam"]
     assert notes == ["no CAM, Grad-CAM instead: its head bends."]
     assert chosen_methods("cam, captum:Saliency,cam", features(True))[0] == ["cam", "captum:Saliency"]
+    blank = replace(features(False), featureless=True)
+    assert chosen_methods("auto", blank) == (
+        ["gradmap", "activmap"],
+        ["no CAM, and no Grad-CAM instead: its head bends."],
+    )
+    assert chosen_methods("cam,activmap", blank)[1] == ["no CAM: its head bends."]
     names, notes = chosen_methods("cam,gradmap", features(False))
     assert names == ["gradmap"]
     assert "its head bends" in notes[0]
@@ -371,10 +384,31 @@ def test_filters_whose_region_is_the_whole_image_are_counted(
     maps = Plain(classifier, scenes).maps.numpy()
     chosen, scored = halves(heldout, scenes)
     table = heldout.tables["filters"]
-    expected = [bool(np.quantile(maps[chosen, k], 0.7) <= maps[:, k].min()) for k in range(64)]
+    n = int(0.3 * maps[chosen, 0].size)
+    expected = [bool(np.sort(maps[chosen, k].ravel())[-n] <= maps[:, k].min()) for k in range(64)]
     assert table["whole_image"].tolist() == expected
     assert 0 < sum(expected) < 64
     assert any(note.startswith(f"ActivMap: {sum(expected)} of 64 filters are silent") for note in heldout.notes)
     for k in np.flatnonzero(expected).tolist():
         own = [i for i in scored if scenes.labels[i] == "abc".index(table["class"][k])]
         assert table["avg_iou"][k] == pytest.approx(float(scenes.masks[own].float().mean()), abs=1e-6)
+
+
+def test_a_head_of_zeros_is_said_and_scores_nothing(scenes: Dataset) -> None:
+    untrained = random_classifier()
+    torch.nn.init.zeros_(untrained.network.network.linear.weight)  # type: ignore[union-attr,arg-type]
+    result = run(untrained, scenes)
+    assert "no CAM, and no Grad-CAM instead: all weights of the head are zero, as before any training." in result.notes
+    assert not {"cam/avg_iou", "gradcam/avg_iou"} & set(result.summary)
+    asked = run(untrained, scenes, methods="gradcam", protocol="paper")
+    assert asked.summary["gradcam/avg_iou"] == 0
+    assert any(note.startswith(f"Grad-CAM: {N} of {N} maps are the same everywhere") for note in asked.notes)
+    report = analyze(untrained, scenes, plan(["localize"], {"localize": {"methods": "cam"}}))
+    assert report.skipped["localize"].endswith("all weights of the head are zero, as before any training")
+
+
+def test_the_notes_say_what_gradmap_differentiates_by_and_where_ties_go(paper: Result, heldout: Result) -> None:
+    assert any("with respect to the network's normalised input, as the authors'" in note for note in paper.notes)
+    assert any("with respect to pixels in [0, 1]" in note for note in heldout.notes)
+    assert any("belongs to the first of them" in note for note in paper.notes)
+    assert any("belongs to that of the higher mean IoU" in note for note in heldout.notes)

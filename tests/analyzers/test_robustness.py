@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from csg_analyze.analysis import analyze
 from csg_analyze.checkpoints import Classifier
 from csg_analyze.errors import UsageError
 from csg_analyze.inputs.cache import Cache
+from csg_analyze.inputs.network_attacks import NetworkAttacks
 from csg_analyze.plan import plan
 from csg_analyze.report.adversarial_tables import compare_robustness
 from csg_analyze.result import CAPTION, Result
@@ -38,10 +39,11 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Result]:
 
 
 def fgsm_fools(classifier: Classifier, index: int, eps: float) -> bool:
-    """One image, one step away from its label, written out."""
+    """One image, one step away from its label, written out, on logits that span 10."""
     image = DATA.images[index : index + 1].float() / 255
     leaf, label = image.clone().requires_grad_(), DATA.labels[index : index + 1]
-    loss = torch.nn.functional.cross_entropy(classifier.network(leaf), label)
+    logits = classifier.network(leaf)
+    loss = torch.nn.functional.cross_entropy(10 * logits / (logits.max() - logits.min()).detach(), label)
     (gradient,) = torch.autograd.grad(loss, leaf)
     attacked = (image + eps * gradient.sign()).clamp(0, 1)
     return bool((classifier.network(attacked).argmax(1) != label).item())
@@ -149,3 +151,58 @@ def test_no_eps_is_no_attack() -> None:
 def test_bad_options(options: dict[str, Any], words: str) -> None:
     with pytest.raises(UsageError, match=words):
         run(**options)
+
+
+def alone(network: Callable[[torch.nn.Sequential], object], **options: Any) -> Result:
+    """The one network, after its layers were changed in place, on the same images."""
+    changed = small_classifier()
+    with torch.no_grad():
+        network(changed.network.network)  # type: ignore[arg-type]
+    what = plan(["robustness"], {"robustness": {"attack": "fgsm,pgd", "eps": "1/255,4/255", "n_images": 40, **options}})
+    return analyze(changed, DATA, what).results["robustness"]
+
+
+def with_head(factor: float) -> Callable[[torch.nn.Sequential], object]:
+    return lambda layers: [parameter.mul_(factor) for parameter in layers[6].parameters()]
+
+
+def test_a_larger_head_is_no_robustness() -> None:
+    plain = alone(with_head(1))
+    assert 0.05 < plain.summary["pgd@4/255/robust_accuracy"] < plain.summary["clean_accuracy"]  # type: ignore[operator]
+    for factor in (16.0, 2.0**20):
+        assert alone(with_head(factor)).summary == plain.summary
+    assert not any("no step moved" in note for note in plain.notes)
+
+
+def test_images_that_no_step_moves_are_counted_and_said() -> None:
+    def constant(layers: torch.nn.Sequential) -> None:
+        layers[6].weight.zero_()
+        layers[6].bias.copy_(torch.tensor([1.0, 0.0, 0.0, 0.0]))
+
+    found = alone(constant, attack="pgd", eps="2/255")
+    table = found.tables["robustness"].iloc[0]
+    n = int(found.tables["attacks"].iloc[0]["attacked"])
+    assert n > 0
+    assert found.summary["pgd@2/255/not_moved"] == table["not_moved"] == n
+    assert table["without_target"] == 0
+    assert found.summary["pgd@2/255/robust_accuracy"] == found.summary["clean_accuracy"]
+    (note,) = [note for note in found.notes if "no step moved" in note]
+    assert note.startswith(f"pgd at 2/255: no step moved {n} of {n} attacked images")
+
+
+def test_images_without_a_target_leave_n(monkeypatch: pytest.MonkeyPatch) -> None:
+    def every_other(self: NetworkAttacks, sources: np.ndarray, seed: int) -> np.ndarray:
+        return np.where(sources % 2 == 0, (self.labels[sources] + 1) % 4, -1)
+
+    monkeypatch.setattr(NetworkAttacks, "_targets", every_other)
+    found = alone(with_head(1), attack="fgsm", eps="8/255", targeted=True)
+    table = found.tables["robustness"].iloc[0]
+    assert found.samples is not None
+    ids = np.array([list(DATA.sample_ids).index(name) for name in found.samples["sample_id"]])
+    right = found.samples["correct"].to_numpy()
+    aimless = right & (ids % 2 == 1)
+    assert table["without_target"] == aimless.sum() > 0
+    assert table["n"] == 40 - aimless.sum()
+    robust = found.samples["robust fgsm@8/255"].to_numpy()
+    assert table["robust_accuracy"] == pytest.approx(robust[~aimless].mean())
+    assert any(f"{aimless.sum()} images have no class left" in note for note in found.notes)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import foolbox
 import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
-from csg_analyze.attacks.blocks import attacked, block_size
+from csg_analyze.attacks.blocks import attacked
 from csg_analyze.attacks.catalogue import Settings, attack_named
 from tests.examples import classified_dataset, small_classifier
 
@@ -17,6 +21,7 @@ DATA = classified_dataset(CLASSIFIER, 24)
 PIXELS = DATA.images[:].float() / 255
 TARGETS = (DATA.labels + 1) % 4
 SEEDS = list(range(24))
+cross_entropy = partial(functional.cross_entropy, reduction="sum")
 QUICK = Settings(pgd_steps=6, cw_searches=4, cw_steps=30, cw_stepsize=0.05)
 
 
@@ -29,13 +34,27 @@ def run(name: str, chosen: slice = slice(None), targets: Tensor | None = TARGETS
         None if targets is None else targets[chosen],
         eps=eps,
         seeds=SEEDS[chosen],
-    )
+    )[0]
 
 
-def gradient(images: Tensor, classes: Tensor) -> Tensor:
+def scaled(images: Tensor) -> Tensor:
+    """Logits on the scale on which the clean image's span 10."""
+    clean = CLASSIFIER.network(PIXELS)
+    return 10 * CLASSIFIER.network(images) / (clean.max(1).values - clean.min(1).values)[:, None]
+
+
+def odds_against(logits: Tensor, classes: Tensor) -> Tensor:
+    """Of every class; once it is nearly certain, the cross-entropy rounds and its gradient has other signs."""
+    rows = [
+        torch.cat([row[:own], row[own + 1 :]]).logsumexp(0) - row[own]
+        for row, own in zip(logits, classes.tolist(), strict=True)
+    ]
+    return torch.stack(rows)
+
+
+def gradient(images: Tensor, classes: Tensor, loss: Callable[[Tensor, Tensor], Tensor] = cross_entropy) -> Tensor:
     leaf = images.clone().requires_grad_()
-    loss = nn.functional.cross_entropy(CLASSIFIER.network(leaf), classes, reduction="sum")
-    return torch.autograd.grad(loss, leaf)[0]
+    return torch.autograd.grad(loss(scaled(leaf), classes).sum(), leaf)[0]
 
 
 @pytest.mark.parametrize("eps", [0.0, 2 / 255, 0.3])
@@ -56,14 +75,33 @@ def test_pgd_written_out_from_the_same_starts() -> None:
         starts.append(torch.rand(1, 3, 12, 12, generator=generator) * 2 * eps - eps)
     images = (PIXELS + torch.cat(starts)).clamp(0, 1)
     for _ in range(QUICK.pgd_steps):
-        images = images - eps / 4 * gradient(images, TARGETS).sign()
+        images = images - eps / 4 * gradient(images, TARGETS, odds_against).sign()
         images = (PIXELS + (images - PIXELS).clamp(-eps, eps)).clamp(0, 1)
     torch.testing.assert_close(found, images, atol=1e-6, rtol=0)
     assert (found - PIXELS).abs().max() <= eps + 1e-6
 
 
+class Scaled(nn.Module):
+    forward = staticmethod(scaled)
+
+
+@pytest.mark.parametrize("name", ["fgsm", "pgd"])
+def test_bare_foolbox_with_its_own_cross_entropy_is_fooled_as_often(name: str) -> None:
+    """On logits of the same scale; only random starts have seeds of their own."""
+    model = foolbox.PyTorchModel(Scaled().eval(), bounds=(0, 1), device="cpu")
+    for eps in (2 / 255, 8 / 255):
+        for targets, criterion in (
+            (None, foolbox.criteria.Misclassification(DATA.labels)),
+            (TARGETS, foolbox.criteria.TargetedMisclassification(TARGETS)),
+        ):
+            found = CLASSIFIER.network(run(name, targets=targets, eps=eps)).argmax(1)
+            _, _, expected = attack_named(name, QUICK).make()(model, PIXELS, criterion, epsilons=eps)
+            ours = found != DATA.labels if targets is None else found == TARGETS
+            assert (ours != expected).sum() <= (0 if name == "fgsm" else 1)
+
+
 def test_cw_gives_foolboxs_own_images() -> None:
-    model = foolbox.PyTorchModel(CLASSIFIER.network, bounds=(0, 1), device="cpu")
+    model = foolbox.PyTorchModel(Scaled().eval(), bounds=(0, 1), device="cpu")
     attack = foolbox.attacks.L2CarliniWagnerAttack(4, 30, 0.05, abort_early=False)
     criterion = foolbox.criteria.TargetedMisclassification(TARGETS)
     expected, _, _ = attack(model, PIXELS, criterion, epsilons=None)
@@ -101,12 +139,6 @@ def test_the_network_is_left_as_it_was() -> None:
         classifier.network, attack_named("pgd", QUICK), PIXELS[:4], DATA.labels[:4], None, eps=0.1, seeds=SEEDS[:4]
     )  # fmt: skip
     handle.remove()
-    assert seen == [False] * QUICK.pgd_steps
+    assert seen == [False] * (QUICK.pgd_steps + 1)  # once for the scale of the logits
     assert classifier.network.training
     assert all(parameter.requires_grad and parameter.grad is None for parameter in classifier.network.parameters())
-
-
-def test_blocks_are_fixed_by_device_and_image_size() -> None:
-    cpu = torch.device("cpu")
-    assert [block_size(cpu, side, side) for side in (32, 64, 224)] == [32, 8, 8]
-    assert block_size(torch.device("cuda"), 32, 32) == 2048

@@ -10,10 +10,10 @@ import foolbox
 import numpy as np
 import torch
 
-from csg_analyze.attacks.blocks import block_size
 from csg_analyze.inputs.attacks import attacks
+from csg_analyze.inputs.blocks import block_size, to_pixels
 from csg_analyze.inputs.cache import Cache
-from csg_analyze.inputs.forward import forward_pass, to_pixels
+from csg_analyze.inputs.forward import forward_pass
 from csg_analyze.inputs.network_attacks import NetworkAttacks
 from csg_analyze.metrics.adversarial import AttackRun
 from csg_analyze.progress import untracked

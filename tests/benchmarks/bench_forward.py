@@ -10,8 +10,9 @@ import torch
 
 from csg_analyze.checkpoints import Classifier
 from csg_analyze.data import Dataset
+from csg_analyze.inputs.blocks import to_pixels
 from csg_analyze.inputs.cache import Cache
-from csg_analyze.inputs.forward import forward_pass, to_pixels
+from csg_analyze.inputs.forward import forward_pass
 from csg_analyze.progress import untracked
 from tests.examples import random_classifier, random_dataset
 

@@ -16,7 +16,8 @@ import torch
 from torch import Tensor
 
 from csg_analyze.checkpoints import Classifier, PixelNetwork
-from csg_analyze.inputs.attribution import PIXELS_AT_ONCE, captum_gradients, filter_gradients
+from csg_analyze.inputs.attribution import captum_gradients, filter_gradients
+from csg_analyze.inputs.blocks import block_size
 from csg_analyze.models import build, find_layers
 from tests.examples import HALF, random_classifier
 
@@ -35,8 +36,8 @@ def resnet18() -> Classifier:
 
 
 def ours(classifier: Classifier, pixels: Tensor, filters: Sequence[int]) -> Tensor:
-    """As `localize` runs it: as many images in a graph as have 65,536 pixels."""
-    at_once = max(1, PIXELS_AT_ONCE // SIDE**2)
+    """As `localize` runs it: the images of a block in one graph."""
+    at_once = block_size(classifier.device, SIDE, SIDE)
     return torch.cat([filter_gradients(classifier, part, filters) for part in pixels.split(at_once)])
 
 

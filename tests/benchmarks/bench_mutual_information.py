@@ -15,7 +15,7 @@ import numpy as np
 from sklearn.feature_selection import mutual_info_classif
 
 from csg_analyze.metrics.arrays import FloatArray, IntArray
-from csg_analyze.metrics.mutual_information import mutual_information
+from csg_analyze.metrics.mutual_information import chance_permutations, information_and_chance, mutual_information
 from csg_analyze.metrics.permutations import permutation_test
 
 COLUMNS = ("what", "ours, s", "the usual way, s", "ratio", "target", "largest difference", "memory / activations")
@@ -29,6 +29,8 @@ def rows() -> list[dict[str, str]]:
         against_scikit_learn(10_000, 64, 10, timed_classes=10, repeats=3, target=100),
         against_scikit_learn(50_000, 8, 1000, timed_classes=2, repeats=3, target=5000),
         permutations(10_000, 64, 10),
+        chance(10_000, 64, 10),
+        chance(50_000, 64, 1000),
     ]
 
 
@@ -94,6 +96,31 @@ def permutations(n: int, n_filters: int, n_classes: int) -> dict[str, str]:
         "largest difference": "-",
         "memory / activations": peak_memory(few_permutations, n, n_filters, n_classes),
     }
+
+
+def chance(n: int, n_filters: int, n_classes: int) -> dict[str, str]:
+    """The matrix with its chance level against the matrix alone, on one thread."""
+    activations, labels = example(n, n_filters, n_classes)
+    n_permutations = chance_permutations(n_filters)
+
+    def both() -> object:
+        return information_and_chance(activations, labels, n_permutations=n_permutations, n_jobs=1)
+
+    pairs = [(timed(both)[1], timed(lambda: mutual_information(activations, labels, n_jobs=1))[1]) for _ in range(3)]
+    ours, alone = (statistics.median(seconds) for seconds in zip(*pairs, strict=True))
+    return {
+        "what": f"matrix and chance level, N={n} K={n_filters} C={n_classes}",
+        "ours, s": f"{ours:.3f}",
+        "the usual way, s": f"{alone:.3f} (the matrix alone)",
+        "ratio": f"{alone / ours:.2f}",
+        "target": "-",
+        "largest difference": "-",
+        "memory / activations": peak_memory(chance_alone, n, n_filters, n_classes),
+    }
+
+
+def chance_alone(activations: FloatArray, labels: IntArray) -> object:
+    return information_and_chance(activations, labels, n_permutations=2)
 
 
 def few_permutations(activations: FloatArray, labels: IntArray) -> object:

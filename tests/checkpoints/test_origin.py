@@ -37,7 +37,7 @@ def test_a_group_differs_in_the_seed_alone() -> None:
     assert origin("STD").group == origin("STD", recipe=replace(RECIPE, lambda1=5.0)).group
 
 
-def test_twins_differ_in_the_gate_alone() -> None:
+def test_twins_are_of_one_recipe_data_and_start() -> None:
     assert origin("STD").twins == origin("CSG", recipe=replace(RECIPE, lambda1=5.0, scheme="alternate")).twins
     assert origin("STD").twins != origin("CSG", recipe=replace(RECIPE, lr=0.3)).twins
     assert origin("STD", start="a" * 64).twins != origin("CSG", start="b" * 64).twins

@@ -12,11 +12,21 @@ from PIL import Image
 from scipy.io import savemat
 
 from csg_analyze.data import load_dataset
+from csg_analyze.data.voc.division import as_the_authors, seeded
 from csg_analyze.data.voc.parts import read_parts
-from csg_analyze.data.voc.preparing import Prepared, divided, prepare_voc
+from csg_analyze.data.voc.preparing import Prepared, prepare_voc
 from csg_analyze.errors import UsageError
 from csg_analyze.progress import untracked
-from tests.devkits import PICTURES, SIZE, SPLITS, disc, write_devkit
+from tests.devkits import (
+    PICTURES,
+    SIZE,
+    SPLITS,
+    disc,
+    object_entry,
+    write_annotation,
+    write_devkit,
+    write_oriented,
+)
 
 
 def write_parts(root: Path, picture: str, objects: list[dict[str, Any]]) -> None:
@@ -124,12 +134,91 @@ def test_an_interrupted_call_goes_on(devkit: Path, tmp_path: Path) -> None:
         prepare(devkit, out, crop_size=20)
 
 
-def test_pictures_are_divided_as_the_authors_do() -> None:
+def test_pictures_are_divided_by_a_seed() -> None:
     ids = [f"{i:03d}" for i in range(40)]
     random.seed(0)
     expected = ids.copy()
     random.shuffle(expected)
-    assert divided(ids[::-1], 0) == {"train": sorted(expected[:28]), "test": sorted(expected[28:])}
+    assert seeded(ids[::-1], 0) == {"train": sorted(expected[:28]), "test": sorted(expected[28:])}
+
+
+def by_the_authors_script(trainval: Path) -> dict[str, list[str]]:
+    """Line by line what their VOC/preprocess.py does, names apart."""
+    with trainval.open() as file:
+        all_names = list(filter(lambda name: name != "", file.read().split("\n")))
+    random.seed(0)
+    train = sorted(random.sample(all_names, int(len(all_names) * 0.7)))
+    return {"train": train, "test": sorted(set(all_names).difference(set(train)))}
+
+
+@pytest.mark.parametrize("n", [1, 2, 10, 40, 90, 10_103])
+def test_the_authors_division(tmp_path: Path, n: int) -> None:
+    ids = [f"2008_{i:06d}" for i in range(n)][::-1]
+    (tmp_path / "trainval.txt").write_text("".join(f"{image}\n" for image in ids))
+    assert as_the_authors(ids) == by_the_authors_script(tmp_path / "trainval.txt")
+
+
+def test_the_authors_division_stays_what_it_is() -> None:
+    """Python's generator is not to change it: these are the test pictures of the ids 0 ... 19, drawn by Python 3.7."""
+    assert as_the_authors([str(i) for i in range(20)])["test"] == ["0", "10", "14", "16", "17", "18"]
+    parts = as_the_authors([str(i) for i in range(10_103)])
+    assert (len(parts["train"]), len(parts["test"])) == (7072, 3031)  # as the authors count them
+
+
+def test_prepared_as_the_authors_divide(devkit: Path, tmp_path: Path) -> None:
+    listed = ["p5", "x1", "p3", "p2", "x2", "p1", "x3", "x4", "p4", "x5"]  # x: pictures without a part
+    trainval = devkit / "ImageSets" / "Main" / "trainval.txt"
+    trainval.write_text("".join(f"{image}\n" for image in listed))
+    expected = by_the_authors_script(trainval)
+    out = tmp_path / "processed"
+    done = prepare(devkit, out, split="authors")
+    for split, file in (("train", "train.txt"), ("test", "val.txt")):
+        assert (out / "metadata" / file).read_text().splitlines() == expected[split]
+        used = {image for image in expected[split] if image in PICTURES}
+        assert set(load_dataset(f"voc:{out}", split).sources or ()) == used  # type: ignore[arg-type]
+        assert done.pictures[split] == len(used)
+    with pytest.raises(UsageError, match="begun with other settings"):
+        prepare(devkit, out)
+    trainval.write_text("".join(f"{image}\n" for image in listed if image != "p5"))
+    fewer = prepare(devkit, tmp_path / "fewer", split="authors")
+    assert "1 picture that trainval.txt does not list: cut, in neither split (p5)" in fewer.left_out.phrases()
+    with pytest.raises(UsageError, match="drawn with their seed, 0, not with 1"):
+        prepare(devkit, tmp_path / "other", split="authors", seed=1)
+    trainval.unlink()
+    with pytest.raises(UsageError, match=r"has no trainval\.txt in ImageSets/Main/, which the authors divide"):
+        prepare(devkit, tmp_path / "other", split="authors")
+    assert not (tmp_path / "other").exists()
+
+
+def test_ids_with_spaces_are_prepared_and_found(tmp_path: Path) -> None:
+    pictures = {f"img {i}": [("cat", (5, 5, 25, 35))] for i in range(5)}
+    root = write_devkit(tmp_path / "spaced", pictures, {"val": list(pictures)}, masks=True)
+    prepare(root, tmp_path / "out", classes=("cat",))
+    found = [load_dataset(f"voc:{tmp_path / 'out'}", split).sources for split in ("train", "test")]
+    assert sorted(name for names in found for name in names or ()) == sorted(pictures)
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 6])
+def test_a_picture_is_cut_as_its_mask_was_drawn(tmp_path: Path, orientation: int) -> None:
+    root = write_devkit(tmp_path / "turned", {"p": [("cat", (5, 8, 25, 30))]}, {"val": ["p"]}, masks=True)
+    seen = np.where(disc((5, 8, 25, 30), SIZE)[..., None], 255, 0).astype(np.uint8).repeat(3, axis=2)
+    write_oriented(root / "JPEGImages" / "p.png", seen, orientation)
+    done = prepare(root, tmp_path / "out", classes=("cat",), crop_size=32)
+    folder = tmp_path / "out" / "32x32"
+    mask = np.asarray(Image.open(folder / "obj_mask" / "cat-1-p.mask.bmp")) > 0
+    assert np.asarray(Image.open(folder / "obj_img" / "cat-1-p.jpg"))[..., 0][mask].mean() > 240
+    assert len(done.account.notes.phrases()) == (orientation > 1)
+
+
+def test_what_a_prepared_folder_cannot_tell(devkit: Path, tmp_path: Path) -> None:
+    root = write_devkit(tmp_path / "marked", {"p": [("cat", (5, 8, 25, 30))]}, {"val": ["p"]}, masks=True)
+    write_annotation(root, "p", object_entry("cat", (5, 8, 25, 30), difficult=True))
+    Image.new("L", (60, 40)).save(root / "SegmentationObject" / "alone.png")
+    done = prepare(root, tmp_path / "out", classes=("cat",))
+    assert done.account.notes.phrases() == ("1 object marked difficult and cut out like any other (cat-1-p)",)
+    assert done.left_out.phrases() == ("1 mask without an annotation (alone)",)
+    with pytest.raises(UsageError, match="does not say which of them are difficult; give the devkit"):
+        load_dataset(f"voc:{tmp_path / 'out'}?difficult=skip")
 
 
 def test_masks_of_objects_will_do_and_boxes_alone_will_not(tmp_path: Path) -> None:

@@ -97,7 +97,7 @@ def test_a_nonlinear_head_goes_through_the_network(batch_size: int) -> None:
     assert isinstance(found, NetworkAblation)
     assert found.joint
     assert found.images_at_once == batch_size
-    keeps = masks(classifier)
+    keeps = masks(classifier, 70)  # more than go on together
     expected = by_hand(classifier, keeps)
     np.testing.assert_allclose(found.logits(keeps[2]), expected[2], rtol=1e-4, atol=1e-4)
     np.testing.assert_array_equal(found.predictions(keeps), expected.argmax(-1))
@@ -145,7 +145,7 @@ def test_a_connection_around_the_layer_takes_one_pass_a_mask() -> None:
     np.testing.assert_array_equal(each, [expected[which[i], i].argmax() for i in range(19)])
 
 
-@pytest.mark.parametrize(("joint", "images"), [(True, 19), (False, 5 * 19)])
+@pytest.mark.parametrize(("joint", "images"), [(True, 32), (False, 5 * 32)])  # 19 images fill a block of 32
 def test_many_masks_share_the_layers_before(joint: bool, images: int) -> None:
     classifier = with_head(vgg_head())
     found = way(classifier)
@@ -155,6 +155,22 @@ def test_many_masks_share_the_layers_before(joint: bool, images: int) -> None:
     replace(found, joint=joint).predictions(masks(classifier))
     handle.remove()
     assert sum(seen) == images
+
+
+def test_no_bit_depends_on_the_batch_size_or_the_other_images() -> None:
+    """Neither masked in the network nor on cached activations; 3 images of 19 stand in other places."""
+    chosen = [18, 0, 7]
+    few = DATA.subset(torch.tensor(chosen), note="few")
+    for classifier in (with_head(vgg_head()), replace(random_classifier(), feature_layer="layer3.0.conv2")):
+        found = way(classifier, batch_size=1)
+        assert isinstance(found, NetworkAblation)
+        keeps, which = masks(classifier, 3), np.arange(19) % 3
+        alone = replace(found, dataset=few)
+        for images_at_once in (7, 64, 256):
+            other = replace(found, images_at_once=images_at_once)
+            assert other.logits(keeps[1]).tobytes() == found.logits(keeps[1]).tobytes()
+            np.testing.assert_array_equal(other.predictions_each(keeps, which), found.predictions_each(keeps, which))
+        assert alone.logits(keeps[1]).tobytes() == found.logits(keeps[1])[chosen].tobytes()
 
 
 def test_progress_counts_every_batch() -> None:
@@ -168,7 +184,9 @@ def test_progress_counts_every_batch() -> None:
     classifier = with_head(vgg_head())
     found = ablation(classifier, DATA, run(classifier), track)
     found.predictions(masks(classifier))
-    assert seen == [("random: 5 masks on 19 images", 19, 19)]  # 8 // 5 images in a batch
+    assert seen == [("random: 5 masks on 19 images", 1, 1)]  # one block, and one group of masks
+    replace(found, joint=False).predictions(masks(classifier))
+    assert seen[1:] == [("random: 5 masks on 19 images", 5, 5)]
 
 
 @pytest.mark.parametrize("head", [vgg_head(), pooled_head()])

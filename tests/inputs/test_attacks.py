@@ -63,7 +63,7 @@ def entries(folder: Path, pattern: str = "attack-*") -> dict[str, dict[str, byte
 
 
 def test_the_same_images_targets_and_starts_for_every_compared_model() -> None:
-    """Sources are what both get right, targets neither's prediction."""
+    """Sources are what both get right; there the label is all that is forbidden, so that targets agree."""
     other = small_classifier(seed=2, name="other")
     mine, theirs = on(CLASSIFIER, DATA, other), on(other, DATA, CLASSIFIER)
     assert np.array_equal(mine.order(3), theirs.order(3))
@@ -73,20 +73,64 @@ def test_the_same_images_targets_and_starts_for_every_compared_model() -> None:
     assert np.array_equal(mine.correct_by_all, (right[0] & right[1]).numpy())
     assert np.array_equal(mine.correct, right[0].numpy())
     first, second = run(mine, "fgsm"), run(theirs, "fgsm")
-    assert np.array_equal(first.targets, second.targets)
-    predictions = np.stack([c.network(pixels).argmax(1).numpy() for c in (CLASSIFIER, other)])
-    for source, target in zip(first.sources, first.targets, strict=True):
-        assert target not in {int(DATA.labels[source]), *predictions[:, source]}
+    agreed = mine.correct_by_all[EVERY]
+    assert agreed.sum() > 10
+    assert np.array_equal(first.targets[agreed], second.targets[agreed])
+    for found, classifier in ((first, CLASSIFIER), (second, other)):
+        predictions = classifier.network(pixels).argmax(1)
+        for source, target in zip(found.sources, found.targets, strict=True):
+            assert target not in {int(DATA.labels[source]), int(predictions[source])}
+
+
+def test_what_other_models_predict_leaves_no_image_without_a_target() -> None:
+    others = [small_classifier(seed=seed, name=f"other-{seed}") for seed in range(2, 12)]
+    beside, alone = (run(on(CLASSIFIER, DATA, *more), "fgsm", np.arange(90)) for more in (others, ()))
+    assert beside.sources.tolist() == list(range(90))
+    assert same(beside, alone)
+
+
+def with_classes(n: int) -> tuple[Classifier, Dataset]:
+    """A network with the first n classes of the small one, and the images with its predictions as labels."""
+    network = small_classifier().network
+    head = network.network[6]
+    head.weight.data, head.bias.data = head.weight.data[:n], head.bias.data[:n]
+    few = replace(CLASSIFIER, network=network, n_classes=n, class_names=CLASSIFIER.class_names[:n])
+    return few, classified_dataset(few, 40)
 
 
 def test_images_for_which_no_class_is_left_are_not_attacked() -> None:
-    others = [small_classifier(seed=seed, name=f"other-{seed}") for seed in range(2, 12)]
-    found = run(on(CLASSIFIER, DATA, *others), "fgsm", np.arange(90))
-    pixels = DATA.images[:].float() / 255
-    taken = np.stack([c.network(pixels).argmax(1).numpy() for c in (CLASSIFIER, *others)])
-    free = [i for i in range(90) if len({int(DATA.labels[i]), *taken[:, i]}) < 4]
-    assert found.sources.tolist() == free
-    assert len(free) < 90
+    one, data = with_classes(1)
+    found = run(on(one, data), "fgsm", np.arange(40))
+    assert len(found.sources) == 0
+    assert found.settings.startswith("fgsm")
+    two, data = with_classes(2)
+    found = run(on(two, data), "fgsm", np.arange(40))
+    assert np.array_equal(found.targets, 1 - data.labels.numpy())
+
+
+@pytest.mark.parametrize("attack", ["fgsm", "pgd", "cw"])
+def test_a_larger_head_makes_no_network_robust(attack: str) -> None:
+    quick = {"pgd_steps": 10, "cw_steps": 30, "cw_searches": 4, "cw_stepsize": 0.05}
+    plain = run(on(**quick), attack, eps=2 / 255, targeted=False)
+    assert plain.succeeded.sum() > 5
+    for factor in (10, 30, 100, 1e6):
+        network = small_classifier().network
+        head = network.network[6]
+        head.weight.data, head.bias.data = factor * head.weight.data, factor * head.bias.data
+        louder = run(on(replace(CLASSIFIER, network=network), **quick), attack, eps=2 / 255, targeted=False)
+        assert louder.outcomes.tolist() == plain.outcomes.tolist()
+
+
+def test_a_network_without_a_gradient_moves_no_image() -> None:
+    network = small_classifier().network
+    network.network[6].weight.data.zero_()
+    network.network[6].bias.data = torch.tensor([0.0, 1.0, 0.0, 0.0])
+    constant = replace(CLASSIFIER, network=network)
+    data = classified_dataset(constant, 40)
+    for attack in ("fgsm", "pgd", "cw"):
+        for targeted in (True, False):
+            found = run(on(constant, data, cw_steps=5), attack, np.arange(40), targeted=targeted)
+            assert found.count("not moved") == 40
 
 
 def test_models_on_other_data_are_not_waited_for() -> None:
@@ -224,7 +268,7 @@ def test_no_more_sources_are_attacked_than_are_needed() -> None:
 
 def test_every_run_is_judged_by_the_network_itself(tmp_path: Path) -> None:
     """Saved images, run once more: those and only those that fool the network count."""
-    found = run(on(folder=tmp_path, cw_steps=20, cw_searches=3), "cw", np.arange(90))
+    found = run(on(folder=tmp_path, cw_steps=4, cw_searches=3), "cw", np.arange(90))
     assert found.count("at target") == 12  # misclassified before
     assert found.count("all black") > 20  # so few steps
     assert found.count(SUCCESS) > 3
@@ -288,7 +332,23 @@ def test_an_attack_on_a_detector_as_well_lowers_its_logit() -> None:
     assert detector.logits(adaptive.features[both]).mean() < detector.logits(plain.features[both]).mean() - 0.1
     for targeted in (True, False):  # without weight it is the plain attack
         ignored = run(on(), "pgd", targeted=targeted, with_features=True, against=detector, weight=0.0)
-        assert same(ignored, run(on(), "pgd", targeted=targeted, with_features=True))
+        alone = run(on(), "pgd", targeted=targeted, with_features=True)
+        assert ignored.outcomes.tolist() == alone.outcomes.tolist()
+        np.testing.assert_allclose(np.median(ignored.l2), np.median(alone.l2), rtol=0.01)  # up to rounding
+
+
+def test_the_attack_on_both_does_not_see_how_large_the_logits_are() -> None:
+    rng = np.random.default_rng(0)
+    detector = Differentiable(np.zeros(14), np.ones(14), ((rng.normal(size=(14, 1)), np.zeros(1)),))
+    network = small_classifier().network
+    head = network.network[6]
+    head.weight.data, head.bias.data = 1024 * head.weight.data, 1024 * head.bias.data
+    for targeted in (True, False):
+        plain, louder = (
+            run(on(classifier), "pgd", targeted=targeted, with_features=True, against=detector)
+            for classifier in (CLASSIFIER, replace(CLASSIFIER, network=network))
+        )
+        assert same(plain, louder)
 
 
 def test_untargeted_where_an_attack_cannot_aim() -> None:

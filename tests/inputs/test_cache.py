@@ -54,6 +54,21 @@ def test_a_damaged_entry_is_computed_again_with_a_warning(tmp_path: Path, damage
     assert compute.calls == 2
 
 
+def test_no_flipped_bit_of_an_entry_is_read(tmp_path: Path) -> None:
+    cache = Cache(tmp_path)
+    cache.fetch("x", {}, Computation())
+    (path,) = tmp_path.iterdir()
+    content = path.read_bytes()
+    for where in range(len(content)):
+        damaged = bytearray(content)
+        damaged[where] ^= 1 << where % 8
+        path.write_bytes(damaged)
+        compute = Computation()
+        with pytest.warns(UserWarning, match="damaged"):
+            cache.fetch("x", {}, compute)
+        assert compute.calls == 1
+
+
 def test_an_interrupted_computation_leaves_nothing(tmp_path: Path) -> None:
     def fail() -> dict[str, np.ndarray]:
         raise KeyboardInterrupt

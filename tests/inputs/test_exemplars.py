@@ -44,14 +44,14 @@ def test_images_maps_and_thumbnails_equal_a_naive_loop() -> None:
 
 
 @pytest.mark.parametrize("batch_size", [1, 5, 100])
-def test_the_batch_size_changes_rounding_at_most(batch_size: int) -> None:
+def test_the_batch_size_changes_no_bit(batch_size: int) -> None:
     classifier = random_classifier()
     run = passed(classifier)
     whole = exemplars(classifier, DATA, run, untracked)
     parts = exemplars(classifier, DATA, replace(run, batch_size=batch_size), untracked)
     np.testing.assert_array_equal(parts.images, whole.images)
     np.testing.assert_array_equal(parts.thumbnails, whole.thumbnails)
-    np.testing.assert_allclose(parts.maps, whole.maps, rtol=1e-4, atol=1e-5)
+    assert parts.maps.tobytes() == whole.maps.tobytes()
 
 
 def test_only_the_needed_images_run_and_only_once() -> None:
@@ -63,7 +63,8 @@ def test_only_the_needed_images_run_and_only_once() -> None:
     handle = classifier.network.register_forward_pre_hook(lambda _module, inputs: seen.append(inputs[0]))
     found = exemplars(classifier, DATA, replace(run, activations=activations), untracked, n_exemplars=2)
     handle.remove()
-    assert torch.equal(torch.cat(seen), DATA.images[torch.tensor([3, 17])].float().div(255))
+    (block,) = seen  # which these two fill by turns
+    assert torch.equal(block, DATA.images[torch.tensor([3, 17] * 16)].float().div(255))
     assert (found.images == [17, 3]).all()
     assert found.thumbnails.shape[0] == 2
 

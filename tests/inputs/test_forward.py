@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 import torch
 from captum.attr import LayerActivation
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import nn
 
 from csg_analyze.checkpoints import PixelNetwork
@@ -54,12 +56,42 @@ def test_an_in_place_relu_does_not_reach_back() -> None:
     np.testing.assert_allclose(run(classifier).activations, expected.numpy(), rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("batch_size", [1, 5, 23, 100])
-def test_the_batch_size_changes_rounding_at_most(batch_size: int) -> None:
+def bits(found: ForwardPass, images: list[int] | slice = slice(None)) -> dict[str, bytes]:
+    arrays = {"activations": found.activations, "logits": found.logits, **found.layers}
+    return {name: values[images].tobytes() for name, values in arrays.items()}
+
+
+@pytest.mark.parametrize("architecture", ["resnet8", "alexnet"])
+def test_the_batch_size_changes_no_bit(architecture: str) -> None:
+    classifier = random_classifier(architecture)
+    whole = run(classifier, "layer_activations")
+    for batch_size in (1, 7, 64, 256):
+        assert bits(run(classifier, "layer_activations", batch_size=batch_size)) == bits(whole)
+
+
+@settings(max_examples=10)
+@given(chosen=st.lists(st.integers(0, 22), min_size=1, max_size=23, unique=True))
+def test_an_image_has_the_same_bits_in_every_place_and_beside_any_others(chosen: list[int]) -> None:
     classifier = random_classifier()
-    whole, parts = run(classifier), run(classifier, batch_size=batch_size)
-    np.testing.assert_allclose(parts.activations, whole.activations, rtol=1e-5, atol=1e-6)
-    assert (parts.logits.argmax(1) == whole.logits.argmax(1)).all()
+    few = DATA.subset(torch.tensor(chosen), note="few")
+    found = forward_pass(classifier, few, frozenset({"layer_activations"}), Cache(None), untracked)
+    assert bits(found) == bits(run(classifier, "layer_activations"), chosen)
+
+
+def test_the_network_sees_blocks_of_one_size_whatever_the_batch_size() -> None:
+    classifier = random_classifier()
+    seen: list[int] = []
+    handle = classifier.network.register_forward_pre_hook(lambda _module, inputs: seen.append(len(inputs[0])))
+    for batch_size in (1, 7, 64, 256):
+        forward_pass(classifier, random_dataset(70), frozenset(), Cache(None), untracked, batch_size=batch_size)
+    handle.remove()
+    assert seen == [32] * 3 * 4
+
+
+def test_a_cache_entry_serves_every_batch_size(tmp_path: Path) -> None:
+    for batch_size in (1, 256):
+        run(random_classifier(), folder=tmp_path, batch_size=batch_size)
+    assert len(list(tmp_path.iterdir())) == 1
 
 
 def test_hooks_come_off_even_after_an_error() -> None:

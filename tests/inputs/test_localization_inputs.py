@@ -11,16 +11,17 @@ import torch
 from captum.attr import IntegratedGradients, LayerGradCam, NeuronGradient
 from torch import nn
 
-from csg_analyze.checkpoints import Classifier, PixelNetwork
+from csg_analyze.checkpoints import Classifier, PixelNetwork, Preprocessing
 from csg_analyze.data import Dataset
 from csg_analyze.data.scenes import make_scenes
 from csg_analyze.errors import NotAvailable, UsageError
 from csg_analyze.inputs import feature_maps as feature_maps_module
 from csg_analyze.inputs import pictures
 from csg_analyze.inputs.attribution import NetworkAttribution, attribution, captum_gradients, filter_gradients
+from csg_analyze.inputs.blocks import to_pixels
 from csg_analyze.inputs.cache import Cache
 from csg_analyze.inputs.feature_maps import feature_maps
-from csg_analyze.inputs.forward import forward_pass, to_pixels
+from csg_analyze.inputs.forward import forward_pass
 from csg_analyze.inputs.objects import objects
 from csg_analyze.metrics.localization.attribution import FeatureMaps
 from csg_analyze.models import build, find_layers
@@ -73,7 +74,10 @@ def test_maps_are_those_of_the_layer_whatever_the_batches(classifier: Classifier
         logits = classifier.network(to_pixels(dataset.images[:], classifier.device))
     handle.remove()
     assert np.allclose(found.maps, output[0].numpy(), atol=1e-6)
-    assert np.allclose(features_of(classifier, dataset, batch_size=2).maps, found.maps, atol=1e-5)
+    for batch_size in (1, 7, 64):
+        assert features_of(classifier, dataset, batch_size).maps.tobytes() == found.maps.tobytes()
+    few = dataset.subset(torch.tensor([4, 1]), note="few")
+    assert features_of(classifier, few).maps.tobytes() == found.maps[[4, 1]].tobytes()
     assert found.weight is not None
     assert not found.rectified
     cam = found.class_activation(np.arange(5), np.arange(5))
@@ -109,9 +113,7 @@ def test_gradients_are_captums(architecture: str, dataset: Dataset) -> None:
     assert not pixels.requires_grad
 
 
-def test_gradients_come_piece_by_piece_for_images_with_the_same_filters(
-    classifier: Classifier, dataset: Dataset
-) -> None:
+def test_gradients_come_block_by_block_for_every_images_own_filters(classifier: Classifier, dataset: Dataset) -> None:
     filters = np.array([[1, 2], [3, 4], [1, 2], [3, 4], [1, 2]])
     images = np.array([4, 3, 2, 1, 0])
     found = np.full((5, 2, 32, 32), np.nan)
@@ -126,12 +128,50 @@ def test_gradients_come_piece_by_piece_for_images_with_the_same_filters(
     assert "NeuronGradient" in captums.gradient_origin
     for places, maps in captums.gradients(images, filters):
         assert np.allclose(found[places], maps, atol=1e-6)
-    assert attribution(classifier, dataset, untracked).images_at_once == 64
     with pytest.raises(UsageError, match="--images-at-once must be at least 1"):
         attribution(classifier, dataset, untracked, images_at_once=0)
 
 
-def test_captums_methods_by_name(classifier: Classifier, dataset: Dataset) -> None:
+@pytest.mark.parametrize("backend", ["single-pass", "captum"])
+def test_no_bit_of_a_gradient_depends_on_the_images_beside(classifier: Classifier, backend: Any) -> None:
+    dataset = random_dataset(40)
+    filters = np.random.default_rng(0).integers(0, 64, (40, 2))
+    labels = np.arange(40) % 10
+
+    def maps(images: np.ndarray, images_at_once: int) -> list[bytes]:
+        network = attribution(classifier, dataset, untracked, backend=backend, images_at_once=images_at_once)
+        pieces = [*network.gradients(images, filters[images]), *network.of_class("Saliency", images, labels[images])]
+        return [found.tobytes() for _, block in pieces for found in block]
+
+    everything = maps(np.arange(40), 256)
+    for images_at_once in (1, 7, 64):
+        assert maps(np.arange(40), images_at_once) == everything
+    assert maps(np.array([39, 5]), 256) == [everything[i] for i in (39, 5, 79, 45)]
+
+
+@pytest.mark.parametrize("gradients", [filter_gradients, captum_gradients])
+def test_gradients_by_the_normalised_input_are_those_of_the_network_without_normalization(
+    gradients: Any, dataset: Dataset
+) -> None:
+    """With colours of unequal deviations the two differ by more than a factor."""
+    plain = random_classifier()
+    uneven = Preprocessing((0.4, 0.5, 0.6), (0.1, 0.25, 0.6))
+    bare = plain.network.network
+    classifier = replace(plain, network=PixelNetwork(bare, uneven).eval(), preprocessing=uneven)
+    pixels = to_pixels(dataset.images[:], classifier.device)
+    found = gradients(classifier, pixels, [3, 8], normalized=True)
+    inputs = ((pixels - classifier.network.mean) / classifier.network.std).requires_grad_()
+    neuron: Any = NeuronGradient(bare, bare.get_submodule(plain.feature_layer))
+    for place, k in enumerate((3, 8)):
+        gradient = neuron.attribute(inputs, lambda output, k=k: output[:, k].mean((1, 2)))
+        assert torch.allclose(found[:, place], gradient.square().sum(1).sqrt(), atol=1e-7, rtol=1e-4)
+    somewhere = found > 0
+    ratio = gradients(classifier, pixels, [3, 8])[somewhere] / found[somewhere]
+    assert ratio.std() > 0.1 * ratio.mean()
+
+
+def test_captums_methods_by_name(classifier: Classifier, dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("csg_analyze.inputs.blocks.block_size", lambda *_: 2)  # some methods take their time
     network = attribution(classifier, dataset, untracked, images_at_once=2)
     images, labels = np.array([0, 3, 4]), np.array([1, 1, 7])
     pixels = to_pixels(dataset.images[torch.from_numpy(images)], classifier.device)
@@ -196,6 +236,69 @@ def test_a_head_that_is_no_linear_function_of_averaged_maps() -> None:
     assert features.no_cam
     with pytest.raises(ValueError, match="no class activation maps"):
         features.class_activation(np.array([0]), np.array([0]))
+
+
+def head_of(classifier: Classifier) -> nn.Linear:
+    head = classifier.layer(classifier.head)
+    assert isinstance(head, nn.Linear)
+    return head
+
+
+@pytest.mark.parametrize("bias", [0.0, 1.0])
+def test_a_head_of_zeros_makes_no_class_maps(dataset: Dataset, bias: float) -> None:
+    classifier = random_classifier()
+    nn.init.zeros_(head_of(classifier).weight)
+    nn.init.constant_(head_of(classifier).bias, bias)
+    features = features_of(classifier, dataset)
+    assert features.weight is None
+    assert features.featureless
+    assert features.no_cam == "all weights of the head are zero, as before any training"
+
+
+def test_a_bias_does_not_hide_that_the_logits_are_no_function_of_the_maps(dataset: Dataset) -> None:
+    """As a ViT whose head has next to no weights yet: what they add is far below a ten-thousandth of the bias."""
+    classifier = random_classifier()
+    bare = classifier.network.network
+    head = head_of(classifier)
+    with torch.no_grad():
+        head.weight.mul_(1e-6)
+        head.bias.fill_(1.0)
+    squared = nn.Sequential(nn.Flatten(), Squares(), head)
+    assert isinstance(bare, nn.Module)
+    bare.linear = squared
+    features = features_of(replace(classifier, head="linear.2"), dataset)
+    assert features.weight is None
+    assert "differ from a linear function of the averaged maps" in features.no_cam
+    assert not features.featureless
+
+
+class Squares(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.square()
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_head_that_is_not_finite_makes_no_class_maps(dataset: Dataset, value: float) -> None:
+    classifier = random_classifier()
+    once = forward_pass(classifier, dataset, frozenset(), Cache(None), untracked)
+    with torch.no_grad():
+        head_of(classifier).weight[2, 5] = value
+    with pytest.raises(UsageError, match="gives NaN or infinite logits"):
+        features_of(classifier, dataset)
+    features = feature_maps(classifier, dataset, once, untracked)
+    assert features.weight is None
+    assert "not finite" in features.no_cam
+
+
+def test_maps_that_are_the_same_at_all_positions_make_no_class_maps(dataset: Dataset) -> None:
+    classifier = random_classifier()
+    layer = classifier.layer()
+    handle = layer.register_forward_hook(lambda m, i, o: o.mean((2, 3), keepdim=True).expand_as(o).clone())
+    features = features_of(classifier, dataset)
+    handle.remove()
+    assert features.weight is None
+    assert features.featureless
+    assert features.no_cam == "every map is the same at all of its positions"
 
 
 def test_maps_of_a_single_position_show_no_place() -> None:

@@ -9,12 +9,15 @@ CLEAN = np.full((1, 3, 2, 2), 0.5, np.float32)
 
 
 def outcome(
-    adversarial: float = 0.6, logits: tuple[float, ...] = (0, 1, 0), before: int = 0, label: int = 0, target: int = 1
+    adversarial: float = 0.6,
+    logits: tuple[float, ...] = (0, 1, 0),
+    before: int = 0,
+    label: int = 0,
+    target: int = 1,
+    moved: bool = True,
 ) -> str:
-    images = np.full_like(CLEAN, adversarial)
-    return str(
-        outcomes(CLEAN, images, np.array([logits]), np.array([before]), np.array([label]), np.array([target]))[0]
-    )
+    images, asked = np.full_like(CLEAN, adversarial), (np.array([each]) for each in (before, label, target, moved))
+    return str(outcomes(CLEAN, images, np.array([logits]), *asked)[0])
 
 
 def test_only_what_fools_the_network_as_meant_is_a_success() -> None:
@@ -38,9 +41,19 @@ def test_what_foolbox_would_count_and_we_do_not() -> None:
     assert outcome(before=2, target=-1) == "at target"  # misclassified before anything was done
 
 
+def test_what_no_step_moved_is_no_proof_of_anything() -> None:
+    for target in (1, -1):
+        assert outcome(logits=(1, 0, 0), target=target, moved=False) == "not moved"
+        assert outcome(target=target, moved=False) == "success"  # its random start fools the network
+        assert outcome(adversarial=0.0, target=target, moved=False) == "not moved"  # a C&W without a gradient
+        assert outcome(before=2, target=target, moved=False) == "at target"
+        assert outcome(logits=(float("nan"), 0, 0), target=target, moved=False) == "not finite"
+
+
 def test_a_black_image_is_allowed_to_stay_black() -> None:
     zero = np.zeros_like(CLEAN)
-    found = outcomes(zero, zero, np.array([[0.0, 1.0]]), np.array([0]), np.array([0]), np.array([1]))
+    logits, moved = np.array([[0.0, 1.0]]), np.array([True])
+    found = outcomes(zero, zero, logits, np.array([0]), np.array([0]), np.array([1]), moved)
     assert found.tolist() == ["success"]
 
 

@@ -121,6 +121,7 @@ def test_held_out_scores_by_loops() -> None:
         ]
         for name, values in zip(("score", "clean_score", "noise_score"), zip(*got, strict=True), strict=False):
             assert table[name][place] == pytest.approx(np.mean(values))
+        assert table["judged"][place] == 2 * len(got)
         if got:
             wrong = [w for adversarial, clean, _ in got for w in (adversarial <= 0.5, clean > 0.5)]
             assert table["error"][place] == pytest.approx(np.mean(wrong))

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from csg_analyze.metrics.localization.gathering import gather, region_ious
+from csg_analyze.metrics.localization.gathering import curve_levels, gather, region_ious
 from csg_analyze.metrics.localization.map_scores import MapScores
 from csg_analyze.metrics.localization.scores import (
     BOX_DELTAS,
@@ -31,7 +31,7 @@ SCORED = np.sort(RNG.permutation(N)[:17])
 
 def map_scores(n: int, n_maps: int) -> MapScores:
     boxes = (np.sort(RNG.random((n, n_maps, L)), axis=-1) for _ in range(2))
-    counts = (RNG.integers(0, 9, (n, n_maps, L)).astype(float) for _ in range(2))
+    counts = (RNG.integers(0, 9, (n, n_maps, L + 1)).astype(float) for _ in range(2))
     return MapScores(*(RNG.random((n, n_maps)) for _ in range(3)), *boxes, *counts)
 
 
@@ -77,12 +77,12 @@ def plain(scores: ImageScores, images: list[int], levels: list[int] | None) -> l
     boxes = [[mean(scores.box_hits[:, row, level]) for level in range(L)] for row in range(3)]
     chosen = levels or [int(np.argmax(largest)), *(int(np.argmax(curve)) for curve in boxes)]
     precision, recall = [], []
-    for level in range(L):
+    for level in range(L + 1):
         on = sum(scores.on[i, level:].sum() for i in images)
         off = sum(scores.off[i, level:].sum() for i in images)
         precision.append(on / (on + off) if on + off else 0.0)
         recall.append(on / sum(scores.on[i].sum() for i in images))
-    gains = [recall[level] - (recall[level + 1] if level + 1 < L else 0.0) for level in range(L)]
+    gains = [recall[level] - (recall[level + 1] if level < L else 0.0) for level in range(L + 1)]
     return [
         mean(scores.iou),
         *(mean(rate) for rate in scores.rates.values()),
@@ -166,6 +166,25 @@ def test_an_interval_holds_the_truth_about_as_often_as_it_says() -> None:
     assert held >= 50
 
 
+def test_what_is_kept_does_not_grow_with_the_thresholds() -> None:
+    boxes = np.zeros((3, 2, 1000))
+    counts = RNG.integers(0, 9, (3, 2, 1001)).astype(float)
+    maps = MapScores(*(np.full((3, 2), 0.5) for _ in range(3)), boxes, boxes, counts, counts)
+    scores = gather(3, 1000, DELTAS, [(np.arange(3), maps)])
+    assert scores.curve.shape == (3, 100)
+    assert curve_levels(1000).tolist() == list(range(0, 1000, 10))
+    assert curve_levels(150).tolist() == list(range(0, 150, 2))
+    assert curve_levels(7).tolist() == list(range(7))
+    for place, level in enumerate(curve_levels(1000).tolist()):
+        on, off = counts[..., level:].sum(axis=-1), counts[..., level:].sum(axis=-1)
+        assert scores.curve[:, place] == pytest.approx(np.mean(on / (off + counts.sum(axis=-1)), axis=1), rel=1e-6)
+    # three boxes, the largest one, pixels on and off: what is left is thrown away once the numbers are there
+    assert sum(part.nbytes for part in vars(scores).values() if isinstance(part, np.ndarray)) < 3 * 1001 * 4 * 6 + 3000
+    slim = scores.without_thresholds()
+    assert sum(part.nbytes for part in vars(slim).values() if isinstance(part, np.ndarray)) < 3000
+    assert np.array_equal(slim.iou, scores.iou)
+
+
 def test_perfect_pixels() -> None:
     on, off = np.array([0, 0, 3.0]), np.array([5.0, 2, 0])
     assert pixel_average_precision(on, off) == 1
@@ -204,6 +223,9 @@ def test_a_filter_belongs_to_the_class_it_hits_most_often() -> None:
     ious[:, 4] = 0.1  # never hits: by the mean, which is alike, so the first class
     ious[:, 5] = np.where(np.arange(40) % 3 == 2, 0.29, 0.1)  # never hits, but the third class nearly
     labels = np.arange(40) % 3
+    assert classes_of_filters(ious, labels, 4, 0.3, first_of_ties=True)[4:].tolist() == [0, 0]  # as in the scripts
+    no_first = classes_of_filters(ious[labels > 0], labels[labels > 0], 4, 0.3, first_of_ties=True)
+    assert no_first[4:].tolist() == [1, 1]  # the first class that has images
     found = classes_of_filters(ious, labels, 4, 0.3)
     for k in range(4):
         rates = [np.mean(ious[labels == c, k] > 0.3) for c in range(3)]

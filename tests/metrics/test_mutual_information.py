@@ -14,7 +14,12 @@ from sklearn.feature_selection import mutual_info_classif
 from sklearn.preprocessing import scale
 
 from csg_analyze.metrics.arrays import FloatArray, IntArray
-from csg_analyze.metrics.mutual_information import mutual_information, noise_in_blocks
+from csg_analyze.metrics.mutual_information import (
+    chance_permutations,
+    information_and_chance,
+    mutual_information,
+    noise_in_blocks,
+)
 from csg_analyze.metrics.ross import information_of_filter
 
 
@@ -179,6 +184,53 @@ def test_the_seed_decides_between_ties_only() -> None:
     assert (difference[[0, 8]] < 1e-6).all()
 
 
+def test_chance_by_a_loop_over_permuted_labels() -> None:
+    labels = np.random.default_rng(0).integers(0, 3, 150)
+    activations = activations_of_all_kinds(labels, 0)
+    matrix, chance = information_and_chance(activations, labels, n_permutations=4, n_neighbors=2, seed=7)
+    np.testing.assert_array_equal(matrix, mutual_information(activations, labels, n_neighbors=2, seed=7))
+    for k in range(activations.shape[1]):
+        generator = np.random.default_rng((7, k))
+        permuted = [generator.permutation(labels) for _ in range(4)]
+        best = [max(mutual_information(activations, each, n_neighbors=2, seed=7)[k]) for each in permuted]
+        assert chance[k] == pytest.approx(sum(best) / 4, abs=1e-12)
+    assert max(by_scikit_learn(activations, permuted[-1], 2, 7)[k]) == pytest.approx(best[-1], abs=1e-12)
+
+
+@given(st.integers(1, 5), st.integers(1, 9))
+@settings(max_examples=15)
+def test_chance_depends_neither_on_threads_nor_on_the_other_filters(n_jobs: int, n_filters: int) -> None:
+    labels = np.random.default_rng(0).integers(0, 3, 100)
+    activations = np.random.default_rng(1).normal(size=(100, 9))
+    chance = information_and_chance(activations, labels, n_permutations=3, n_jobs=1)[1]
+    some = information_and_chance(activations[:, :n_filters], labels, n_permutations=3, n_jobs=n_jobs)[1]
+    np.testing.assert_allclose(some, chance[:n_filters], atol=1e-6)  # the tie-breaking noise is drawn row by row
+    np.testing.assert_array_equal(
+        information_and_chance(activations, labels, n_permutations=3, n_jobs=n_jobs)[1], chance
+    )
+
+
+@pytest.mark.parametrize(
+    ("n", "n_filters", "n_classes", "expected"),
+    [(10_000, 64, 10, 0.0043), (850, 64, 6, 0.0157), (200, 64, 6, 0.0322), (60, 2048, 12, 0.0605)],
+)
+def test_pure_noise_has_an_mis_of_chance_and_no_more(n: int, n_filters: int, n_classes: int, expected: float) -> None:
+    """`expected`: means over many sets of labels, of which a single one makes the score swing by some 6 %."""
+    generator = np.random.default_rng(1)
+    activations, labels = generator.normal(size=(n, n_filters)), np.arange(n) % n_classes
+    n_permutations = chance_permutations(n_filters)
+    matrix, chance = information_and_chance(activations, labels, n_permutations=n_permutations)
+    assert chance.mean() == pytest.approx(expected, rel=0.06)
+    assert matrix.max(axis=1).mean() == pytest.approx(chance.mean(), rel=0.2)
+
+
+def test_permutations_for_two_digits() -> None:
+    assert [chance_permutations(k) for k in (1, 64, 65, 320, 640, 2048)] == [10, 10, 10, 2, 1, 1]
+    assert chance_permutations(64, most=4) == 4
+    with pytest.raises(ValueError, match="at least 0, not -1"):
+        information_and_chance(np.zeros((3, 1)), np.array([0, 1, 0]), n_permutations=-1)
+
+
 @pytest.mark.parametrize("n_at_once", [1, 5, 13, 40])
 def test_noise_in_blocks_is_drawn_as_in_one_piece(n_at_once: int) -> None:
     whole = np.asarray(np.random.RandomState(5).standard_normal((3000, 13)))
@@ -196,7 +248,7 @@ def test_memory_stays_below_twice_the_activations() -> None:
     activations = np.random.default_rng(0).normal(size=(10_000, 64)).astype(np.float32)
     mutual_information(activations[:50], labels[:50])  # compiled by now
     tracemalloc.start()
-    mutual_information(activations, labels, n_jobs=2)
+    information_and_chance(activations, labels, n_permutations=2, n_jobs=2)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     in_compiled_code = 2 * 16 * len(labels)  # which tracemalloc does not see

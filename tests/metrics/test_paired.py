@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy.stats import bootstrap, norm
 
-from csg_analyze.metrics.paired import mcnemar, paired_difference
+from csg_analyze.metrics.detection import resampled
+from csg_analyze.metrics.paired import mcnemar, paired_difference, paired_difference_of_rates
 
 
 def test_the_interval_is_scipys_paired_bootstrap() -> None:
@@ -31,6 +32,30 @@ def test_pairing_matters() -> None:
 
 def test_nothing_to_compare_is_undefined() -> None:
     assert np.isnan(paired_difference(np.empty(0), np.empty(0))).all()
+
+
+def test_a_difference_of_rates_counts_every_judgement_once() -> None:
+    rng = np.random.default_rng(0)
+    judged = rng.integers(0, 4, (2, 60)).astype(float)  # some images were never judged in one, or in both
+    wrong = rng.binomial(judged.astype(int), [[0.3], [0.1]]).astype(float)
+    first, second = (np.stack([wrong[i], judged[i]], axis=1) for i in (0, 1))
+    difference, low, high = paired_difference_of_rates(first, second, resamples=500)
+    assert difference == pytest.approx(wrong[0].sum() / judged[0].sum() - wrong[1].sum() / judged[1].sum())
+    drawn = []
+    for weights in resampled(60, resamples=500, seed=0):
+        images = np.repeat(np.arange(60), weights.astype(int))
+        shares = [sum(wrong[i][k] for k in images) / sum(judged[i][k] for k in images) for i in (0, 1)]
+        drawn.append(shares[0] - shares[1])
+    assert (low, high) == pytest.approx(tuple(np.percentile(drawn, [2.5, 97.5])))
+    assert paired_difference_of_rates(first, first)[1:] == (0.0, 0.0)
+    assert np.isnan(paired_difference_of_rates(first, np.zeros((60, 2)))).all()
+
+
+def test_rates_where_everything_was_judged_once_are_means() -> None:
+    rng = np.random.default_rng(1)
+    wrong = (rng.random((2, 50)) < 0.4).astype(float)
+    first, second = (np.stack([each, np.ones(50)], axis=1) for each in wrong)
+    assert paired_difference_of_rates(first, second) == pytest.approx(paired_difference(*wrong))
 
 
 def test_mcnemar_by_binomial_sums() -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from csg_analyze.metrics.arrays import FloatArray, IntArray
 from csg_analyze.metrics.mutual_information import mutual_information
-from csg_analyze.metrics.permutations import permutation_test
+from csg_analyze.metrics.permutations import adjusted_p_values, fewest_found, needed_permutations, permutation_test
 
 
 def noise_and_one_informative_filter(n_filters: int, seed: int) -> tuple[FloatArray, IntArray]:
@@ -33,6 +35,7 @@ def test_equals_a_loop_over_permuted_labels(n_jobs: int) -> None:
     np.testing.assert_array_equal(result.matrix, observed)
     np.testing.assert_allclose(result.p_values, (1 + (null >= observed).sum(axis=0)) / 11)
     np.testing.assert_allclose(result.best_p_values, (1 + (null.max(axis=2) >= observed.max(axis=1)).sum(axis=0)) / 11)
+    np.testing.assert_allclose(result.best_chance, null.max(axis=2).mean(axis=0))
     assert (result.p_values[:, 4] == 1).all()
     assert result.n_permutations == 10
     assert done == sorted(done)
@@ -54,3 +57,40 @@ def test_signal_is_found_and_noise_is_not() -> None:
 def test_at_least_one_permutation() -> None:
     with pytest.raises(ValueError, match="at least 1, not 0"):
         permutation_test(np.zeros((3, 1)), np.array([0, 1, 0]), n_permutations=0)
+
+
+def significant_by_a_loop(p_values: list[float], rate: float) -> list[bool]:
+    """Benjamini and Hochberg (1995): all up to the last that is at most its rank's share of the rate."""
+    ordered = sorted(p_values)
+    limit = -1.0
+    for rank, p in enumerate(ordered, start=1):
+        if p <= rate * rank / len(ordered):
+            limit = p
+    return [p <= limit for p in p_values]
+
+
+@given(st.lists(st.integers(1, 200), min_size=1, max_size=40), st.sampled_from([0.011, 0.053, 0.207]))
+def test_adjusted_p_values_find_what_the_procedure_finds(reached: list[int], rate: float) -> None:
+    p_values = np.array(reached) / 200
+    adjusted = adjusted_p_values(p_values, np.ones(len(p_values), bool))
+    assert (adjusted <= rate).tolist() == significant_by_a_loop(p_values.tolist(), rate)
+    assert (adjusted >= p_values - 1e-15).all()
+
+
+def test_what_is_not_tested_does_not_count() -> None:
+    p_values = np.array([0.01, 0.9, 0.04, 0.001])
+    adjusted = adjusted_p_values(p_values, np.array([True, False, True, False]))
+    np.testing.assert_allclose(adjusted, [0.02, np.nan, 0.04, np.nan])
+    assert np.isnan(adjusted_p_values(p_values, np.zeros(4, bool))).all()
+
+
+@pytest.mark.parametrize("n_tests", [1, 3, 60, 64, 2048])
+@pytest.mark.parametrize("rate", [0.01, 0.05, 0.1])
+def test_permutations_that_the_procedure_needs(n_tests: int, rate: float) -> None:
+    for n_found in {1, (n_tests + 1) // 2, n_tests}:
+        needed = needed_permutations(n_tests, n_found, rate)
+        for n_permutations, found in ((needed, n_found), (needed - 1, 0)):
+            p_values = [1 / (n_permutations + 1)] * n_found + [1.0] * (n_tests - n_found)
+            assert sum(significant_by_a_loop(p_values, rate * (1 + 1e-12))) == found
+        assert fewest_found(n_tests, needed, rate) == n_found
+        assert fewest_found(n_tests, needed - 1, rate) > n_found

@@ -13,6 +13,7 @@ from csg_analyze.metrics.specificity import (
     class_entropy,
     class_means,
     class_selectivity,
+    dead_filters,
     mutual_information_score,
     normalised_information,
     overlap_with_gate,
@@ -74,3 +75,9 @@ def test_rank_correlation_sees_order_only_and_knows_when_there_is_none() -> None
     assert rank_correlation(values, np.exp(values)) == pytest.approx(1)
     assert rank_correlation(values, -values) == pytest.approx(-1)
     assert rank_correlation(values, np.ones(5)) is None
+
+
+def test_dead_is_the_same_activation_on_every_image_exactly() -> None:
+    columns = [[0, 0, 0], [5.5, 5.5, 5.5], [0, 0, 1e-30], [0.0, -0.0, 0.0], [1, 2, 3]]
+    activations = np.array(columns, dtype=np.float32).T
+    assert dead_filters(activations).tolist() == [True, True, False, True, False]

@@ -58,7 +58,12 @@ def model_report(name: str, training: str | None, accuracy: float, mis: float, *
             notes=("said of both | models",),
         ),
         "mis": Result(
-            summary={"mis": np.float64(mis), "undefined": float("nan"), "unbounded": float("inf")},
+            summary={
+                "mis": np.float64(mis),
+                "mis_chance": 0.00432,
+                "undefined": float("nan"),
+                "unbounded": float("inf"),
+            },
             tables={"filters": long_table(64), "huge": long_table(1_500)},
             figures={"matrices": draw_matrices},
             notes=(f"only of {training}",),

@@ -36,7 +36,7 @@ def test_what_json_lacks_becomes_null(report: Report) -> None:
     assert "NaN" not in text
     assert "Infinity" not in text
     mis = json.loads(text)["models"][0]["results"]["mis"]
-    assert mis == {"mis": 0.125, "undefined": None, "unbounded": None}
+    assert mis == {"mis": 0.125, "mis_chance": 0.00432, "undefined": None, "unbounded": None}
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import NASTY, PLAIN, draw_line, with_figure
 from fastparquet import ParquetFile
 from matplotlib.figure import Figure
 
@@ -19,6 +18,7 @@ from csg_analyze.report.document import ModelReport, Report, Section, as_text
 from csg_analyze.report.folder import check_out, write_report
 from csg_analyze.report.summary import summary_document
 from csg_analyze.result import BOLD, CAPTION, Result, Tables
+from tests.report.conftest import NASTY, PLAIN, draw_line, with_figure
 
 
 def files_of(folder: Path) -> set[str]:

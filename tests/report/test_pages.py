@@ -5,7 +5,6 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from conftest import CLASSES, NASTY, PLAIN
 from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
@@ -15,6 +14,7 @@ from csg_analyze.report.document import Report
 from csg_analyze.report.folder import write_report
 from csg_analyze.report.pages import escaped_markdown, facts, prose
 from csg_analyze.report.tables import cell
+from tests.report.conftest import CLASSES, NASTY, PLAIN
 
 
 class Page(HTMLParser):
@@ -129,7 +129,12 @@ def test_summaries_stand_side_by_side(folder: Path) -> None:
     assert gate[1] == ["l1_density", "0.1003"]
     mis = next(table for table in Page(folder / "index.html").tables if table[1][0] == "mis")
     assert mis[0] == ["", PLAIN, NASTY]
-    assert mis[1:] == [["mis", "0.1250", "0.2500"], ["undefined", "–", "–"], ["unbounded", "inf", "inf"]]
+    assert mis[1:] == [
+        ["mis", "0.1250", "0.2500"],
+        ["mis_chance", "0.0043", "0.0043"],
+        ["undefined", "–", "–"],
+        ["unbounded", "inf", "inf"],
+    ]
 
 
 def test_markdown_shows_every_name_as_it_is(folder: Path) -> None:

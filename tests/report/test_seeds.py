@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from csg_analyze.commands import _print_outcome
 
 from csg_analyze.checkpoints.origin import Origin
 from csg_analyze.errors import UsageError
@@ -14,7 +15,7 @@ from csg_analyze.report.document import ModelReport, Report, Section
 from csg_analyze.report.folder import write_report
 from csg_analyze.report.paper import PAPER, paper_numbers
 from csg_analyze.report.seed_tables import headline_over_seeds, over_seeds, over_seeds_as_shown
-from csg_analyze.report.seeds import compared, seeds_of
+from csg_analyze.report.seeds import compared, different_numbers_of_images, seeds_of
 from csg_analyze.report.summary import summary_document
 from csg_analyze.result import Result
 
@@ -83,6 +84,34 @@ def test_means_deviations_and_differences_in_the_plainest_way() -> None:
     assert (row["CSG - STD low"], row["CSG - STD high"]) == pytest.approx((np.mean(each) - half, np.mean(each) + half))
     assert (row["paper STD"], row["paper CSG"]) == (0.9169, 0.9192)
     assert np.isnan(table.loc[("accuracy", "n"), "paper STD"])
+
+
+def test_different_numbers_of_images_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def on(given: ModelReport, n: int) -> ModelReport:
+        result = Result({"mis": 0.1, "mis_chance": 0.01, "n": n})
+        return replace(given, results={**given.results, "mis": result})
+
+    same = report_of(*(on(each, 850) for each in TWINS))
+    assert different_numbers_of_images(same.models) == different_numbers_of_images(TWINS) == ""
+    assert seeds_of(same.models).notes == ()
+    other = report_of(*(on(each, 850 if each.training == STD else 10_000) for each in TWINS))
+    assert "(csg0-1.0 on 10,000, std0-1.0 on 850) and cannot be compared" in different_numbers_of_images(other.models)
+    assert "over different numbers of images" in seeds_of(other.models).notes[0]
+    assert "over different numbers of images" in headline_over_seeds(other)
+    _print_outcome(other, None, as_json=True)
+    assert "note: MIS comes from different numbers of images" in " ".join(capsys.readouterr().err.split())
+    write_report(other, tmp_path / "run")
+    for page in ("index.html", "report.md"):
+        assert "over different numbers of images" in (tmp_path / "run" / page).read_text()
+
+
+def test_the_chance_level_stands_beside_mis_over_seeds() -> None:
+    numbers = Result({"mis": 0.1, "mis_chance": 0.0043, "mis_above_chance": 0.0957, "n": 10})
+    report = report_of(*(replace(each, results={**each.results, "mis": numbers}) for each in TWINS))
+    rows = [line.split()[:2] for line in headline_over_seeds(report).splitlines()]
+    place = next(i for i, row in enumerate(rows) if row == ["mis", "0.1000"])
+    assert rows[place + 1] == ["mis:", "mis_chance"]
+    assert summary_document(report)["models"][0]["results"]["mis"]["mis_chance"] == 0.0043  # type: ignore[call-overload, index]
 
 
 def test_order_of_the_models_does_not_matter() -> None:

@@ -10,7 +10,7 @@ from fastparquet import ParquetFile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from csg_analyze.report.document import Report
+from csg_analyze.report.document import ModelReport, Report
 from csg_analyze.report.tables import (
     cell,
     first_rows,
@@ -33,6 +33,7 @@ def test_table_1_holds_the_summaries_in_full_precision(report: Report) -> None:
         assert row["accuracy"] == accuracy["accuracy"]
         assert row["accuracy_low"] == accuracy["accuracy_low"]
         assert row["mis"] == mis["mis"]
+        assert row["mis_chance"] == mis["mis_chance"]
         assert (row["classes"], row["filters"], row["training"]) == (3, 8, model.training)
     gate = table[["l1_density", "interval_low", "interval_high"]].to_numpy()
     np.testing.assert_array_equal(gate, [[np.nan] * 3, [0.1003, 1 / 3, 0.5]])
@@ -43,12 +44,28 @@ def test_table_1_as_shown(report: Report) -> None:
     assert cells["Accuracy"].tolist() == ["0.9123", "0.9000"]
     assert cells["95 % interval"].tolist() == ["[0.8123, 0.9900]", "[0.8000, 0.9900]"]
     assert cells["MIS"].tolist() == ["0.1250", "0.2500"]
+    assert list(cells.columns)[7:9] == ["MIS", "Chance"]
+    assert cells["Chance"].tolist() == ["0.0043", "0.0043"]
     assert cells["L1-density"].tolist() == ["–", "0.1003"]
     assert cells["L1-interval"].tolist() == ["–", "[0.3333, 0.5]"]
     assert cells["K"].tolist() == ["8", "8"]
     assert bold["Accuracy"].tolist() == [True, False]
     assert bold["MIS"].tolist() == [False, True]
     assert bold.to_numpy().sum() == 2
+
+
+def test_no_mis_is_best_among_different_numbers_of_images(report: Report) -> None:
+    def on(model: ModelReport, n: int) -> ModelReport:
+        result = model.results["mis"]
+        return replace(
+            model, results={**model.results, "mis": replace(result, summary={**result.summary, "n": n})}
+        )  # fmt: skip
+
+    first, second = report.models
+    assert table_1_as_shown((on(first, 850), on(second, 850)))[1]["MIS"].any()
+    _, bold = table_1_as_shown((on(first, 850), on(second, 10_000)))
+    assert not bold["MIS"].any()
+    assert bold["Accuracy"].any()
 
 
 def test_nothing_is_best_alone_or_among_equals(report: Report) -> None:

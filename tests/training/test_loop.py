@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -41,6 +42,18 @@ def variant(recipe: Recipe, kind: str) -> tuple[Recipe, Training]:
     if kind == "alternate":
         recipe = replace(recipe, scheme="alternate", warmup_epochs=1, period=2, csg_optimizer="adam", csg_lr=0.003)
     return recipe, "std" if kind == "std" else "csg"
+
+
+def flip_last_weight(path: Path) -> None:
+    """One bit of the last member that holds numbers, as a failing disk might."""
+    with zipfile.ZipFile(path) as archive:
+        last = max(
+            (member for member in archive.infolist() if "/data/" in member.filename), key=lambda m: m.header_offset
+        )
+        held = archive.read(last)
+    content = bytearray(path.read_bytes())
+    content[content.index(held, last.header_offset)] ^= 1
+    path.write_bytes(content)
 
 
 def contents(path: Path) -> dict[str, Any]:
@@ -267,7 +280,17 @@ class TestWhatIsThereAlready:
         out = tmp_path / "s.pt"
         self.interrupted(recipe, data, out)
         state_path(out).write_bytes(state_path(out).read_bytes()[:1000])
-        self.refused("resume' is damaged", recipe, data, out, resume=True)
+        self.refused("resume' is damaged, its end is cut off", recipe, data, out, resume=True)
+
+    def test_one_flipped_bit_in_a_state_or_in_the_output(self, recipe: Recipe, data: Data, tmp_path: Path) -> None:
+        out = tmp_path / "s.pt"
+        self.interrupted(recipe, data, out)
+        flip_last_weight(state_path(out))
+        self.refused("resume' is damaged, its part .* does not match its checksum", recipe, data, out, resume=True)
+        train(replace(recipe, epochs=1), training="std", data=data, out=out, force=True, reporter=Silent())
+        flip_last_weight(out)
+        changed = replace(recipe, epochs=1)
+        self.refused("cannot be used, its part .* does not match its checksum", changed, data, out, resume=True)
 
     def test_resuming_what_is_complete_changes_nothing(self, recipe: Recipe, data: Data, tmp_path: Path) -> None:
         out = train(replace(recipe, epochs=1), training="std", data=data, out=tmp_path / "s.pt", reporter=Silent())

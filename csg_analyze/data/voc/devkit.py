@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import io
 import os
-import xml.etree.ElementTree as ET
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -15,7 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from csg_analyze.data.sources import Folder, Source, open_source
+from csg_analyze.data.sources import Folder, Source, images_in, open_source
+from csg_analyze.data.voc.annotations import Annotation, read_annotation
+from csg_analyze.data.voc.imagesets import image_ids
 from csg_analyze.errors import UsageError
 
 Labels = NDArray[np.uint8]
@@ -37,38 +38,6 @@ DEPTH = 3
 
 
 @dataclass(frozen=True)
-class Object:
-    """One annotated object.
-
-    number: its place in the annotation, from 1, which is also the value of its pixels in `SegmentationObject`.
-    box: x0, y0, x1, y1 in pixels from 0, x1 and y1 exclusive (the file counts from 1, both ends included).
-    """
-
-    number: int
-    class_name: str
-    box: tuple[float, float, float, float]
-
-
-@dataclass
-class LeftOut:
-    """What a dataset does not take over from the data, each kind with the names concerned."""
-
-    names: dict[tuple[str, str], list[str]] = field(default_factory=dict)
-
-    def add(self, noun: str, why: str, name: str) -> None:
-        """Count one more: "image", "without an annotation", its name."""
-        self.names.setdefault((noun, why), []).append(name)
-
-    def phrases(self) -> tuple[str, ...]:
-        """For instance "2 images without an annotation (a, b)"."""
-        return tuple(
-            f"{len(names)} {noun}{'s' if len(names) > 1 else ''} {why} "
-            f"({', '.join(names[:3])}{', ...' if len(names) > 3 else ''})"
-            for (noun, why), names in self.names.items()
-        )
-
-
-@dataclass(frozen=True)
 class Devkit:
     """One devkit. root: its folder within the source ("" for the top). path: what the user wrote, for messages."""
 
@@ -83,65 +52,92 @@ class Devkit:
     @cached_property
     def images(self) -> Mapping[str, str]:
         """Image id -> file."""
-        return self._by_stem("JPEGImages")
+        return _by_stem(images_in(self.source, self.inside("JPEGImages")))
 
     @cached_property
     def annotations(self) -> Mapping[str, str]:
         """Image id -> file."""
-        return self._by_stem("Annotations")
+        return _by_stem(name for name in self._files("Annotations") if name.lower().endswith(".xml"))
 
     @cached_property
     def object_masks(self) -> Mapping[str, str]:
         """Image id -> file; empty where the devkit has no masks of objects."""
-        return self._by_stem("SegmentationObject")
+        return _by_stem(self._files("SegmentationObject"))
 
     @cached_property
     def class_masks(self) -> Mapping[str, str]:
         """Image id -> file; empty where the devkit has no masks of classes."""
-        return self._by_stem("SegmentationClass")
+        return _by_stem(self._files("SegmentationClass"))
 
     def listed(self, split: str) -> list[str]:
-        """The image ids of a split. Raises UsageError where the devkit has no such list, or an empty one."""
-        folder = next((name for name in ("Main", "Segmentation") if self._files(f"ImageSets/{name}")), "Main")
-        lists = self._by_stem(f"ImageSets/{folder}")
+        """The image ids of a split. Raises UsageError where the devkit has no such list."""
         for name in SETS[split]:
-            if name in lists:
-                lines = self._text(lists[name]).splitlines()
-                ids = list(dict.fromkeys(line.split()[0] for line in lines if line.strip()))
-                # an image set without annotations is a challenge's test set: its answers were never published
-                if any(image in self.annotations for image in ids) or name == SETS[split][-1]:
-                    return ids
+            ids = self.image_set(name)
+            # an image set without annotations is a challenge's test set: its answers were never published
+            if ids is not None and (any(image in self.annotations for image in ids) or name == SETS[split][-1]):
+                return ids
         wanted = " or ".join(f"{name}.txt" for name in SETS[split])
         raise UsageError(
-            f"{self.path!r} has no {wanted} in ImageSets/{folder}/, only "
-            f"{', '.join(sorted(lists)[:6]) or 'nothing'}; a {split} split is needed here."
+            f"{self.path!r} has no {wanted} in {self._sets_folder}/, only "
+            f"{', '.join(sorted(self._sets)[:6]) or 'nothing'}; a {split} split is needed here."
         )
 
-    def objects(self, image: str) -> list[Object]:
+    def image_set(self, name: str) -> list[str] | None:
+        """The image ids of <name>.txt; without one, those of its lists of single classes, <class>_<name>.txt.
+
+        In the order of the list, each once; None where there is neither.
+        """
+        files = [self._sets[name]] if name in self._sets else []
+        files = files or [file for stem, file in self._sets.items() if stem.endswith(f"_{name}")]
+        known = self.annotations.keys() | self.images.keys()
+        ids = (image for file in files for image in image_ids(self.source.read(file), known))
+        return list(dict.fromkeys(ids)) if files else None
+
+    @cached_property
+    def _sets_folder(self) -> str:
+        return next(
+            (f"ImageSets/{n}" for n in ("Main", "Segmentation") if self._files(f"ImageSets/{n}")), "ImageSets/Main"
+        )
+
+    @cached_property
+    def _sets(self) -> Mapping[str, str]:
+        return _by_stem(name for name in self._files(self._sets_folder) if name.endswith(".txt"))
+
+    def annotation(self, image: str) -> Annotation:
         """What is annotated on an image. Raises UsageError for a file that is no annotation."""
         file = self.annotations[image]
-        try:
-            tree = ET.fromstring(self.source.read(file))
-            return [_object(number, entry) for number, entry in enumerate(tree.iterfind("object"), 1)]
-        except (ET.ParseError, ValueError, TypeError) as error:
-            raise UsageError(f"the annotation {file!r} cannot be read ({error}); replace or remove it.") from error
+        return read_annotation(self.source.read(file), file)
 
-    def object_mask(self, image: str) -> Labels | None:
-        """(H, W), the number of the object that each pixel belongs to, 0 for none, 255 where that is not said."""
-        return label_map(self.source, self.object_masks[image]) if image in self.object_masks else None
+    def masks(self, image: str) -> tuple[Labels | None, Labels | None]:
+        """The object that each pixel belongs to, (H, W), by its number, and the class, by 1 + the index in CLASSES.
 
-    def class_mask(self, image: str) -> Labels | None:
-        """(H, W), 1 + the index in CLASSES; as `object_mask`."""
-        return label_map(self.source, self.class_masks[image]) if image in self.class_masks else None
-
-    def _by_stem(self, folder: str) -> dict[str, str]:
-        return {name.rpartition("/")[2].rpartition(".")[0]: name for name in self._files(folder)}
+        Both are 0 where there is none, VOID where that is not said; None where the devkit has no such mask of the
+        image. Raises UsageError where the two differ in size.
+        """
+        labels, classes = (
+            label_map(self.source, files[image]) if image in files else None
+            for files in (self.object_masks, self.class_masks)
+        )
+        if labels is not None and classes is not None and labels.shape != classes.shape:
+            (height, width), (other_height, other_width) = labels.shape, classes.shape
+            raise UsageError(
+                f"the masks of {image!r} differ in size: {width}x{height} in SegmentationObject, "
+                f"{other_width}x{other_height} in SegmentationClass; replace one of them."
+            )
+        return labels, classes
 
     def _files(self, folder: str) -> list[str]:
         return self.source.files(self.inside(folder))
 
-    def _text(self, file: str) -> str:
-        return self.source.read(file).decode("utf-8", errors="replace")
+
+def _by_stem(files: Iterable[str]) -> dict[str, str]:
+    """Name without folders and suffix -> file. Raises UsageError where two have the same: which is meant, who knows."""
+    found: dict[str, str] = {}
+    for file in files:
+        other = found.setdefault(file.rpartition("/")[2].rpartition(".")[0], file)
+        if other != file:
+            raise UsageError(f"{other!r} and {file!r} have the same image id; remove or rename one of them.")
+    return found
 
 
 def find_devkit(path: str, memory_budget: int) -> tuple[Devkit, bool]:
@@ -195,14 +191,6 @@ def _kind(folders: Iterable[str]) -> str:
     return "prepared" if {"obj_img", "obj_mask"} <= names else ""
 
 
-def _object(number: int, entry: ET.Element) -> Object:
-    name = (entry.findtext("name") or "").strip()
-    x0, y0, x1, y1 = (float(entry.findtext(f"bndbox/{side}") or "") for side in ("xmin", "ymin", "xmax", "ymax"))
-    if not name or not np.isfinite([x0, y0, x1, y1]).all():
-        raise ValueError(f"object {number} has no name or no box")
-    return Object(number, name, (x0 - 1, y0 - 1, x1, y1))
-
-
 def label_map(source: Source, file: str) -> Labels:
     """The numbers that an indexed image holds, (H, W). Raises UsageError for a broken image and for one of colours."""
     try:
@@ -233,5 +221,5 @@ def classes_of(devkit: Devkit, splits: Sequence[str]) -> tuple[str, ...]:
             ids = devkit.listed(split)
         except UsageError:
             continue
-        found.update(o.class_name for image in ids if image in devkit.annotations for o in devkit.objects(image))
+        found.update(o.class_name for i in ids if i in devkit.annotations for o in devkit.annotation(i).objects)
     return tuple(sorted(found))

@@ -12,7 +12,6 @@ from PIL import Image
 
 from csg_analyze.data.decoding import opened_rgb
 from csg_analyze.data.sources import Source
-from csg_analyze.errors import UsageError
 
 Mask = NDArray[np.bool_]
 
@@ -29,11 +28,6 @@ class Window:
     def corners(self) -> tuple[int, int, int, int]:
         """Left, top, right, bottom; the latter two exclusive."""
         return self.left, self.top, self.left + self.side, self.top + self.side
-
-    def touches(self, height: int, width: int) -> bool:
-        """Whether a pixel of an image of that size is in it."""
-        left, top, right, bottom = self.corners
-        return left < width and top < height and right > 0 and bottom > 0
 
 
 def window_around(x0: float, y0: float, x1: float, y1: float) -> Window:
@@ -83,13 +77,10 @@ class Crops:
         return sorted(self.windows)
 
     def read(self, name: str) -> bytes:
-        """See Source. Raises UsageError also for a window that lies outside its image."""
+        """See Source."""
         file, window = self.windows[name]
-        image = opened_rgb(self.source.read(file), file)
-        if not window.touches(image.height, image.width):
-            raise UsageError(f"the object {name!r} lies outside its image {file!r}, {image.width}x{image.height}.")
         stream = io.BytesIO()
-        cut_image(image, window, self.size).save(stream, "bmp")
+        cut_image(opened_rgb(self.source.read(file), file), window, self.size).save(stream, "bmp")
         return stream.getvalue()
 
     def close(self) -> None:

@@ -14,13 +14,16 @@ from csg_analyze.data import memory
 from csg_analyze.data.dataset import Dataset, balanced_choice, limit_note
 from csg_analyze.data.decoding import Decoded, decode_all
 from csg_analyze.data.fingerprint import fingerprint_of
+from csg_analyze.data.folders import orientation_note
 from csg_analyze.data.geometry import Placement, Progress, check_sizes, place_boxes, place_masks
 from csg_analyze.data.memory import gigabytes
 from csg_analyze.data.sources import Source
-from csg_analyze.data.voc.devkit import SETS, Devkit, LeftOut, classes_of, find_devkit
+from csg_analyze.data.voc.devkit import SETS, Devkit, classes_of, find_devkit
 from csg_analyze.data.voc.instances import Crops, cut_box, cut_mask
+from csg_analyze.data.voc.pictures import Upright
 from csg_analyze.data.voc.prepared import prepared_samples
-from csg_analyze.data.voc.samples import Listing, Sample, Truth, cut_out_objects, mask_of, whole_images
+from csg_analyze.data.voc.samples import Listing, Sample, Truth, clipped, cut_out_objects, mask_of, whole_images
+from csg_analyze.data.voc.tally import Account
 from csg_analyze.data.voc.wanted import Wanted
 from csg_analyze.errors import UsageError
 
@@ -41,24 +44,26 @@ def load_voc(
     """One split of a devkit, with the boxes of all objects of each image's class and their masks where it has any.
 
     size, resize: see `geometry.placement`; limit: see `Dataset.limited`; memory_budget: see `load_folder`.
-    What cannot be taken over is counted in the dataset's `left_out`. An image without a mask, where others have
-    one, is ignored altogether there; a box that lies outside its image, or outside what is left of it, is no box (NaN).
+    Boxes and masks belong to the picture as its annotator saw it: one whose annotation gives other dimensions than its
+    file has is left out, one whose EXIF says to turn it is turned, or not, as the annotation's `<size>` tells. What is
+    left out is counted in the dataset's `left_out`. An image without a mask, where others have one, is ignored
+    altogether there; a box that lies outside its image, or outside what is left of it, is no box (NaN).
     Raises UsageError for what is no devkit, has no such split or class, or cannot be read.
     """
     check_sizes(size, resize)
     budget = memory.memory_budget() if memory_budget is None else memory_budget
     devkit, prepared = find_devkit(wanted.root, budget)
-    left_out = LeftOut()
-    listing = (prepared_samples if prepared else _annotated_samples)(devkit, wanted, split, left_out)
+    account = Account()
+    listing = (prepared_samples if prepared else _annotated_samples)(devkit, wanted, split, account)
     class_index = {name: index for index, name in enumerate(listing.class_names)}
     samples, files = listing.samples, listing.files
     if not samples:
         raise UsageError(
-            f"{wanted.root!r} has no image of {', '.join(listing.class_names)} in its {split} split"
-            + (f" ({'; '.join(left_out.phrases())})." if left_out.names else ".")
+            f"{wanted.root!r} has no image of {', '.join(listing.class_names) or 'any class'} in its {split} split"
+            + (f" ({'; '.join(account.left_out.phrases())})." if account.left_out.names else ".")
         )
     labels = torch.tensor([class_index[sample.class_name] for sample in samples])
-    notes = [*listing.notes]
+    notes = [*listing.notes, *account.notes.phrases()]
     chosen = balanced_choice(labels, limit)
     if chosen is not None:
         notes.append(limit_note(len(chosen), len(samples)))
@@ -71,6 +76,8 @@ def load_voc(
     else:
         needed = gigabytes(torch.Size(decoded.images.shape).numel())
         notes.append(f"images decoded on access: in memory they would take {needed}")
+    if prepared and decoded.oriented:
+        notes.append(orientation_note(decoded.oriented))
     if not decoded.untouched:
         notes.append(f"images resized and cropped to {decoded.images.shape[3]}x{decoded.images.shape[2]} pixels")
     notes += [*said, *_counted(labels, masks, ignored, listing.class_names, split)]
@@ -90,34 +97,35 @@ def load_voc(
         ignored=ignored,
         sources=tuple(sample.image for sample in samples) if any(s.name != s.image for s in samples) else None,
         notes=tuple(notes),
-        left_out=left_out.phrases(),
+        left_out=account.left_out.phrases(),
     )
 
 
-def _annotated_samples(devkit: Devkit, wanted: Wanted, split: Split, left_out: LeftOut) -> Listing:
+def _annotated_samples(devkit: Devkit, wanted: Wanted, split: Split, account: Account) -> Listing:
     """A devkit's own images, or the objects cut out of them."""
     ids = devkit.listed(split)
     class_names = wanted.chosen(classes_of(devkit, tuple(SETS)))
-    if wanted.instances == "image":
-        samples = tuple(whole_images(devkit, ids, class_names, left_out))
-        files = tuple(devkit.images[sample.image] for sample in samples)
-        source: Source = devkit.source
-    else:
-        samples = tuple(cut_out_objects(devkit, ids, class_names, left_out))
-        windows = {s.name: (devkit.images[s.image], s.window) for s in samples if s.window is not None}
-        source, files = Crops(devkit.source, windows, wanted.crop_size), tuple(sample.name for sample in samples)
+    listed = whole_images if wanted.instances == "image" else cut_out_objects
+    samples = tuple(listed(devkit, ids, class_names, wanted, account))
+    pictures = [sample.picture for sample in samples if sample.picture is not None]
+    files = tuple(picture.file for picture in pictures)
+    source: Source = Upright(devkit.source, frozenset(picture.file for picture in pictures if picture.turned))
+    if wanted.instances == "crop":
+        cut = {s.name: (file, s.window) for s, file in zip(samples, files, strict=True) if s.window is not None}
+        source, files = Crops(source, cut, wanted.crop_size), tuple(cut)
 
     def truth(sample: Sample) -> Truth:
         boxes = [entry.box for entry in sample.objects]
         pair = mask_of(devkit, sample)
         if sample.window is not None:
             window, side = sample.window, wanted.crop_size
-            boxes = [cut_box(box, window, side) for box in boxes]
+            size = sample.picture.size if sample.picture is not None else (side, side)
+            boxes = [cut_box(clipped(box, size), window, side) for box in boxes]
             pair = None if pair is None else (cut_mask(pair[0], window, side), cut_mask(pair[1], window, side))
         return torch.tensor(boxes), pair
 
-    cut = f"objects cut out as squares of {wanted.crop_size}x{wanted.crop_size} pixels, black outside their picture"
-    return Listing(source, class_names, samples, files, truth, () if wanted.instances == "image" else (cut,))
+    how = f"objects cut out as squares of {wanted.crop_size}x{wanted.crop_size} pixels, black outside their picture"
+    return Listing(source, class_names, samples, files, truth, () if wanted.instances == "image" else (how,))
 
 
 def _placed_truth(
@@ -132,8 +140,8 @@ def _placed_truth(
     for i, (sample, place) in enumerate(zip(samples, decoded.placements, strict=True)):
         own, pair = listing.truth(sample)
         boxes[i, : len(own)] = _inside(place_boxes(own, place))
-        beyond += int(_reaches_beyond(own, *place.source).sum())
-        lost += int(boxes[i, : len(own), 0].isnan().sum())
+        beyond += _reaching_beyond(sample)
+        lost += int((boxes[i, : len(own), 0].isnan() & ~own[:, 0].isnan()).sum())
         if pair is not None:
             masks = torch.zeros((n, height, width), dtype=torch.bool) if masks is None else masks
             masks[i], ignored[i] = (_placed(part, place, sample.name) for part in pair)
@@ -142,10 +150,13 @@ def _placed_truth(
     return boxes, masks, ignored if masks is not None and bool(ignored.any()) else None, notes
 
 
-def _reaches_beyond(boxes: Tensor, height: int, width: int) -> Tensor:
-    """Which boxes (m, 4) have more than a rounded pixel outside an image of that size, (m,)."""
-    before, after = boxes[:, :2].amin(1), (boxes[:, 2:] - torch.tensor([width, height])).amax(1)
-    return (before < -1) | (after > 1)
+def _reaching_beyond(sample: Sample) -> int:
+    """How many annotated boxes have more than a rounded pixel outside their picture, and something inside."""
+    if sample.picture is None:
+        return 0
+    boxes = torch.tensor([entry.box for entry in sample.objects])
+    inside = torch.tensor([clipped(entry.box, sample.picture.size) for entry in sample.objects])
+    return int((((boxes - inside).abs().amax(1) > 1) & ~_inside(inside).isnan().any(1)).sum())
 
 
 def _inside(boxes: Tensor) -> Tensor:

@@ -17,12 +17,16 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class PartObject:
-    """One object of a picture. number: its place in the file, from 1. mask: (H, W). parts: name -> (H, W)."""
+    """One object of a picture. number: its place in the file, from 1. mask: (H, W). parts: name -> (H, W).
+
+    difficult: as VOC's annotation marks it; Pascal-Part has no such mark.
+    """
 
     number: int
     class_name: str
     mask: Mask
     parts: Mapping[str, Mask]
+    difficult: bool = False
 
 
 def read_parts(data: bytes, name: str) -> list[PartObject]:

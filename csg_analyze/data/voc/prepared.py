@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from typing import Literal
 
@@ -11,8 +10,11 @@ import torch
 
 from csg_analyze.data.geometry import tight_boxes
 from csg_analyze.data.sources import images_in
-from csg_analyze.data.voc.devkit import Devkit, LeftOut, Object, label_map
+from csg_analyze.data.voc.annotations import NO_BOX, Object
+from csg_analyze.data.voc.devkit import Devkit, label_map
+from csg_analyze.data.voc.imagesets import lines_of
 from csg_analyze.data.voc.samples import Listing, Sample, Truth
+from csg_analyze.data.voc.tally import Account
 from csg_analyze.data.voc.wanted import Wanted
 from csg_analyze.errors import UsageError
 
@@ -20,14 +22,18 @@ METADATA = {"train": "train.txt", "test": "val.txt"}
 """Split -> the list of its image ids."""
 
 IMAGES, MASKS, PARTS, MASK_SUFFIX = "obj_img", "obj_mask", "part_mask", ".mask.bmp"
-UNKNOWN = (math.nan, math.nan, math.nan, math.nan)
 
 
-def prepared_samples(devkit: Devkit, wanted: Wanted, split: Literal["train", "test"], left_out: LeftOut) -> Listing:
+def prepared_samples(devkit: Devkit, wanted: Wanted, split: Literal["train", "test"], account: Account) -> Listing:
     """The cut-out objects whose picture's id is listed for the split; boxes are those of their masks.
 
-    Raises UsageError where there is no such list, and for `instances` or a size that the folder cannot give.
+    Raises UsageError where there is no such list, and for a choice among objects that the folder cannot make.
     """
+    if wanted.difficult == "skip":
+        raise UsageError(
+            f"{devkit.path!r} holds objects that were cut out already, and does not say which of them are difficult; "
+            "give the devkit that they come from."
+        )
     ids = _listed(devkit, split)
     masks = set(devkit.source.files(devkit.inside(MASKS)))
     named = [(file, _stem(file), read_name(_stem(file))) for file in images_in(devkit.source, devkit.inside(IMAGES))]
@@ -35,12 +41,12 @@ def prepared_samples(devkit: Devkit, wanted: Wanted, split: Literal["train", "te
     samples, files = [], []
     for file, stem, parts in named:
         if parts is None:
-            left_out.add("file", f"of {IMAGES}/ not named <class>-<n>-<image id>", stem)
+            account.left_out.add("file", f"of {IMAGES}/ not named <class>-<n>-<image id>", stem)
         elif parts[2] in ids and parts[0] in class_names:
             if _mask_file(devkit, stem) not in masks:
-                left_out.add("image", f"without a mask in {MASKS}/", stem)
+                account.left_out.add("image", f"without a mask in {MASKS}/", stem)
                 continue
-            samples.append(Sample(stem, parts[2], parts[0], (Object(parts[1], parts[0], UNKNOWN),)))
+            samples.append(Sample(stem, parts[2], parts[0], (Object(parts[1], parts[0], NO_BOX),)))
             files.append(file)
 
     def truth(sample: Sample) -> Truth:
@@ -61,7 +67,7 @@ def _listed(devkit: Devkit, split: str) -> set[str]:
     places = [f"{folder}/metadata/{METADATA[split]}".lstrip("/") for folder in (devkit.root, parent)]
     for place in places:
         if place in devkit.source.files(place.rpartition("/")[0]):
-            return {line.strip() for line in devkit.source.read(place).decode("utf-8", "replace").split() if line}
+            return set(lines_of(devkit.source.read(place)))
     raise UsageError(
         f"{devkit.path!r} has no {METADATA[split]} in metadata/ beside its folder of images; give the folder that "
         "holds metadata/ and the folder of one size (128x128), as prepare-voc writes it."

@@ -4,39 +4,49 @@ from __future__ import annotations
 
 import io
 import json
-import random
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from PIL import Image
 
 from csg_analyze.data import memory
-from csg_analyze.data.decoding import opened_rgb
+from csg_analyze.data.decoding import opened_rgb, sides_and_orientation
 from csg_analyze.data.geometry import tight_boxes
-from csg_analyze.data.voc.devkit import SETS, Devkit, LeftOut, belongs_to, classes_of, find_devkit
-from csg_analyze.data.voc.instances import Window, cut_image, cut_mask, window_around
-from csg_analyze.data.voc.parts import PartObject, read_parts
+from csg_analyze.data.sources import Source
+from csg_analyze.data.voc.devkit import SETS, Devkit, classes_of, find_devkit
+from csg_analyze.data.voc.division import as_the_authors, seeded
+from csg_analyze.data.voc.instances import cut_image, cut_mask, window_around
+from csg_analyze.data.voc.masked import Masked, masked_pictures
+from csg_analyze.data.voc.parts import PartObject
+from csg_analyze.data.voc.pictures import Picture, picture_seen
 from csg_analyze.data.voc.prepared import IMAGES, MASK_SUFFIX, MASKS, METADATA, PARTS
 from csg_analyze.data.voc.samples import instance_name
+from csg_analyze.data.voc.tally import Account, Tally
 from csg_analyze.data.voc.wanted import CROP_SIZE, SIX_ANIMALS, Wanted
 from csg_analyze.errors import UsageError
 from csg_analyze.files import replacing
 
-TRAIN_SHARE = 0.7
+Split = Literal["seeded", "authors"]
+
 JPEG_QUALITY = 95
 SETTINGS = "settings.json"
 
 
 @dataclass
 class Prepared:
-    """What was made: instances by class, pictures by split, and what was left out."""
+    """What was made: instances by class, pictures by split, what was left out, and what has to be said of the rest."""
 
     instances: dict[str, int] = field(default_factory=dict)
     pictures: dict[str, int] = field(default_factory=dict)
-    left_out: LeftOut = field(default_factory=LeftOut)
+    account: Account = field(default_factory=Account)
+
+    @property
+    def left_out(self) -> Tally:
+        """What was left out."""
+        return self.account.left_out
 
 
 def prepare_voc(
@@ -46,6 +56,7 @@ def prepare_voc(
     parts: Path | None = None,
     classes: Sequence[str] | None = None,
     crop_size: int = CROP_SIZE,
+    split: Split = "seeded",
     seed: int = 0,
     track: Callable[[Iterable[str], str, int], Iterable[str]],
 ) -> Prepared:
@@ -54,128 +65,128 @@ def prepare_voc(
     Masks and parts come from Pascal-Part (`Annotations_Part` within the devkit, or the folder `parts`), else masks
     alone from `SegmentationObject`. Every object is a square around its mask, its side the longer one of the mask's
     extent, black outside the picture, resized to crop_size: the image by Lanczos, masks by the nearest pixel. `out`
-    gets `<size>x<size>/{obj_img,obj_mask,part_mask}` and, at the very end, `metadata/{train,val}.txt`: the sorted ids
-    of the pictures, shuffled by `random.seed(seed)`, the first 70 % for training.
+    gets `<size>x<size>/{obj_img,obj_mask,part_mask}` and, at the very end, `metadata/{train,val}.txt`.
+
+    split: "seeded" divides the pictures that something was cut out of, see `division.seeded`; "authors" all that
+    `ImageSets/Main/trainval.txt` lists, see `division.as_the_authors`. The authors' published checkpoints were trained
+    on 70 % of VOC 2010 divided in the latter way: of any other test set they know most pictures. (The authors say that
+    the data behind the paper was made before they mended some things in that script; whether it was divided alike,
+    their `metadata/val.txt` tells.)
+
+    What else differs from the authors' script: their square is one pixel smaller (the distance between the mask's
+    first and last pixel, not their number), and its place is rounded half to even; they merge the parts to HEAD, TORSO,
+    FLIMB, BLIMB and TAIL, while here every part keeps the name that Pascal-Part gives it; their masks have 1 bit a
+    pixel, here 8; they number objects through all pictures from 0, here within a picture from 1; their .jpg have PIL's
+    quality 75, here 95.
 
     Files that are there already are kept, so that an interrupted call goes on where it was. Raises UsageError for what
-    is no devkit or has no masks, for an unknown class, and for an `out` that was begun with other settings.
+    is no devkit or has no masks, for an unknown class, for a split that cannot be drawn, and for an `out` that was
+    begun with other settings.
     """
     if crop_size < 8:
         raise UsageError(f"the side of cut-out objects must be at least 8 pixels, not {crop_size}.")
     devkit, prepared = find_devkit(root, memory.memory_budget())
     if prepared:
         raise UsageError(f"{root!r} was prepared already; analyse it with --data voc:{root}.")
-    pictures = _pictures(devkit, parts)
+    pictures = masked_pictures(devkit, parts)
     wanted = Wanted(root, None if classes is None else tuple(classes))
     annotated = classes_of(devkit, tuple(SETS))  # none, where only the files of Pascal-Part are there
     names = wanted.chosen(annotated) if annotated else wanted.classes or SIX_ANIMALS
-    begin(out, {"classes": list(names), "crop_size": crop_size, "seed": seed, "masks": pictures.origin})
+    division = as_the_authors(_trainval(devkit, seed)) if split == "authors" else None
+    settings = {"classes": list(names), "crop_size": crop_size, "seed": seed, "masks": pictures.origin}
+    begin(out, settings if division is None else {**settings, "split": split})
     done = Prepared(instances=dict.fromkeys(names, 0))
-    used: list[str] = []
+    used = _cut_out(devkit, pictures, names, out / f"{crop_size}x{crop_size}", crop_size, track, done)
+    division = seeded(used, seed) if division is None else division
+    listed = {image for ids in division.values() for image in ids}
+    for image in used:
+        if image not in listed:
+            done.left_out.add("picture", "that trainval.txt does not list: cut, in neither split", image)
+    for part, ids in division.items():
+        done.pictures[part] = len(set(ids).intersection(used))
+        _write(out / "metadata" / METADATA[part], "".join(f"{image}\n" for image in ids).encode())
+    return done
+
+
+def _trainval(devkit: Devkit, seed: int) -> list[str]:
+    """The ids that the authors divide. Raises UsageError where there are none, and for another seed than theirs."""
+    if seed:
+        raise UsageError(f"--split authors is drawn with their seed, 0, not with {seed}; leave --seed away.")
+    ids = devkit.image_set("trainval")
+    if not ids:
+        raise UsageError(
+            f"{devkit.path!r} has no trainval.txt in ImageSets/Main/, which the authors divide; give the devkit of VOC "
+            "2010, or leave --split away."
+        )
+    return ids
+
+
+def _cut_out(
+    devkit: Devkit,
+    pictures: Masked,
+    names: Sequence[str],
+    folder: Path,
+    size: int,
+    track: Callable[[Iterable[str], str, int], Iterable[str]],
+    done: Prepared,
+) -> list[str]:
+    """Write the files of every object; the ids of the pictures that have some. Raises UsageError where none has."""
+    used: dict[str, None] = {}
     seen: set[str] = set()
-    folder = out / f"{crop_size}x{crop_size}"
     for image in track(pictures.ids, "pictures", len(pictures.ids)):
-        objects = list(pictures.objects(image, done.left_out))
+        objects = list(pictures.objects(image, done.account))
         seen.update(entry.class_name for entry in objects)
         chosen = [entry for entry in objects if entry.class_name in names]
         if chosen and image not in devkit.images:
             done.left_out.add("annotated image", "without a file in JPEGImages/", image)
             continue
-        written = [entry for entry in chosen if _cut(devkit, image, entry, folder, crop_size, done.left_out)]
-        for entry in written:
+        picture = _picture(devkit, image, chosen, done.account) if chosen else None
+        for entry in chosen:
+            name = instance_name(entry.class_name, entry.number, image)
+            if picture is None or not entry.mask.any():
+                done.left_out.add("object", "with an empty mask", name)
+                continue
+            if entry.difficult:
+                done.account.notes.add("object", "marked difficult and cut out like any other", name)
+            _cut(devkit.source, picture, name, entry, folder, size)
             done.instances[entry.class_name] += 1
-        used += [image] if written else []
+            used[image] = None
     if not used:
         raise UsageError(
-            f"{root!r} has no object of {', '.join(names)}; it has {', '.join(sorted(seen)) or 'none at all'}: choose "
-            "with --classes."
+            f"{devkit.path!r} has no object of {', '.join(names)}; it has {', '.join(sorted(seen)) or 'none at all'}: "
+            "choose with --classes."
         )
-    for split, ids in divided(used, seed).items():
-        done.pictures[split] = len(ids)
-        _write(out / "metadata" / METADATA[split], "".join(f"{image}\n" for image in ids).encode())
-    return done
+    return list(used)
 
 
-def divided(ids: Sequence[str], seed: int) -> dict[str, list[str]]:
-    """Picture ids by split, each sorted: sorted ids shuffled by Python's generator of that seed, 70 % for training."""
-    shuffled = sorted(ids)
-    random.Random(seed).shuffle(shuffled)
-    n_train = round(TRAIN_SHARE * len(shuffled))
-    return {"train": sorted(shuffled[:n_train]), "test": sorted(shuffled[n_train:])}
+def _picture(devkit: Devkit, image: str, objects: Sequence[PartObject], account: Account) -> Picture:
+    """The picture that the masks of some objects were drawn on. Raises UsageError where one of them does not fit."""
+    file = devkit.images[image]
+    height, width = objects[0].mask.shape
+    picture = picture_seen(devkit.source, file, image, (height, width), lambda: None, account)
+    for entry in objects:
+        if picture is None or entry.mask.shape != picture.size:
+            own_height, own_width = entry.mask.shape
+            stored_height, stored_width = sides_and_orientation(devkit.source.read(file), file)[0]
+            raise UsageError(
+                f"the mask of {file!r} is {own_width}x{own_height}, the image {stored_width}x{stored_height}."
+            )
+    assert picture is not None  # there is an object at least
+    return picture
 
 
-@dataclass(frozen=True)
-class Pictures:
-    """Where masks come from: ids of the pictures that have some, and the objects of one of them."""
-
-    ids: list[str]
-    objects: Callable[[str, LeftOut], Iterator[PartObject]]
-    origin: str
-
-
-def _pictures(devkit: Devkit, parts: Path | None) -> Pictures:
-    if parts is not None:
-        files = {path.stem: path for path in sorted(parts.expanduser().rglob("*.mat"))}
-        if not files:
-            raise UsageError(f"no .mat file in {str(parts)!r}; give the folder Annotations_Part of Pascal-Part.")
-        return Pictures(
-            list(files), lambda image, _: iter(read_parts(files[image].read_bytes(), str(files[image]))), "Pascal-Part"
-        )
-    inside = [name for name in devkit.source.files(devkit.inside("Annotations_Part")) if name.endswith(".mat")]
-    if inside:
-        by_id = {name.rpartition("/")[2].removesuffix(".mat"): name for name in inside}
-        read = devkit.source.read
-        return Pictures(
-            list(by_id),
-            lambda image, _: iter(read_parts(read(by_id[image]), by_id[image])),
-            "Pascal-Part",
-        )
-    if devkit.object_masks:
-        ids = [image for image in devkit.object_masks if image in devkit.annotations]
-        return Pictures(ids, lambda image, left_out: _segmented(devkit, image, left_out), "SegmentationObject")
-    raise UsageError(
-        f"{devkit.path!r} has no masks to cut objects out by (Annotations_Part/ or SegmentationObject/); with boxes "
-        f"alone, use --data 'voc:{devkit.path}?instances=crop' as it is."
-    )
-
-
-def _segmented(devkit: Devkit, image: str, left_out: LeftOut) -> Iterator[PartObject]:
-    labels, classes = devkit.object_mask(image), devkit.class_mask(image)
-    assert labels is not None  # the ids are those that have one
-    for entry in devkit.objects(image):
-        region = labels == entry.number
-        if belongs_to(entry.class_name, region, classes):
-            yield PartObject(entry.number, entry.class_name, region, {})
-        else:
-            left_out.add("object", "whose class differs between annotation and mask", f"{image} {entry.number}")
-
-
-def _cut(devkit: Devkit, image: str, entry: PartObject, folder: Path, size: int, left_out: LeftOut) -> bool:
-    """Write one object's files, unless they are there; whether it has any."""
-    name = instance_name(entry.class_name, entry.number, image)
-    if not entry.mask.any():
-        left_out.add("object", "with an empty mask", name)
-        return False
+def _cut(source: Source, picture: Picture, name: str, entry: PartObject, folder: Path, size: int) -> None:
+    """Write one object's files, unless they are there."""
     target = folder / IMAGES / f"{name}.jpg"
     if target.exists():  # it is written last: where it is, all of this object is
-        return True
+        return
     window = window_around(*tight_boxes(entry.mask[None])[0].tolist())
     files = {folder / MASKS / f"{name}{MASK_SUFFIX}": entry.mask}
     files |= {folder / PARTS / name / f"{part}.bmp": mask for part, mask in entry.parts.items()}
-    picture = _picture(devkit, image, entry, window, size)
+    pixels = opened_rgb(source.read(picture.file), picture.file, upright=picture.turned)
     for path, mask in files.items():
         _write(path, _encoded(Image.fromarray(cut_mask(mask, window, size).astype(np.uint8) * 255), "bmp"))
-    _write(target, _encoded(picture, "jpeg"))
-    return True
-
-
-def _picture(devkit: Devkit, image: str, entry: PartObject, window: Window, size: int) -> Image.Image:
-    file = devkit.images[image]
-    picture = opened_rgb(devkit.source.read(file), file)
-    if (picture.height, picture.width) != entry.mask.shape:
-        height, width = entry.mask.shape
-        raise UsageError(f"the mask of {file!r} is {width}x{height}, the image {picture.width}x{picture.height}.")
-    return cut_image(picture, window, size)
+    _write(target, _encoded(cut_image(pixels, window, size), "jpeg"))
 
 
 def begin(out: Path, settings: Mapping[str, Any]) -> None:

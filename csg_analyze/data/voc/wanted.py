@@ -9,6 +9,7 @@ from typing import Literal, get_args
 from csg_analyze.errors import UsageError, unknown
 
 Instances = Literal["image", "crop"]
+Difficult = Literal["keep", "skip"]
 
 SIX_ANIMALS = ("bird", "cat", "dog", "cow", "horse", "sheep")
 """The paper's classes, in its order."""
@@ -24,12 +25,16 @@ class Wanted:
     classes: in this order; None: the paper's six animals where the devkit has them all, else all it has, sorted.
     instances: "image", every image once, with all objects of its class; or "crop", every object cut out as a square
     around it, resized to crop_size x crop_size pixels. Folders prepared by `prepare-voc` hold crops already.
+    difficult: "keep" takes objects that are marked difficult for any other, as the CSG authors do, whose masks have no
+    such mark; "skip" leaves them out, as VOC's own evaluation does, and ignores their pixels in masks (with boxes alone
+    they count as background).
     """
 
     root: str
     classes: tuple[str, ...] | None = None
     instances: Instances = "image"
     crop_size: int = CROP_SIZE
+    difficult: Difficult = "keep"
 
     @property
     def spec(self) -> str:
@@ -38,6 +43,7 @@ class Wanted:
             "classes": ",".join(self.classes or ()),
             "instances": "" if self.instances == "image" else self.instances,
             "crop_size": "" if self.crop_size == CROP_SIZE else str(self.crop_size),
+            "difficult": "" if self.difficult == "keep" else self.difficult,
         }
         written = "&".join(f"{name}={value}" for name, value in options.items() if value)
         return f"voc:{self.root}" + (f"?{written}" if written else "")
@@ -65,15 +71,22 @@ class Wanted:
                 if not value.isdecimal() or int(value) < 8:
                     raise UsageError(f"the side of cut-out objects must be at least 8 pixels, not {value!r}.")
                 changed = replace(changed, crop_size=int(value))
+            elif name == "difficult":
+                if value not in get_args(Difficult):
+                    raise unknown("value of difficult", value, get_args(Difficult))
+                changed = replace(changed, difficult="skip" if value == "skip" else "keep")
             else:
-                raise unknown("option of voc data", name, ("classes", "instances", "crop_size"))
+                raise unknown("option of voc data", name, ("classes", "instances", "crop_size", "difficult"))
         return changed
 
     def chosen(self, found: Sequence[str]) -> tuple[str, ...]:
-        """The classes among those that a devkit has. Raises UsageError, suggesting the nearest, for another one."""
+        """The classes among those that a devkit has. Raises UsageError, suggesting the nearest, for another one.
+
+        Of a devkit without any, nothing can be said: the classes as they were asked for.
+        """
         if self.classes is not None:
             for name in self.classes:
-                if name not in found:
+                if found and name not in found:
                     raise unknown("class", name, found)
             return self.classes
         return SIX_ANIMALS if set(SIX_ANIMALS) <= set(found) else tuple(sorted(found))

@@ -16,13 +16,15 @@ class FeatureMaps:
     """The feature layer's maps of N images, and whether they make class activation maps.
 
     maps: float32 (N, K, h, w), in memory or in a file. weight: (C, K) of a linear head on the averaged maps; None where
-    the network has none, and no_cam says why. rectified: the head sees what of the maps is positive.
+    the network has none, and no_cam says why. rectified: the head sees what of the maps is positive. featureless: no
+    map of a class of this network shows a place, so that Grad-CAM cannot stand in.
     """
 
     maps: FloatArray
     weight: FloatArray | None = None
     rectified: bool = False
     no_cam: str = ""
+    featureless: bool = False
 
     def class_activation(self, images: IntArray, labels: IntArray) -> FloatArray:
         """CAM of the labelled class: sum over k of weight[label, k] * map_k, (n, h, w). labels: (n,)."""
@@ -40,10 +42,14 @@ class Attribution(Protocol):
     def gradient_origin(self) -> str:
         """One sentence on how gradients are computed."""
 
-    def gradients(self, images: IntArray, filters: IntArray) -> Iterator[tuple[IntArray, FloatArray]]:
-        """Gradients of averaged activations with respect to the pixels, L2 over the colours, in pieces.
+    def gradients(
+        self, images: IntArray, filters: IntArray, *, normalized: bool = False
+    ) -> Iterator[tuple[IntArray, FloatArray]]:
+        """Gradients of averaged activations, L2 over the colours, in pieces.
 
-        images: (n,). filters: (n, F), those of each image. Gives places (m,) in `images`, and (m, F, H, W) for them.
+        images: (n,). filters: (n, F), those of each image. normalized: with respect to the network's normalised input
+        (the pixels' gradient times each colour's standard deviation), else to pixels in [0, 1]. Gives places (m,) in
+        `images`, and (m, F, H, W) for them.
         """
 
     def of_class(self, name: str, images: IntArray, labels: IntArray) -> Iterator[tuple[IntArray, FloatArray]]:

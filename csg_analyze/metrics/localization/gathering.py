@@ -10,6 +10,15 @@ from csg_analyze.metrics.arrays import FloatArray, IntArray
 from csg_analyze.metrics.localization.map_scores import MapScores
 from csg_analyze.metrics.localization.scores import BOX_DELTAS, ImageScores
 
+CURVE = 100
+"""Thresholds at most at which the IoU of the region of the scaled map is kept."""
+
+
+def curve_levels(n_levels: int) -> IntArray:
+    """Which of the thresholds 0 to L - 1 a curve over them has: evenly spaced, the first among them."""
+    levels: IntArray = np.arange(0, n_levels, -(-n_levels // CURVE))
+    return levels
+
 
 def gather(
     n: int,
@@ -26,9 +35,12 @@ def gather(
     whether the mean IoU of its maps is >= delta. Images in no piece stay NaN.
     """
     single = {name: np.full(n, np.nan) for name in ("iou", "pointing", "energy")}
-    by_level = {name: np.full((n, n_levels), np.nan) for name in ("curve", "largest_hits", "on", "off")}
     rates = {delta: np.full(n, np.nan) for delta in deltas}
-    box_hits = np.full((n, len(BOX_DELTAS), n_levels), np.nan)
+    shown = curve_levels(n_levels)
+    # float32: with a thousand thresholds these are most of the memory
+    widths = {"curve": len(shown), "largest_hits": n_levels, "on": n_levels + 1, "off": n_levels + 1}
+    by_level = {name: np.full((n, width), np.nan, np.float32) for name, width in widths.items()}
+    box_hits = np.full((n, len(BOX_DELTAS), n_levels), np.nan, np.float32)
     for images, maps in scored:
         iou = maps.iou.mean(axis=1)
         for delta, rate in rates.items():
@@ -36,7 +48,7 @@ def gather(
         single["iou"][images] = iou
         single["pointing"][images] = maps.pointing.mean(axis=1)
         single["energy"][images] = maps.energy.mean(axis=1)
-        by_level["curve"][images] = region_ious(maps.on, maps.off).mean(axis=1)
+        by_level["curve"][images] = region_ious(maps.on, maps.off)[..., shown].mean(axis=1)
         by_level["largest_hits"][images] = (maps.largest_box >= 0.5).mean(axis=1)
         by_level["on"][images], by_level["off"][images] = maps.on.mean(axis=1), maps.off.mean(axis=1)
         for row, delta in enumerate(BOX_DELTAS):

@@ -1,4 +1,4 @@
-"""From the gradient of a filter's activation with respect to the pixels to a map of where it comes from (GradMap)."""
+"""From the gradient of a filter's activation with respect to the input to a map of where it comes from (GradMap)."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ THRESHOLD = 1.0
 def smooth_gradients(magnitudes: FloatArray) -> FloatArray:
     """Magnitudes of gradients (..., H, W), L2 over the colours, each divided by its root mean square and blurred.
 
-    A map of zeros stays so.
+    A map of zeros stays so, and one with values that are not finite becomes one: both mark nothing.
     """
     height, width = magnitudes.shape[-2:]
     rms = np.sqrt(np.mean(np.square(magnitudes, dtype=np.float64), axis=(-2, -1), keepdims=True))
-    scaled = np.divide(magnitudes, rms, out=np.zeros_like(magnitudes), where=rms > 0)
+    scaled = np.divide(magnitudes, rms, out=np.zeros_like(magnitudes), where=(rms > 0) & np.isfinite(rms))
     shorter = min(height, width)
     rows, columns = (blur_weights(n, SIGMA * shorter, max(1, round(RADIUS * shorter))) for n in (height, width))
     blurred: FloatArray = rows @ (scaled @ columns.T)

@@ -5,6 +5,12 @@ A map is scaled to [0, 1] by its minimum and maximum (one without differences is
 only grow as the threshold falls: pixels are added from the highest down and joined with their eight neighbours, each
 region keeping its box, so that one pass gives the boxes of all connected regions at all thresholds.
 
+The evaluator they published (clovaai/wsolevaluation) asks for 1,000 thresholds, and so does `localize`. PxAP is then
+the same number. MaxBoxAccV2 is so for boxes that enclose their region: the evaluator's reach one pixel further to the
+right and below (unless the image ends there). It also rounds maps down to 256 grey values, counts the outline of a hole
+as a region, and never tries the whole image, which here is the box at threshold 0. Its MaxBoxAcc takes the region with
+the largest area inside a polygon through its outermost pixels for the largest one, where here pixels are counted.
+
 Every function lies in this one file because numba's cache on disk does not notice a change in another one.
 """
 
@@ -27,8 +33,9 @@ class MapScores:
     iou: (n, F), of the map's region (map >= its threshold) with the objects. pointing: (n, F), the share of the map's
     highest pixels that are on an object: the pointing game, where ties count by chance. energy: (n, F), the share of
     the scaled map's sum that is on the objects. best_box, largest_box: (n, F, L), IoU with one of the objects' boxes
-    at every threshold, of the box of any connected region and of the largest one. on, off: (n, F, L), how many pixels
-    on and off the objects have that threshold as the highest they reach.
+    at every threshold, of the box of any connected region and of the largest one. on, off: (n, F, L + 1), how many
+    pixels on and off the objects have that threshold as the highest they reach; the last one is 1, the map's highest
+    value itself.
     """
 
     iou: FloatArray
@@ -48,8 +55,8 @@ def score_maps(
     counted: (n, H, W), False for pixels that count nowhere but in boxes.
     """
     n, n_maps = maps.shape[:2]
-    shape = (n, n_maps, n_levels)
-    found = MapScores(*(np.empty(s) for s in (*[(n, n_maps)] * 3, *[shape] * 4)))
+    shapes = [(n, n_maps)] * 3 + [(n, n_maps, n_levels)] * 2 + [(n, n_maps, n_levels + 1)] * 2
+    found = MapScores(*(np.empty(shape) for shape in shapes))
 
     def of_image(i: int) -> None:
         for j in range(n_maps):
@@ -82,8 +89,8 @@ def score_map(
     on: FloatArray,
     off: FloatArray,
 ) -> tuple[float, float, float]:
-    """IoU, pointing and energy of one map (H, W); fills what there is for every threshold, (L,) each."""
-    levels = scaled_levels(values, len(on))
+    """IoU, pointing and energy of one map (H, W); fills what there is for every threshold, (L,) or (L + 1,) each."""
+    levels = scaled_levels(values, len(best_box))
     low, high = values.min(), values.max()
     span = np.float64(high) - np.float64(low)
     highest = -np.inf
@@ -125,7 +132,7 @@ def score_map(
 
 @compiled
 def scaled_levels(values: FloatArray, n_levels: int) -> IntArray:
-    """The highest l with l / L <= the scaled value, below L, of every pixel."""
+    """The highest l with l / L <= the scaled value of every pixel; L for the highest pixels alone."""
     levels = np.zeros(values.shape, np.int64)
     low, span = np.float64(values.min()), np.float64(values.max()) - np.float64(values.min())
     if not span > 0:
@@ -133,9 +140,9 @@ def scaled_levels(values: FloatArray, n_levels: int) -> IntArray:
     for y in range(values.shape[0]):
         for x in range(values.shape[1]):
             scaled = (np.float64(values[y, x]) - low) / span
-            level = min(int(scaled * n_levels), n_levels - 1)
+            level = min(int(scaled * n_levels), n_levels)
             # multiplying may round to the other side of a threshold
-            while level + 1 < n_levels and (level + 1) / n_levels <= scaled:
+            while level < n_levels and (level + 1) / n_levels <= scaled:
                 level += 1
             while level > 0 and level / n_levels > scaled:
                 level -= 1
@@ -149,14 +156,15 @@ def fill_boxes(levels: IntArray, boxes: FloatArray, best_box: FloatArray, larges
     height, width = levels.shape
     n_pixels, n_levels = height * width, len(best_box)
     starts = np.zeros(n_levels + 1, np.int64)
+    # no box has the threshold 1: the highest pixels belong to the last one before it
     for y in range(height):
         for x in range(width):
-            starts[levels[y, x] + 1] += 1
+            starts[min(levels[y, x], n_levels - 1) + 1] += 1
     for level in range(n_levels):
         starts[level + 1] += starts[level]
     order, fill = np.empty(n_pixels, np.int64), starts.copy()
     for p in range(n_pixels):
-        level = levels[p // width, p % width]
+        level = min(levels[p // width, p % width], n_levels - 1)
         order[fill[level]] = p
         fill[level] += 1
     parent = np.full(n_pixels, -1, np.int64)
@@ -165,6 +173,9 @@ def fill_boxes(levels: IntArray, boxes: FloatArray, best_box: FloatArray, larges
     iou = np.full(n_pixels, -1.0)  # below 0: to be computed anew
     roots, n_roots = np.empty(n_pixels, np.int64), 0
     for level in range(n_levels - 1, -1, -1):
+        if starts[level] == starts[level + 1] and level < n_levels - 1:  # no pixel more, the same regions
+            best_box[level], largest_box[level] = best_box[level + 1], largest_box[level + 1]
+            continue
         for i in range(starts[level], starts[level + 1]):
             p = order[i]
             y, x = p // width, p % width

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,12 @@ from csg_analyze.metrics.localization.map_scores import MapScores, score_maps
 from csg_analyze.metrics.localization.objects import Objects
 from csg_analyze.metrics.localization.scores import ImageScores
 from csg_analyze.metrics.localization.selection import classes_of_filters, most_active_filters
-from csg_analyze.metrics.localization.thresholds import activation_thresholds, top_pixels
+from csg_analyze.metrics.localization.thresholds import (
+    activation_thresholds,
+    n_highest,
+    top_pixels,
+    without_differences,
+)
 from csg_analyze.metrics.localization.upsampling import upsampled
 
 PIXELS = 2**24
@@ -30,26 +35,43 @@ PREVIEW = 48
 FILTER_DELTA = 0.3
 """A filter belongs to the class on whose images its IoU exceeds this most often."""
 
+NOT_FINITE, FLAT, FEW, TIED = "not finite", "flat", "few", "tied"
+"""What may be odd about a map: NaN or infinite values, so that it has no region; the same everywhere, so that it has
+none either; too few pixels above its lowest value for a region of 30 %; equal values at the cut, so many that the
+region is more than a third of the image."""
+
+TIED_SHARE = 1 / 3
+""""Tied": a region of more pixels than this share; the few that every bilinear map has twice at its edges are not."""
+
 Pieces = Iterator[tuple[IntArray, FloatArray]]
 """Images (m,) and their maps (m, h, w), piece by piece."""
 
 
 @dataclass(frozen=True)
 class Cut:
-    """Maps (m, F, H, W) of images (m,) and where they are cut, (m, F). ious: (m, F) where they are known already."""
+    """Maps (m, F, H, W) of images (m,) and where they are cut, (m, F). ious: (m, F) where they are known already.
+
+    odd: which maps are odd in what way, (m, F) each.
+    """
 
     images: IntArray
     maps: FloatArray
     thresholds: FloatArray
     ious: FloatArray | None = None
+    odd: Mapping[str, BoolArray] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Scored:
-    """What N images score by one method, and small maps (N, h, w) to look at, NaN where there are none."""
+    """What N images score by one method, and small maps (N, h, w) to look at, NaN where there are none.
+
+    n_maps: how many maps every image has, (N,). odd: how many of them are odd, and in what way, (N,) each.
+    """
 
     scores: ImageScores
     previews: FloatArray
+    n_maps: IntArray
+    odd: Mapping[str, IntArray]
 
 
 @dataclass(frozen=True)
@@ -57,7 +79,8 @@ class Setting:
     """What all methods share: N images with objects and labels (N,); which of them things are chosen on and scored.
 
     chosen, scored: indices, of usable images only: the same under the authors' protocol, two halves otherwise.
-    deltas: IoU of the rates. n_levels: thresholds of scaled maps.
+    deltas: IoU of the rates. n_levels: thresholds of scaled maps. as_authors: filters that tie between classes, and
+    GradMap's gradients, as the authors' scripts have them.
     """
 
     objects: Objects
@@ -67,6 +90,7 @@ class Setting:
     scored: IntArray
     deltas: tuple[float, ...]
     n_levels: int
+    as_authors: bool = False
 
     @property
     def images(self) -> IntArray:
@@ -76,26 +100,30 @@ class Setting:
     def at_once(self, maps_an_image: int) -> int:
         """How many images' maps are held together."""
         height, width = self.objects.size
-        return max(1, PIXELS // (height * width * max(1, maps_an_image)))
+        # what a map scores at every threshold: four numbers in float64, as large as eight pixels
+        return max(1, PIXELS // (max(height * width, 8 * self.n_levels) * max(1, maps_an_image)))
 
     def run(self, cuts: Iterator[Cut], **how: Any) -> Scored:
         """Score maps piece by piece; how: see `gathering.gather`."""
-        previews: list[tuple[IntArray, FloatArray]] = []
+        n_images = len(self.labels)
+        height, width = (min(PREVIEW, side) for side in self.objects.size)
+        shown: FloatArray = np.full((n_images, height, width), np.nan, np.float16)
+        n_maps: IntArray = np.zeros(n_images, np.int64)
+        odd: dict[str, IntArray] = {}
 
         def scored() -> Iterator[tuple[IntArray, MapScores]]:
             for cut in cuts:
                 region, counted = self.objects.regions(cut.images)
                 boxes = self.objects.boxes[cut.images]
                 found = score_maps(cut.maps, cut.thresholds, region, counted, boxes, self.n_levels)
-                previews.append((cut.images, preview(cut.maps)))
+                shown[cut.images] = preview(cut.maps)
+                n_maps[cut.images] = cut.maps.shape[1]
+                for name, which in cut.odd.items():
+                    odd.setdefault(name, np.zeros(n_images, np.int64))[cut.images] = which.sum(axis=1)
                 yield cut.images, found if cut.ious is None else replace(found, iou=cut.ious)
 
-        scores = gather(len(self.labels), self.n_levels, self.deltas, scored(), **how)
-        height, width = (min(PREVIEW, side) for side in self.objects.size)
-        shown: FloatArray = np.full((len(self.labels), height, width), np.nan, np.float16)
-        for images, maps in previews:
-            shown[images] = maps
-        return Scored(scores, shown)
+        scores = gather(n_images, self.n_levels, self.deltas, scored(), **how)
+        return Scored(scores, shown, n_maps, odd)
 
 
 def preview(maps: FloatArray) -> FloatArray:
@@ -106,14 +134,26 @@ def preview(maps: FloatArray) -> FloatArray:
 
 
 def score_class_maps(setting: Setting, pieces: Pieces) -> Scored:
-    """One map an image, (m, h, w) of any size: the highest 30 % of its pixels, bilinear at the image's size."""
+    """One map an image, (m, h, w) of any size: the highest 30 % of its pixels, bilinear at the image's size.
+
+    A map with a value that is not finite counts as one that is the same everywhere.
+    """
 
     def cuts() -> Iterator[Cut]:
         for images, maps in pieces:
-            large = upsampled(maps, *setting.objects.size)[:, None]
-            yield Cut(images, large, top_pixels(large))
+            finite: BoolArray = np.asarray(np.isfinite(maps).all(axis=(1, 2)))
+            large = upsampled(np.where(finite[:, None, None], maps, 0), *setting.objects.size)[:, None]
+            thresholds = top_pixels(large)
+            yield Cut(images, large, thresholds, odd=_oddities(large, thresholds, finite[:, None]))
 
     return setting.run(cuts())
+
+
+def _oddities(maps: FloatArray, thresholds: FloatArray, finite: BoolArray) -> dict[str, BoolArray]:
+    sizes = (maps >= thresholds[..., None, None]).sum(axis=(2, 3))
+    flat, n_pixels = without_differences(maps), maps.shape[2] * maps.shape[3]
+    few = ~flat & (sizes < n_highest(n_pixels))
+    return {NOT_FINITE: ~finite, FLAT: flat & finite, FEW: few, TIED: sizes > n_highest(n_pixels, TIED_SHARE)}
 
 
 def class_activation_maps(setting: Setting, features: FeatureMaps) -> Pieces:
@@ -122,10 +162,16 @@ def class_activation_maps(setting: Setting, features: FeatureMaps) -> Pieces:
         yield images, features.class_activation(images, setting.labels[images])
 
 
-def blind_maps(setting: Setting, name: str, seed: int) -> Pieces:
-    """A baseline's maps, which know nothing of the image."""
-    for images in in_pieces(setting.images, setting.at_once(1)):
-        yield images, baseline_maps(name, images, *setting.objects.size, seed)
+def score_baseline(setting: Setting, name: str, seed: int) -> Scored:
+    """A baseline's maps, which know nothing of the image: the whole image, or their highest 30 %, as of class maps."""
+
+    def cuts() -> Iterator[Cut]:
+        for images in in_pieces(setting.images, setting.at_once(1)):
+            maps = baseline_maps(name, images, *setting.objects.size, seed)[:, None]
+            whole = np.full(maps.shape[:2], -np.inf, np.float32)
+            yield Cut(images, maps, whole if name == "all-ones" else top_pixels(maps))
+
+    return setting.run(cuts())
 
 
 @dataclass(frozen=True)
@@ -153,7 +199,9 @@ def choose_filters(setting: Setting, features: FeatureMaps) -> FilterChoice:
         ious[images] = filter_ious(maps[images], thresholds, region, counted)
         lowest = np.minimum(lowest, maps[images].min(axis=(0, 2, 3)))
     chosen = setting.chosen
-    classes = classes_of_filters(ious[chosen], setting.labels[chosen], setting.n_classes, FILTER_DELTA)
+    classes = classes_of_filters(
+        ious[chosen], setting.labels[chosen], setting.n_classes, FILTER_DELTA, first_of_ties=setting.as_authors
+    )
     return FilterChoice(thresholds, classes, ious, np.asarray(thresholds <= lowest))
 
 
@@ -193,15 +241,21 @@ def gradient_images(setting: Setting, filters: IntArray) -> IntArray:
 def gradient_maps(setting: Setting, attribution: Attribution, filters: IntArray) -> Pieces:
     """GradMaps of the filters (C, F) of each image's class: (m, F, H, W), normalised and blurred."""
     images = gradient_images(setting, filters)
-    for places, magnitudes in attribution.gradients(images, filters[setting.labels[images]]):
+    own = filters[setting.labels[images]]
+    for places, magnitudes in attribution.gradients(images, own, normalized=setting.as_authors):
         yield images[places], smooth_gradients(magnitudes)
 
 
 def score_gradient_maps(setting: Setting, pieces: Pieces) -> Scored:
     """GradMap: pixels above 1. An image's IoU is the mean over its filters; its rate asks for that to be >= delta."""
     above = np.nextafter(np.float32(THRESHOLD), np.float32(np.inf))
-    cuts = (Cut(images, maps, np.full(maps.shape[:2], above)) for images, maps in pieces)
-    return setting.run(cuts, rate_of_mean=True)
+
+    def cuts() -> Iterator[Cut]:
+        for images, maps in pieces:
+            blank: BoolArray = np.asarray(~maps.any(axis=(2, 3)))
+            yield Cut(images, maps, np.full(maps.shape[:2], above), odd={FLAT: blank})
+
+    return setting.run(cuts(), rate_of_mean=True)
 
 
 def in_pieces(images: IntArray, size: int) -> Sequence[IntArray]:

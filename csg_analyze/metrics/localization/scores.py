@@ -1,13 +1,13 @@
 """From what every image scores to the numbers of a table: by class and in total, with intervals.
 
 Every number is a function of means over images, and total means are means of the classes' means, weighted. So
-resampling images is one matrix product for all numbers of a method.
+resampling images is a matrix product: resamples by images, times images by what they score.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,8 +16,11 @@ from csg_analyze.metrics.arrays import BoolArray, FloatArray, IntArray
 BOX_DELTAS = (0.3, 0.5, 0.7)
 """IoU of boxes that MaxBoxAccV2 asks for; MaxBoxAcc asks for 0.5."""
 
-CELLS = 2**24
-"""Numbers of resampled means held at once, 128 MB."""
+CELLS = 2**22
+"""Numbers of resampled means held at once, 32 MB; there are some such arrays."""
+
+IMAGES = 2**12
+"""Images whose scores at every threshold are held in float64 at once."""
 
 
 @dataclass(frozen=True)
@@ -25,10 +28,10 @@ class ImageScores:
     """What one method scores on each of N images, NaN where it has no map: means over the image's maps.
 
     iou, pointing, energy: (N,). rates: delta -> (N,), whether (for several maps: how often) the IoU is above it.
-    curve: (N, L), IoU of the region of the scaled map at every threshold. box_hits: (N, 3, L), how often the best box
-    of a connected region has IoU of at least BOX_DELTAS; largest_hits: (N, L), that of the largest region, 0.5.
-    on, off: (N, L), pixels on and off the objects by the highest threshold they reach.
-    class_weights: (C,), the weight of every class in the total; None: each image has the same.
+    curve: (N, at most 100), IoU of the region of the scaled map at thresholds evenly spaced. box_hits: (N, 3, L), how
+    often the best box of a connected region has IoU of at least BOX_DELTAS; largest_hits: (N, L), that of the largest
+    region, 0.5. on, off: (N, L + 1), pixels on and off the objects by the highest threshold they reach, the last one
+    being 1. class_weights: (C,), the weight of every class in the total; None: each image has the same.
     """
 
     iou: FloatArray
@@ -42,18 +45,16 @@ class ImageScores:
     off: FloatArray
     class_weights: FloatArray | None = None
 
+    def without_thresholds(self) -> ImageScores:
+        """Without what there is for every threshold, which is large, and done with once `evaluate` has the numbers."""
+        none: FloatArray = np.empty((len(self.iou), 0), np.float32)
+        return replace(self, box_hits=none, largest_hits=none, on=none, off=none)
+
 
 def metric_names(deltas: Sequence[float]) -> tuple[str, ...]:
     """The numbers of a method, in the order of the tables: avg_iou, ap20 ..., max_box_acc, ..., energy."""
     rates = (f"ap{round(100 * delta):02d}" for delta in deltas)
     return ("avg_iou", *rates, "max_box_acc", "max_box_acc_v2", "pxap", "pointing", "energy")
-
-
-def columns_of(scores: ImageScores, images: IntArray) -> FloatArray:
-    """Everything the images score, side by side, float64 (n, S): see `_numbers` for the order."""
-    blocks = [scores.iou, *scores.rates.values(), scores.pointing, scores.energy]
-    blocks += [scores.largest_hits, scores.box_hits.reshape(len(scores.iou), -1), scores.on, scores.off]
-    return np.concatenate([block[images].reshape(len(images), -1).astype(np.float64) for block in blocks], axis=1)
 
 
 def evaluate(
@@ -73,15 +74,22 @@ def evaluate(
     """
     usable = ~np.isnan(scores.iou[images])
     images = images[usable]
-    columns, own = columns_of(scores, images), labels[images]
+    own = labels[images]
     once = multiplicities is None
     counts = np.ones((1, len(images))) if multiplicities is None else multiplicities[:, usable]
-    n_columns = columns.shape[1]
-    at_once = max(1, CELLS // max(1, (n_classes + 1) * n_columns))
+    at_once = max(1, CELLS // max(1, len(images), 4 * scores.largest_hits.shape[1]))
     parts = []
     for start in range(0, len(counts), at_once):
-        means = _means(columns, own, counts[start : start + at_once], n_classes, scores.class_weights)
-        parts.append(_numbers(means, len(scores.rates), scores.on.shape[1], levels))
+        drawn = counts[start : start + at_once]
+        total = _total_weights(own, drawn, n_classes, scores.class_weights)
+        # one threshold for all classes; a resample chooses its own
+        chosen = _best(scores, images, total) if levels is None else np.broadcast_to(levels, (len(drawn), len(levels)))
+        columns = []
+        for c in range(n_classes):
+            members = own == c
+            columns.append(_numbers(scores, images[members], _shares(drawn[:, members]), chosen))
+        columns.append(_numbers(scores, images, total, chosen))
+        parts.append(np.stack(columns, axis=-1))
     found = np.concatenate(parts)
     return found[0] if once else found
 
@@ -89,11 +97,8 @@ def evaluate(
 def best_levels(scores: ImageScores, labels: IntArray, images: IntArray, n_classes: int) -> IntArray:
     """The thresholds (4,) with the highest total MaxBoxAcc, and the highest for each of BOX_DELTAS, on some images."""
     images = images[~np.isnan(scores.iou[images])]
-    means = _means(
-        columns_of(scores, images), labels[images], np.ones((1, len(images))), n_classes, scores.class_weights
-    )
-    curves = _curves(means, len(scores.rates), scores.on.shape[1])
-    levels: IntArray = curves[0, -1].argmax(axis=-1)
+    total = _total_weights(labels[images], np.ones((1, len(images))), n_classes, scores.class_weights)
+    levels: IntArray = _best(scores, images, total)[0]
     return levels
 
 
@@ -116,49 +121,66 @@ def interval(values: FloatArray, confidence: float = 0.95) -> tuple[FloatArray, 
     return np.where(known, low, np.nan), np.where(known, high, np.nan)
 
 
-def _means(
-    columns: FloatArray, labels: IntArray, counts: FloatArray, n_classes: int, weights: FloatArray | None
-) -> FloatArray:
-    """Weighted means of the columns by class and, last, in total: (B, C + 1, S)."""
-    found = np.full((len(counts), n_classes + 1, columns.shape[1]), np.nan)
-    sizes = np.zeros((len(counts), n_classes))
-    for c in range(n_classes):
-        members = labels == c
-        sizes[:, c] = counts[:, members].sum(axis=1)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            found[:, c] = (counts[:, members] @ columns[members]) / sizes[:, c, None]
-    shares = sizes if weights is None else np.where(sizes > 0, weights, 0.0)
+def _shares(counts: FloatArray) -> FloatArray:
+    """What every image weighs in the mean of each resample, (B, n): 1 together, NaN where a resample has none."""
     with np.errstate(invalid="ignore", divide="ignore"):
-        shares = shares / shares.sum(axis=1, keepdims=True)
-        found[:, -1] = np.einsum("bc,bcs->bs", shares, np.where(shares[..., None] > 0, found[:, :-1], 0.0))
+        shares: FloatArray = counts / counts.sum(axis=1, keepdims=True)
+    return shares
+
+
+def _total_weights(labels: IntArray, counts: FloatArray, n_classes: int, weights: FloatArray | None) -> FloatArray:
+    """What every image weighs in each resample's total, (B, n): as often as it is drawn, or by its class's weight."""
+    if weights is None:
+        return _shares(counts)
+    sizes = np.stack([counts[:, labels == c].sum(axis=1) for c in range(n_classes)], axis=1)  # (B, C)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        of_classes = _shares(np.where(sizes > 0, weights, 0.0)) / sizes
+        return np.where(counts > 0, counts * of_classes[:, labels], 0.0)
+
+
+def _numbers(scores: ImageScores, images: IntArray, weights: FloatArray, chosen: IntArray) -> FloatArray:
+    """The metrics of some images, weighted (B, n), with boxes at the chosen thresholds (B, 4): (B, M)."""
+    if not len(images):
+        return np.full((len(weights), len(scores.rates) + 6), np.nan)
+    single = [scores.iou, *scores.rates.values(), scores.pointing, scores.energy]
+    means = weights @ np.stack([values[images] for values in single], axis=1)
+    boxes = np.stack(
+        [
+            np.einsum("bn,nb->b", weights, hits[images[:, None], chosen[:, row]])
+            for row, hits in enumerate(_box_hits(scores))
+        ],
+        axis=1,
+    )
+    on, off = _mean(weights, scores.on, images), _mean(weights, scores.off, images)
+    numbers = [means[:, :-2], boxes[:, :1], boxes[:, 1:].mean(axis=1, keepdims=True)]
+    return np.concatenate([*numbers, pixel_average_precision(on, off)[:, None], means[:, -2:]], axis=1)
+
+
+def _box_hits(scores: ImageScores) -> tuple[FloatArray, ...]:
+    """(N, L) four times: of the largest region's box, of the best box at each of BOX_DELTAS."""
+    return scores.largest_hits, *np.moveaxis(scores.box_hits, 1, 0)
+
+
+def _best(scores: ImageScores, images: IntArray, weights: FloatArray) -> IntArray:
+    """Of each resample the thresholds with the highest weighted mean, (B, 4)."""
+    means = (_mean(weights, hits, images) for hits in _box_hits(scores))
+    levels: IntArray = np.stack([np.nan_to_num(curve).argmax(axis=1) for curve in means], axis=1)
+    return levels
+
+
+def _mean(weights: FloatArray, values: FloatArray, images: IntArray) -> FloatArray:
+    """Weighted means over images, (B, n) and (N, L) -> (B, L), in float64 without a copy of all values."""
+    found: FloatArray = np.zeros((len(weights), values.shape[1]))
+    for start in range(0, len(images), IMAGES):
+        part = slice(start, start + IMAGES)
+        found += weights[:, part] @ values[images[part]].astype(np.float64)
     return found
-
-
-def _curves(means: FloatArray, n_rates: int, n_levels: int) -> FloatArray:
-    """Box accuracy at every threshold, of the largest region and at each of BOX_DELTAS: (B, C + 1, 4, L)."""
-    start = 3 + n_rates
-    return means[..., start : start + 4 * n_levels].reshape(*means.shape[:-1], 4, n_levels)
-
-
-def _numbers(means: FloatArray, n_rates: int, n_levels: int, levels: IntArray | None) -> FloatArray:
-    """(B, C + 1, S) -> (B, M, C + 1)."""
-    curves = _curves(means, n_rates, n_levels)
-    if levels is None:
-        # one threshold for all classes; a resample chooses its own
-        chosen = np.nan_to_num(curves[:, -1]).argmax(axis=-1)[:, None, :, None]
-    else:
-        chosen = np.broadcast_to(levels[None, None, :, None], (*curves.shape[:3], 1))
-    accuracy = np.take_along_axis(curves, np.broadcast_to(chosen, (*curves.shape[:3], 1)), axis=-1)[..., 0]
-    on, off = means[..., -2 * n_levels : -n_levels], means[..., -n_levels:]
-    numbers = [means[..., : 1 + n_rates], accuracy[..., :1], accuracy[..., 1:].mean(axis=-1, keepdims=True)]
-    numbers += [pixel_average_precision(on, off)[..., None], means[..., 1 + n_rates : 3 + n_rates]]
-    return np.concatenate(numbers, axis=-1).swapaxes(-1, -2)
 
 
 def pixel_average_precision(on: FloatArray, off: FloatArray) -> FloatArray:
     """PxAP: sum over thresholds of precision times the gain in recall, from the highest threshold down.
 
-    on, off: (..., L), pixels on and off the objects whose highest threshold is each. NaN where no pixel is on one.
+    on, off: (..., thresholds), pixels on and off the objects whose highest is each. NaN where no pixel is on one.
     """
     reached_on, reached_off = (np.flip(np.cumsum(np.flip(part, -1), -1), -1) for part in (on, off))
     total = reached_on[..., :1]

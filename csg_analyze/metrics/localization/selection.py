@@ -39,11 +39,14 @@ def most_active_filters(
     return found
 
 
-def classes_of_filters(ious: FloatArray, labels: IntArray, n_classes: int, delta: float) -> IntArray:
+def classes_of_filters(
+    ious: FloatArray, labels: IntArray, n_classes: int, delta: float, *, first_of_ties: bool = False
+) -> IntArray:
     """For every filter the class whose images it hits most often, (K,): with IoU > delta.
 
     ious: (n, K), labels: (n,), of the images to choose on. Ties, also of filters that hit nothing, prefer the class
-    with the higher mean IoU, then the earlier class.
+    with the higher mean IoU, then the earlier class; with first_of_ties, as in the authors' scripts, the earlier class
+    at once. No class without images is chosen.
     """
     rates: FloatArray = np.full((n_classes, ious.shape[1]), -np.inf)
     means = rates.copy()
@@ -51,6 +54,9 @@ def classes_of_filters(ious: FloatArray, labels: IntArray, n_classes: int, delta
         members = np.nan_to_num(ious[labels == c])
         if len(members):
             rates[c], means[c] = (members > delta).mean(axis=0), members.mean(axis=0)
+    if first_of_ties:
+        first: IntArray = rates.argmax(axis=0)
+        return first
     best = rates == rates.max(axis=0)
     chosen: IntArray = np.where(best, means, -np.inf).argmax(axis=0)
     return chosen

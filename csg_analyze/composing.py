@@ -12,6 +12,7 @@ from csg_analyze.registry import Step
 from csg_analyze.report.document import JSON, ModelReport, Report, Section
 from csg_analyze.report.paper import paper_numbers
 from csg_analyze.report.provenance import provenance
+from csg_analyze.report.seeds import different_numbers_of_images
 
 
 def compose(
@@ -35,6 +36,8 @@ def compose(
     if len({dataset.fingerprint for dataset in datasets}) > 1:
         specs = ", ".join(f"{c.name} on {d.spec} ({len(d)} images)" for c, d in zip(classifiers, datasets, strict=True))
         notes.append(f"the models were analysed on different data, which limits any comparison: {specs}.")
+    if note := different_numbers_of_images(models):
+        notes.append(note)
     classes = {dataset.class_names: classifier.name for classifier, dataset in zip(classifiers, datasets, strict=True)}
     if len(classes) > 1:
         sets = "; ".join(f"{name}: {len(names)} classes" for names, name in classes.items())

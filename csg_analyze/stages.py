@@ -1,7 +1,8 @@
 """The program as stages: plan, load, open the data, analyze, compose, write.
 
 One way through: checkpoints and data come in, inputs are computed once, analyzers turn inputs into results, the report
-says them. `STAGES` is that way; `Run` is all that it depends on. Importing this module imports no torch.
+says them. `STAGES` is that way; `Run` is all that it depends on. Importing this module imports no torch. It is not
+called `run`, which is the function the package offers: a module of that name would take its place.
 """
 
 from __future__ import annotations
@@ -74,6 +75,9 @@ class Run:
     title: Annotated[str | None, "Title of the report."] = None
     paper: Annotated[str | None, "Put the paper's numbers beside: cifar10 | imagenet | voc."] = None
     remark: Annotated[str | None, "A sentence for the table over seeds: how the recipe was chosen, say."] = None
+    light: Annotated[
+        bool, typer.Option("--light", help="Leave out pages of their own and files over 1 MB, links to them too.")
+    ] = False
     out: Annotated[Path | None, "The report folder; default: a new one under reports/."] = None
     force: Annotated[bool, typer.Option("--force", help="Replace an existing report folder.")] = False
     loading: Loading = field(default_factory=Loading)
@@ -143,7 +147,7 @@ def analyze_models(state: State) -> State:
 
 def compose_report(state: State) -> State:
     """Put the models' outcomes together, with what they were analysed on and where all of it comes from."""
-    from csg_analyze.report.composing import compose
+    from csg_analyze.composing import compose
 
     run = state.run
     report = compose(
@@ -158,7 +162,7 @@ def write_folder(state: State) -> State:
     if state.run.out is not None and state.report is not None:
         from csg_analyze.report.folder import write_report
 
-        write_report(state.report, state.run.out, force=state.run.force)
+        write_report(state.report, state.run.out, force=state.run.force, light=state.run.light)
     return state
 
 

@@ -1,0 +1,62 @@
+"""Averaged outputs of every convolution, side by side: what detectors of adversarial samples look at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from csg_analyze.checkpoints import Classifier
+from csg_analyze.data.fingerprint import fingerprint_of
+from csg_analyze.inputs.cache import Arrays, Cache
+from csg_analyze.inputs.forward import pooling
+from csg_analyze.metrics.arrays import FloatArray
+
+
+@dataclass(frozen=True)
+class AveragedFeatures:
+    """Of images of one size, (H, W). origin: what determines their bytes besides the images, for the cache."""
+
+    classifier: Classifier
+    image_size: tuple[int, int]
+    origin: Mapping[str, object]
+    cache: Cache
+
+    @cached_property
+    def layers(self) -> Mapping[str, int]:
+        """Every convolution that runs and its number of filters, in the order of definition."""
+        image = torch.zeros(1, 3, *self.image_size, device=self.classifier.device)
+        everything = {name: self.classifier.layer(name) for name in self.classifier.convolutions()}
+        with torch.no_grad(), pooling(everything) as recorded:  # heads for training alone do not run
+            self.classifier.network(image)
+        return {name: recorded[name].shape[1] for name in everything if name in recorded}
+
+    def recording(self) -> AbstractContextManager[dict[str, Tensor]]:
+        """While it is open, what runs through the network leaves its averaged outputs in the dictionary."""
+        return pooling({name: self.classifier.layer(name) for name in self.layers})
+
+    def columns(self, recorded: Mapping[str, Tensor]) -> Tensor:
+        """The features (n, F) of what was recorded."""
+        # a network may run its layers in another order than it defines them
+        return torch.cat([recorded[name] for name in self.layers], dim=1)
+
+    def of(self, images: Tensor) -> FloatArray:
+        """Float32 (n, F); images that are not finite give NaN."""
+
+        def compute() -> Arrays:
+            on_device = images.to(self.classifier.device).to(memory_format=torch.channels_last)
+            with torch.no_grad(), self.recording() as recorded:
+                self.classifier.network(on_device)
+            return {"features": self.columns(recorded).float().cpu().numpy()}
+
+        key = {**self.origin, "layers": list(self.layers), "pixels": fingerprint_of(images)}
+        return self.cache.fetch("attack-features", key, compute)["features"]
+
+    def none(self) -> FloatArray:
+        """Of no image, (0, F)."""
+        return np.empty((0, sum(self.layers.values())), np.float32)
