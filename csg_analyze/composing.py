@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 from csg_analyze.checkpoints import Classifier
 from csg_analyze.data import Dataset
+from csg_analyze.paper import paper_numbers
 from csg_analyze.plan import Plan
 from csg_analyze.registry import Step
 from csg_analyze.report.document import JSON, ModelReport, Report, Section
-from csg_analyze.report.paper import paper_numbers
 from csg_analyze.report.provenance import provenance
 from csg_analyze.report.seeds import different_numbers_of_images
 

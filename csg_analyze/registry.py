@@ -17,13 +17,9 @@ from pathlib import Path
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from csg_analyze.errors import UsageError, unknown
+from csg_analyze.paper import ORDER
 
 ANALYZERS, INPUTS = "csg_analyze.analyzers", "csg_analyze.inputs"
-PAPER_ORDER = (
-    "accuracy", "gate", "mis", "confusion", "similarity", "correlation", "localize", "adv-detect", "robustness",
-    "layers", "filters",
-)  # fmt: skip
-"""How the built-in analyzers are listed and reported: as the paper presents them; all others follow by name."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +50,7 @@ def registered(group: str) -> dict[str, EntryPoint]:
     """Everything registered under a group, by name; importing nothing. The built-in ones come first."""
 
     def place(entry: EntryPoint) -> tuple[bool, int, str]:
-        order = PAPER_ORDER.index(entry.name) if entry.name in PAPER_ORDER else len(PAPER_ORDER)
+        order = ORDER.index(entry.name) if entry.name in ORDER else len(ORDER)
         return not entry.module.startswith("csg_analyze."), order, entry.name
 
     found = sorted(entry_points(group=group), key=place)

@@ -103,8 +103,8 @@ class State:
 
 def plan_analyses(state: State) -> State:
     """Look up all names and places: what cannot work is said before the long work."""
+    from csg_analyze.paper import paper_numbers
     from csg_analyze.report.folder import check_out
-    from csg_analyze.report.paper import paper_numbers
 
     run = state.run
     paper_numbers(run.paper)

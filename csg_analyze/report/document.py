@@ -12,7 +12,7 @@ from typing import TypeAlias, TypeVar
 
 from csg_analyze.checkpoints.origin import Origin
 from csg_analyze.errors import UsageError
-from csg_analyze.report.paper import Numbers
+from csg_analyze.paper import Numbers
 from csg_analyze.result import Result
 
 JSON: TypeAlias = "Mapping[str, JSON] | Sequence[JSON] | str | int | float | bool | None"

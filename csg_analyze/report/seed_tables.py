@@ -11,21 +11,10 @@ from rich.table import Table
 from rich.text import Text
 
 from csg_analyze.metrics.means import Mean
+from csg_analyze.paper import CLAIMS, TABLE_1, TABLE_3
 from csg_analyze.report.document import JSON, Report, as_json
 from csg_analyze.report.seeds import Seeds, differences, mean_of, seeds_of, value_of
-from csg_analyze.report.tables import DASH, TABLE_1_NUMBERS, plain_text
-
-CLAIMS = (
-    ("confusion", "mean_single_recall"),
-    ("confusion", "mean_single_kept"),
-    ("similarity", "tp_diagonal_share"),
-    ("correlation", "c_ic"),
-    ("correlation", "c_ic_off_diagonal"),
-    ("correlation", "between_groups_absolute"),
-)
-"""What the paper claims in words, without a number of its own: Fig. 5, 6 and 7, and beside its C_IC what it hides."""
-TABLE_3 = ("adv-detect", "/error_percent@")
-"""The analyzer that makes Table 3, and what the names of the table's numbers contain."""
+from csg_analyze.report.tables import DASH, plain_text
 
 
 def over_seeds(report: Report, seeds: Seeds) -> pd.DataFrame:
@@ -112,7 +101,7 @@ def headline_numbers(report: Report) -> list[tuple[str, str]]:
         for model in report.models
         if section.analyzer in model.results and model.results[section.analyzer].summary
     ]
-    table_1 = [where for where in TABLE_1_NUMBERS.values() if not where[1].endswith(("_low", "_high"))]
+    table_1 = [where for where in TABLE_1.values() if not where[1].endswith(("_low", "_high"))]
     analyzer, part = TABLE_3
     ran = [model.results[analyzer].summary for model in report.models if analyzer in model.results]
     table_3 = [(analyzer, name) for summary in ran for name in summary if part in name]

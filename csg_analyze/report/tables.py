@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from csg_analyze.paper import TABLE_1
 from csg_analyze.report.document import ModelReport, Report
 from csg_analyze.report.seeds import different_numbers_of_images
 from csg_analyze.result import CAPTION, Result
@@ -22,19 +23,6 @@ from csg_analyze.result import CAPTION, Result
 DASH = "–"
 LATEX_ROWS, LATEX_EXCERPT = 2_000, 50
 """A longer table is excerpted in LaTeX: nobody typesets it, and its CSV has every row."""
-
-TABLE_1_NUMBERS = {
-    "accuracy": ("accuracy", "accuracy"),
-    "accuracy_low": ("accuracy", "accuracy_low"),
-    "accuracy_high": ("accuracy", "accuracy_high"),
-    "mis": ("mis", "mis"),
-    "mis_chance": ("mis", "mis_chance"),
-    "l1_density": ("gate", "l1_density"),
-    "interval_low": ("gate", "interval_low"),
-    "interval_high": ("gate", "interval_high"),
-}
-"""Column of Table 1 -> analyzer and the name in its summary."""
-
 
 TEXT_COLUMNS = ("Model", "Architecture", "Training")
 
@@ -50,12 +38,12 @@ def table_1(models: Sequence[ModelReport]) -> pd.DataFrame:
             "filters": model.n_filters,
             "training": model.training,
         }
-        for column, (analyzer, name) in TABLE_1_NUMBERS.items():
+        for column, (analyzer, name) in TABLE_1.items():
             result = model.results.get(analyzer)
             row[column] = None if result is None else result.summary.get(name)
         rows.append(row)
-    table = pd.DataFrame(rows, columns=["model", "architecture", "classes", "filters", "training", *TABLE_1_NUMBERS])
-    numbers = list(TABLE_1_NUMBERS)
+    table = pd.DataFrame(rows, columns=["model", "architecture", "classes", "filters", "training", *TABLE_1])
+    numbers = list(TABLE_1)
     table[numbers] = table[numbers].astype(float)
     table["filters"] = table["filters"].astype("Int64")
     return table
@@ -104,7 +92,7 @@ def headline(report: Report) -> str:
     Where no analyzer ran that fills it, the summaries of those that did, a row a number and a column a model.
     """
     ran = {name for model in report.models for name in model.results}
-    filled = not ran or any(analyzer in ran for analyzer, _ in TABLE_1_NUMBERS.values())
+    filled = not ran or any(analyzer in ran for analyzer, _ in TABLE_1.values())
     return plain_text(headline_table(report) if filled else summary_table(report))
 
 

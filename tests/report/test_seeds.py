@@ -11,9 +11,9 @@ from csg_analyze.commands import _print_outcome
 
 from csg_analyze.checkpoints.origin import Origin
 from csg_analyze.errors import UsageError
+from csg_analyze.paper import PAPER, paper_numbers
 from csg_analyze.report.document import ModelReport, Report, Section
 from csg_analyze.report.folder import write_report
-from csg_analyze.report.paper import PAPER, paper_numbers
 from csg_analyze.report.seed_tables import headline_over_seeds, over_seeds, over_seeds_as_shown
 from csg_analyze.report.seeds import compared, different_numbers_of_images, seeds_of
 from csg_analyze.report.summary import summary_document

@@ -1,10 +1,43 @@
-"""The paper's own numbers (Liang et al., ECCV 2020, Tables 1 to 3), to stand beside those measured here."""
+"""The paper as data (Liang et al., ECCV 2020): its order, the numbers of its tables, what it claims, its own values.
+
+Another paper would be another such table; nothing else names analyzers in the paper's terms.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from csg_analyze.errors import unknown
+
+ORDER = (
+    "accuracy", "gate", "mis", "confusion", "similarity", "correlation", "localize", "adv-detect", "robustness",
+    "layers", "filters",
+)  # fmt: skip
+"""How the built-in analyzers are listed and reported: as the paper presents them; all others follow by name."""
+
+TABLE_1: Mapping[str, tuple[str, str]] = {
+    "accuracy": ("accuracy", "accuracy"),
+    "accuracy_low": ("accuracy", "accuracy_low"),
+    "accuracy_high": ("accuracy", "accuracy_high"),
+    "mis": ("mis", "mis"),
+    "mis_chance": ("mis", "mis_chance"),
+    "l1_density": ("gate", "l1_density"),
+    "interval_low": ("gate", "interval_low"),
+    "interval_high": ("gate", "interval_high"),
+}
+"""Column of Table 1 -> analyzer and the name in its summary."""
+
+CLAIMS = (
+    ("confusion", "mean_single_recall"),
+    ("confusion", "mean_single_kept"),
+    ("similarity", "tp_diagonal_share"),
+    ("correlation", "c_ic"),
+    ("correlation", "c_ic_off_diagonal"),
+    ("correlation", "between_groups_absolute"),
+)
+"""What the paper claims in words, without a number of its own: Fig. 5, 6 and 7, and beside its C_IC what it hides."""
+TABLE_3 = ("adv-detect", "/error_percent@")
+"""The analyzer that makes Table 3, and what the names of the table's numbers contain."""
 
 Numbers = Mapping[tuple[str, str], Mapping[str, float]]
 """(analyzer, name in its summary) -> training -> the paper's number."""
