@@ -16,9 +16,11 @@ from csg_analyze.report.tables import (
     TEXT_COLUMNS,
     as_cells,
     cell,
+    fills_table_1,
     first_rows,
     is_number,
     joined,
+    measured,
     table_1,
     table_1_as_shown,
     write_csv,
@@ -29,6 +31,11 @@ from csg_analyze.result import BOLD, CAPTION, Result
 COMPARED_ROWS = 60
 """Rows of a comparison that the page shows: it is made to be read whole."""
 
+TABLE_1_CAPTION = (
+    "Accuracy with its 95 % interval; mutual information score MIS and its chance level, the MIS under permuted "
+    "labels; L1-density of the gate with its theoretical interval [1/C, g/(CK)]."
+)
+BEST_IS_BOLD = " The best accuracy and MIS are bold."
 SEEDS_APART = (
     "Every interval here is of two networks, and speaks of other images for these two; how much seeds differ, and the "
     "difference over seeds with its interval, stand in the table over seeds."
@@ -67,9 +74,11 @@ class Table:
 
 
 def write_headline(report: Report, ledger: Ledger) -> Table:
-    """Table 1, written in full precision (CSV) and as shown (LaTeX)."""
-    cells, bold = table_1_as_shown(report.models)
+    """Table 1, written in full precision (CSV) and as shown (LaTeX); what was measured where nothing fills it."""
     name, folder = ledger.name("table1"), ledger.folder / "tables"
+    if not fills_table_1(report):
+        return _write_measured(measured(report), name, ledger)
+    cells, bold = table_1_as_shown(report.models)
     write_csv(table_1(report.models), folder / f"{name}.csv")
     align = "".join("l" if column in TEXT_COLUMNS else "r" for column in cells.columns)
     write_latex(cells, folder / f"{name}.tex", bold=bold, align=align)
@@ -78,7 +87,18 @@ def write_headline(report: Report, ledger: Ledger) -> Table:
         for texts, weights in zip(cells.to_numpy(), bold.to_numpy(), strict=True)
     )
     columns = tuple((column, column not in TEXT_COLUMNS) for column in cells.columns)
-    return Table(columns, rows, next(ledger.tables), total=len(rows), files=_files(ledger, name))
+    caption = TABLE_1_CAPTION + BEST_IS_BOLD * (len(report.models) > 1)
+    return Table(columns, rows, next(ledger.tables), caption=caption, total=len(rows), files=_files(ledger, name))
+
+
+def _write_measured(table: pd.DataFrame, name: str, ledger: Ledger) -> Table:
+    """Every number of a report that has none of Table 1's."""
+    write_csv(table, ledger.folder / "tables" / f"{name}.csv")
+    write_latex(table, ledger.folder / "tables" / f"{name}.tex", align="l" + "r" * (len(table.columns) - 1))
+    rows = tuple(tuple(Cell(text) for text in texts) for texts in as_cells(table).to_numpy())
+    columns = tuple((str(column), place > 0) for place, column in enumerate(table.columns))
+    caption = "What was measured, a row a number."
+    return Table(columns, rows, next(ledger.tables), caption=caption, total=len(rows), files=_files(ledger, name))
 
 
 def write_seeds(report: Report, ledger: Ledger) -> tuple[Table, Table] | None:

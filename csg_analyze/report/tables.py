@@ -91,25 +91,35 @@ def headline(report: Report) -> str:
 
     Where no analyzer ran that fills it, the summaries of those that did, a row a number and a column a model.
     """
+    return plain_text(headline_table(report) if fills_table_1(report) else summary_table(report))
+
+
+def fills_table_1(report: Report) -> bool:
+    """Whether anything in Table 1 was measured; a report of which nothing ran has it as well, all dashes."""
     ran = {name for model in report.models for name in model.results}
-    filled = not ran or any(analyzer in ran for analyzer, _ in TABLE_1.values())
-    return plain_text(headline_table(report) if filled else summary_table(report))
+    return not ran or any(analyzer in ran for analyzer, _ in TABLE_1.values())
+
+
+def measured(report: Report) -> pd.DataFrame:
+    """Every number of every analyzer's summary, a row a number (`number`) and a column a model; None: not measured."""
+    rows = []
+    for section in report.presented():
+        results = {model.name: model.results.get(section.analyzer) for model in report.models}
+        names = dict.fromkeys(name for result in results.values() if result is not None for name in result.summary)
+        for name in names:
+            values = {model: None if r is None else r.summary.get(name) for model, r in results.items()}
+            rows.append({"number": f"{section.analyzer}: {name}", **values})
+    return pd.DataFrame(rows, columns=["number", *(model.name for model in report.models)], dtype=object)
 
 
 def summary_table(report: Report) -> Table:
-    """Every number of every analyzer's summary, by model, for `rich`."""
+    """What was measured, for `rich`."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("")
     for model in report.models:
         table.add_column(Text(cell(model.name)), justify="right")
-    for section in report.presented():
-        found = [model.results[section.analyzer] for model in report.models if section.analyzer in model.results]
-        for name in dict.fromkeys(name for result in found for name in result.summary):
-            values = (
-                model.results[section.analyzer].summary.get(name) if section.analyzer in model.results else None
-                for model in report.models
-            )
-            table.add_row(Text(f"{section.analyzer}: {cell(name)}"), *(Text(cell(value)) for value in values))
+    for values in as_cells(measured(report)).to_numpy():
+        table.add_row(*(Text(value) for value in values))
     return table
 
 

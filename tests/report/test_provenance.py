@@ -38,10 +38,10 @@ def package(tmp_path: Path) -> Path:
 def test_what_it_takes_to_repeat_a_report() -> None:
     command = ["/home/somebody/.venv/bin/csg-analyze", "report", "my model.pt", "--out", "$x"]
     found = provenance(
-        command, seed=3, device="cpu", checkpoints={"my model.pt": "ab" * 32}, data={"spec": "scenes", "n": 5}
+        command, seeds={"mis": 3}, device="cpu", checkpoints={"my model.pt": "ab" * 32}, data={"spec": "scenes", "n": 5}
     )
     assert shlex.split(str(found["command"])) == ["csg-analyze", *command[1:]]
-    assert (found["seed"], found["device"]) == (3, "cpu")
+    assert (found["seeds"], found["device"]) == ({"mis": 3}, "cpu")
     assert found["checkpoints"] == {"my model.pt": "ab" * 32}
     assert found["data"] == {"spec": "scenes", "n": 5}
     versions = found["versions"]
@@ -56,14 +56,14 @@ def test_what_it_takes_to_repeat_a_report() -> None:
 
 
 def test_neither_user_nor_host_nor_home_is_recorded() -> None:
-    text = as_text(provenance(["csg-analyze"], seed=0, device="cpu", checkpoints={}, data={}))
+    text = as_text(provenance(["csg-analyze"], seeds={}, device="cpu", checkpoints={}, data={}))
     assert str(Path.home()) not in text
     assert f'"{getpass.getuser()}"' not in text
     assert socket.gethostname() not in text or len(socket.gethostname()) < 4
 
 
 def test_an_empty_command_is_recorded_as_such() -> None:
-    assert provenance([], seed=0, device="cpu", checkpoints={}, data={})["command"] == "''"
+    assert provenance([], seeds={}, device="cpu", checkpoints={}, data={})["command"] == "''"
 
 
 def test_what_is_not_installed_has_no_version() -> None:

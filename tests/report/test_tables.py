@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from csg_analyze.report.document import ModelReport, Report
+from csg_analyze.report.folder import write_report
 from csg_analyze.report.tables import (
     cell,
     first_rows,
@@ -219,3 +220,19 @@ def test_parquet_keeps_types_and_takes_any_name(tmp_path: Path) -> None:
     assert read["text"].isna().tolist() == [False, True]
     assert (read["ok"].dtype, read["n"].dtype, read["score"].dtype) == (bool, np.int64, np.float32)
     assert read["score"][0] == np.float32(0.1)
+
+
+def test_a_report_without_table_1_opens_with_what_it_measured(report: Report, tmp_path: Path) -> None:
+    """No table of dashes: a row a number, a column a model, on every page and in the files."""
+    other = {"robustness": Result({"pgd@2/255/robust_accuracy": 0.25, "n": 200})}
+    models = (replace(report.models[0], results=other, skipped={}), replace(report.models[1], results={}, skipped={}))
+    write_report(replace(report, models=models, sections=()), tmp_path / "out")
+    table = pd.read_csv(tmp_path / "out" / "tables" / "table1.csv")
+    assert table["number"].tolist() == ["robustness: pgd@2/255/robust_accuracy", "robustness: n"]
+    assert table[models[0].name].tolist() == [0.25, 200]
+    assert table[models[1].name].isna().all()
+    page, text = ((tmp_path / "out" / name).read_text() for name in ("index.html", "report.md"))
+    assert "What was measured, a row a number." in page
+    assert "What was measured, a row a number." in text
+    assert "Accuracy with its 95 % interval" not in page
+    assert "0.2500" in text
