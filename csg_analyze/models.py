@@ -13,9 +13,9 @@ from typing import NamedTuple
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.utils.hooks import RemovableHandle
 
 from csg_analyze.errors import UsageError, unknown
+from csg_analyze.hooks import watched
 
 
 class PaddedShortcut(nn.Module):
@@ -184,23 +184,21 @@ def execution_order(network: nn.Module, probe: Tensor) -> list[Executed]:
     """
     order: list[Executed] = []
 
-    def note(name: str) -> RemovableHandle:
-        def hook(module: nn.Module, _inputs: object, output: object) -> None:
+    def note(name: str, module: nn.Module) -> Callable[[object], None]:
+        def append(output: object) -> None:
             if isinstance(output, Tensor):
                 order.append(Executed(name, module, tuple(output.shape)))
 
-        return network.get_submodule(name).register_forward_hook(hook)
+        return append
 
-    hooks = [note(name) for name, _ in network.named_modules() if name]
+    modules = [(name, network.get_submodule(name)) for name, _ in network.named_modules() if name]
     was_training = network.training
     try:
         network.eval()
-        with torch.no_grad():
+        with torch.no_grad(), watched((module, note(name, module)) for name, module in modules):
             network(probe)
     finally:
         network.train(was_training)
-        for hook in hooks:
-            hook.remove()
     return order
 
 

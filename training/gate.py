@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from csg_analyze.errors import UsageError
+from csg_analyze.hooks import watched
 
 Psi = Literal["l1", "l2", "smooth-l1"]
 
@@ -79,13 +80,10 @@ def gated(
     detached: no gradient of the gated maps reaches the trunk, only the gate and what follows the feature layer.
     """
 
-    def multiply(_module: nn.Module, _inputs: tuple[Tensor, ...], features: Tensor) -> Tensor:
+    def multiply(features: Tensor) -> Tensor:
         rows = F.embedding(labels, gate)  # (N, K); unlike gate[labels], its gradient adds up in a fixed order
         blocked = (features.detach() if detached else features) * rows.to(features.dtype)[:, :, None, None]
         return torch.cat([features, blocked]) if beside_plain else blocked
 
-    handle = feature_layer.register_forward_hook(multiply)
-    try:
+    with watched([(feature_layer, multiply)]):
         yield
-    finally:
-        handle.remove()

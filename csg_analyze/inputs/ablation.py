@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from csg_analyze.checkpoints import Classifier
 from csg_analyze.data import Dataset
 from csg_analyze.errors import UsageError
+from csg_analyze.hooks import watched
 from csg_analyze.inputs.blocks import block_size, blocks
 from csg_analyze.inputs.forward import ForwardPass
 from csg_analyze.metrics.ablation import Ablation, CachedAblation
@@ -186,12 +187,9 @@ def masking(layer: nn.Module) -> Iterator[Callable[[Tensor], None]]:
     def install(installed: Tensor) -> None:
         masks[:] = [installed]
 
-    def hook(_module: nn.Module, _inputs: object, output: Tensor) -> Tensor:
+    def multiply(output: Tensor) -> Tensor:
         (mask,) = masks
         return (output * mask[:, :, :, None, None]).flatten(0, 1)
 
-    handle = layer.register_forward_hook(hook)
-    try:
+    with watched([(layer, multiply)]):
         yield install
-    finally:
-        handle.remove()

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from csg_analyze.checkpoints import Classifier
 from csg_analyze.data import Dataset
 from csg_analyze.errors import UsageError
+from csg_analyze.hooks import watched
 from csg_analyze.inputs.blocks import Block, blocks
 from csg_analyze.inputs.captum_methods import class_attribution
 from csg_analyze.metrics.arrays import FloatArray, IntArray
@@ -152,11 +153,8 @@ def recorded_output(layer: nn.Module) -> Iterator[list[Tensor]]:
     """A list that every forward pass replaces by the layer's output (n, K, h, w), part of its graph."""
     output: list[Tensor] = []
 
-    def hook(_module: nn.Module, _inputs: object, result: Tensor) -> None:
+    def keep(result: Tensor) -> None:
         output[:] = [result.clone()]  # a copy: an in-place ReLU further on would change it
 
-    handle = layer.register_forward_hook(hook)
-    try:
+    with watched([(layer, keep)]):
         yield output
-    finally:
-        handle.remove()

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from csg_analyze.checkpoints import Classifier
 from csg_analyze.data import Dataset
 from csg_analyze.errors import UsageError
+from csg_analyze.hooks import watched
 from csg_analyze.inputs.blocks import blocks
 from csg_analyze.inputs.forward import ForwardPass
 from csg_analyze.metrics.arrays import FloatArray, IntArray
@@ -100,15 +101,12 @@ def recording(layer: nn.Module) -> Iterator[Recording]:
     """A recording that every forward pass fills with the wanted maps of the layer's output (n, K, h, w)."""
     record = Recording()
 
-    def hook(_module: nn.Module, _inputs: object, output: Tensor) -> None:
+    def keep(output: Tensor) -> None:
         # indexing copies: neither an in-place ReLU further on nor the next batch reaches these values
         record.maps = output[record.images.to(output.device), record.filters.to(output.device)]
 
-    handle = layer.register_forward_hook(hook)
-    try:
+    with watched([(layer, keep)]):
         yield record
-    finally:
-        handle.remove()
 
 
 def thumbnail(image: Tensor) -> np.ndarray:

@@ -7,10 +7,10 @@ from typing import Annotated
 
 import torch
 from torch import Tensor, nn
-from torch.utils.hooks import RemovableHandle
 
 from csg_analyze.checkpoints import Classifier
 from csg_analyze.errors import NotAvailable, UsageError, unknown
+from csg_analyze.hooks import watched
 from csg_analyze.metrics.arrays import FloatArray
 from csg_analyze.metrics.correlation import FilterWeights
 from csg_analyze.metrics.groups import fixed_sizes, recorded_sizes
@@ -110,18 +110,18 @@ def matches_features(classifier: Classifier, convolution: nn.Conv2d) -> bool:
     images = 1 + torch.arange(len(channels))  # the first one stays as it is
     features: list[Tensor] = []
 
-    def disturb(_module: nn.Module, _inputs: object, output: Tensor) -> Tensor:
+    def disturb(output: Tensor) -> Tensor:
         disturbed = output.clone()
         step = 1 + 2 * output.abs().max()
         signs = torch.tensor([1.0, -1.0], device=output.device).repeat(len(channels) // 2)
         disturbed[images, channels] += step * signs[:, None, None]
         return disturbed
 
-    def keep(_module: nn.Module, _inputs: object, output: Tensor) -> None:
+    def keep(output: Tensor) -> None:
         features.append(output.detach().clone())
 
-    handles = [convolution.register_forward_hook(disturb), classifier.layer().register_forward_hook(keep)]
-    _run(classifier, _probe(classifier, 1 + len(channels)), handles)
+    with torch.no_grad(), watched([(convolution, disturb), (classifier.layer(), keep)]):
+        classifier.network(_probe(classifier, 1 + len(channels)))
     change = (features[-1][1:] - features[-1][:1]).abs().amax((2, 3)).cpu()  # (2 PROBED, K)
     own = torch.zeros_like(change, dtype=torch.bool)
     own[torch.arange(len(channels)), channels] = True
@@ -134,13 +134,3 @@ def _probe(classifier: Classifier, count: int) -> Tensor:
     size = classifier.preprocessing.size or 224
     image = torch.rand(1, 3, size, size, generator=torch.Generator().manual_seed(0))
     return image.repeat(count, 1, 1, 1).to(classifier.device)
-
-
-def _run(classifier: Classifier, images: Tensor, handles: list[RemovableHandle]) -> None:
-    """One pass for what the hooks see of it; they come off whatever happens."""
-    try:
-        with torch.no_grad():
-            classifier.network(images)
-    finally:
-        for handle in handles:
-            handle.remove()

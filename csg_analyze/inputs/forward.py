@@ -15,6 +15,7 @@ from csg_analyze.checkpoints import Classifier
 from csg_analyze.data import Dataset
 from csg_analyze.data.fingerprint import fingerprint_of
 from csg_analyze.errors import UsageError
+from csg_analyze.hooks import watched
 from csg_analyze.inputs.blocks import block_size, blocks
 from csg_analyze.inputs.cache import Arrays, Cache
 from csg_analyze.metrics.arrays import FloatArray
@@ -104,15 +105,8 @@ def pooling(layers: Mapping[str, nn.Module]) -> Iterator[dict[str, Tensor]]:
     """
     pooled: dict[str, Tensor] = {}
 
-    def keep(name: str) -> Callable[[nn.Module, object, Tensor], None]:
-        def hook(_module: nn.Module, _inputs: object, output: Tensor) -> None:
-            pooled[name] = output.mean((2, 3))
+    def keep(name: str) -> Callable[[Tensor], None]:
+        return lambda output: pooled.update({name: output.mean((2, 3))})
 
-        return hook
-
-    handles = [module.register_forward_hook(keep(name)) for name, module in layers.items()]
-    try:
+    with watched((module, keep(name)) for name, module in layers.items()):
         yield pooled
-    finally:
-        for handle in handles:
-            handle.remove()
