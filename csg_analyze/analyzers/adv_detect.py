@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from csg_analyze.errors import TooFew, UsageError, unknown
-from csg_analyze.metrics.adversarial import AttackRun, Attacks, Differentiable
+from csg_analyze.metrics.adversarial import NOT_MOVED, AttackRun, Attacks, Differentiable
 from csg_analyze.metrics.arrays import BoolArray, FloatArray, IntArray
 from csg_analyze.metrics.detection import Negatives, Protocol, fitting_sizes, sources_needed
 from csg_analyze.metrics.detector_limits import Again, adaptive_rows, transfer_rows
@@ -197,7 +197,11 @@ def _columns(attacks: Attacks, layers: str | None) -> Columns:
 
 
 def _too_few(runs: Mapping[str, AttackRun], n_candidates: int) -> str:
-    found = ", ".join(f"{int(run.succeeded.sum())} of {len(run.sources)} by {name}" for name, run in runs.items())
+    found = ", ".join(
+        f"{int(run.succeeded.sum())} of {len(run.sources)} by {name}"
+        + (f", which moved {run.count(NOT_MOVED)} of them by no step" if run.count(NOT_MOVED) else "")
+        for name, run in runs.items()
+    )
     return (
         f"too few adversarial samples to train a detector ({found or 'none was tried'}): at least {FEWEST} are needed, "
         f"and {n_candidates} images are classified correctly by every compared model; raise --limit or --eps, or "
@@ -273,6 +277,12 @@ def _notes(
                 else f"with fewer than {FEWEST} no detector is trained."
             )
         )
+    for name, run in runs.items():
+        if run.count(NOT_MOVED):
+            notes.append(
+                f"{name}: no step moved {run.count(NOT_MOVED)} of {len(run.sources)} attacked sources (the gradient "
+                "that the attack follows is exactly 0, or leads out of the range of pixels)."
+            )
     aimless = [name for name in runs if targeted and not attacks.aims(name)]
     if aimless:
         notes.append(f"{', '.join(aimless)} cannot be aimed at a class and ran untargeted.")

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from csg_analyze.analysis import analyze
 from csg_analyze.checkpoints import Classifier
@@ -63,7 +65,7 @@ def test_the_caption_gives_settings_and_counts(both: Mapping[str, Result]) -> No
     for attack in ("fgsm", "pgd"):
         row = counts.loc[attack]
         assert f"{int(row['success'])} successes of {int(row['attacked'])} attacked sources" in caption
-        outcomes = ["success", "not_fooled", "all_black", "not_finite", "at_target"]
+        outcomes = ["success", "not_fooled", "not_moved", "all_black", "not_finite", "at_target"]
         assert row[outcomes].sum() == row["attacked"]
     for words in ("Protocol paired", "negatives clean", "detector forest", "2 repeats", "8 steps of eps/4", "(8/255)"):
         assert words in caption
@@ -161,6 +163,26 @@ def test_an_attack_with_too_few_successes_is_left_out_with_a_word(monkeypatch: p
     assert any(note.startswith("cw: ") and "no detector is trained" in note for note in result.notes)
     with pytest.raises(TooFew, match=r"too few adversarial samples .* by cw\): at least 50"):
         run(attack="cw", detector=NEAREST)
+
+
+def test_sources_that_no_step_moved_are_said() -> None:
+    """Those of the first class come out of a layer through which no gradient returns."""
+
+    class Partly(torch.nn.Module):
+        def forward(self, logits: torch.Tensor) -> torch.Tensor:
+            return torch.where((logits.argmax(1) == 0)[:, None], logits.detach(), logits)
+
+    network = small_classifier().network
+    network.network.append(Partly())
+    partly = replace(CLASSIFIER, network=network)
+    result = run(partly, attack="fgsm", eps="32/255", detector=NEAREST)
+    counts = result.tables["attacks"].iloc[0]
+    assert counts["not_moved"] > 5
+    (note,) = [note for note in result.notes if "no step moved" in note]
+    assert note.startswith(f"fgsm: no step moved {counts['not_moved']} of {counts['attacked']} attacked sources")
+    assert f"{counts['not_moved']} not moved" in result.tables["detection"].attrs[CAPTION]
+    with pytest.raises(TooFew, match=r"0 of 150 by pgd, which moved 150 of them by no step"):
+        run(attack="pgd", eps="0")
 
 
 def test_too_few_end_a_command_of_their_own_and_are_skipped_in_a_report() -> None:
