@@ -193,9 +193,9 @@ def _notes(attacks: Attacks, names: Sequence[str], targeted: bool, wanted: int, 
 def _not_moved(counts: Sequence[Mapping[str, object]]) -> tuple[str, ...]:
     """What an attack that could not move its images says of the network: nothing."""
     return tuple(
-        f"{row['attack']}{_at(row)}: no step moved {row['not_moved']} of {row['attacked']} attacked images (the gradient "
-        "that the attack follows is exactly 0, or leads out of the range of pixels). They count as not fooled, but show "
-        "nothing: an attack without gradients may fool them."
+        f"{row['attack']}{_at(row)}: no step moved {row['not_moved']} of {row['attacked']} attacked images (the "
+        "gradient that the attack follows is exactly 0, or leads out of the range of pixels). They count as not "
+        "fooled, but show nothing: an attack without gradients may fool them."
         for row in counts
         if row["not_moved"]
     )
