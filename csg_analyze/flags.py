@@ -70,12 +70,13 @@ def flags_of(kind: Any, without: Collection[str] = ()) -> Iterator[Parameter]:
 
 def _built(kind: Any, values: dict[str, Any]) -> Any:
     """The dataclass from the values of its flags, taken out of `values`; a field without a flag keeps its default."""
-    hints = get_type_hints(kind)
-    arguments = {
-        field.name: _built(hints[field.name], values) if is_dataclass(hints[field.name]) else values.pop(field.name)
-        for field in fields(kind)
-        if is_dataclass(hints[field.name]) or field.name in values
-    }
+    hints = get_type_hints(kind, include_extras=True)
+    arguments = {}
+    for name in (field.name for field in fields(kind)):
+        if is_dataclass(hints[name]):
+            arguments[name] = _built(hints[name], values)
+        elif get_origin(hints[name]) is Annotated and name in values:
+            arguments[name] = values.pop(name)
     return kind(**arguments)
 
 

@@ -61,6 +61,13 @@ def test_what_is_not_annotated_has_no_flag() -> None:
         assert "No such option" in output
 
 
+def test_a_parameter_may_be_called_like_a_field_without_a_flag() -> None:
+    more = [flags.flag("words", Annotated[str, "one word"], "a")]
+    seen, output = called("a.pt", "--words", "b", more=more)
+    assert seen["words"] == "b", output
+    assert seen["settings"].words == ()
+
+
 def test_flags_may_be_left_out_fixed_and_added() -> None:
     seen, output = called("a.pt", "--split", "train", without=("split",))
     assert not seen

@@ -79,7 +79,7 @@ def test_a_folder_of_a_devkit_that_cannot_be_read(tmp_path: Path, locked: Callab
 
 def test_parts_that_cannot_be_read(tmp_path: Path, locked: Callable[[Path], None]) -> None:
     from csg_analyze.data.voc.preparing import prepare_voc
-    from csg_analyze.inputs.forward import untracked
+    from csg_analyze.progress import untracked
 
     root = write_devkit(tmp_path / "VOC2010", PICTURES, SPLITS)
     (tmp_path / "parts" / "more").mkdir(parents=True)

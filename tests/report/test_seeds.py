@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from csg_analyze.commands import _print_outcome
 
 from csg_analyze.checkpoints.origin import Origin
+from csg_analyze.cli.commands import _print_outcome
 from csg_analyze.errors import UsageError
 from csg_analyze.paper import PAPER, paper_numbers
 from csg_analyze.report.document import ModelReport, Report, Section
