@@ -9,9 +9,9 @@ from matplotlib.figure import Figure
 
 from csg_analyze.metrics.arrays import IntArray
 from csg_analyze.metrics.proportions import share_with_interval
-from csg_analyze.report.figures import dots_with_intervals
-from csg_analyze.report.wording import listed
+from csg_analyze.plots.panels import dots_with_intervals
 from csg_analyze.result import Result, Tables
+from csg_analyze.wording import listed
 
 
 def accuracy(predictions: IntArray, labels: IntArray, class_names: Sequence[str], sample_ids: Sequence[str]) -> Result:

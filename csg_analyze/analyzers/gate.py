@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from csg_analyze.metrics.arrays import FloatArray
 from csg_analyze.metrics.gates import assigned, density_interval, l1_density
-from csg_analyze.report.figures import counts, filters_by_class, matrix_panels
+from csg_analyze.plots.panels import counts, filters_by_class, matrix_panels
 from csg_analyze.result import Result, Tables
 
 

@@ -83,7 +83,7 @@ def inspect(
     checkpoints: Annotated[list[Path], typer.Argument(help="Checkpoint files.", show_default=False)], loading: Loading
 ) -> None:
     """Show what a checkpoint is: architecture, layers, classes, gate, preprocessing, data, training record."""
-    from csg_analyze.report.inspection import describe
+    from csg_analyze.checkpoints.description import describe
 
     for path in checkpoints:
         print(describe(loading.load(path)))

@@ -17,7 +17,7 @@ from csg_analyze.inputs.ablation import TOLERANCE, linear_head, relative_differe
 from csg_analyze.inputs.blocks import blocks
 from csg_analyze.inputs.forward import ForwardPass
 from csg_analyze.metrics.arrays import FloatArray
-from csg_analyze.metrics.localization.attribution import FeatureMaps
+from csg_analyze.metrics.attribution import FeatureMaps
 from csg_analyze.progress import Track
 
 

@@ -11,7 +11,7 @@ from csg_analyze.data import Dataset
 from csg_analyze.data.geometry import tight_boxes
 from csg_analyze.errors import NotAvailable, UsageError
 from csg_analyze.metrics.arrays import BoolArray, FloatArray, IntArray
-from csg_analyze.metrics.localization.objects import Objects, Pair
+from csg_analyze.metrics.objects import Objects, Pair
 
 
 def objects(

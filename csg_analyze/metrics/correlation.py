@@ -8,7 +8,26 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from csg_analyze.metrics.arrays import BoolArray, FloatArray, IntArray
-from csg_analyze.metrics.similarity import ROUNDING, directions
+
+ROUNDING = 1e-9
+"""Two cosines closer than this count as equal: sums in another order must not decide a comparison."""
+
+
+def cosines(first: FloatArray, second: FloatArray) -> FloatArray:
+    """Cosine of every row of `first` (A, D) with every row of `second` (B, D): float64 (A, B) in [-1, 1].
+
+    NaN where either row is zero or has a NaN: it has no direction.
+    """
+    cosine: FloatArray = directions(first) @ directions(second).T
+    return np.clip(cosine, -1, 1)
+
+
+def directions(rows: FloatArray) -> FloatArray:
+    """The rows (A, D) at length 1, float64; NaN for a row of zeros."""
+    rows = np.asarray(rows, dtype=np.float64)
+    length = np.linalg.norm(rows, axis=1, keepdims=True)
+    unit: FloatArray = np.divide(rows, length, out=np.full_like(rows, np.nan), where=length > 0)
+    return unit
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy.stats import binomtest
 
+from csg_analyze.analyzers.adversarial.detection import interval, resampled
 from csg_analyze.metrics.arrays import BoolArray, FloatArray
-from csg_analyze.metrics.detection import interval, resampled
 from csg_analyze.metrics.proportions import largest_unseen
 
 

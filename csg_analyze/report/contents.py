@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from csg_analyze.errors import UsageError
+from csg_analyze.plots.style import save, style
 from csg_analyze.report.document import Report, Section
 from csg_analyze.report.ledger import Ledger
 from csg_analyze.report.shown_tables import Table, summary_table, write_tables
-from csg_analyze.report.style import save, style
 from csg_analyze.report.tables import stacked, write_parquet
 from csg_analyze.result import Result
 

@@ -6,13 +6,14 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup, escape
+from jinja2 import Environment
+from markupsafe import Markup
 
+from csg_analyze.html import environment
 from csg_analyze.report.contents import Outcome
 from csg_analyze.report.document import JSON, Report
 from csg_analyze.report.shown_tables import Table
-from csg_analyze.report.tables import cell
+from csg_analyze.wording import cell
 
 Seeds = tuple[Table, Table] | None
 """The numbers over seeds: those of the headline, and all of them."""
@@ -45,7 +46,7 @@ def _render(
     finalize: Callable[..., Any] | None = None,
 ) -> str:
     return (
-        environment(autoescape=autoescape, finalize=finalize)
+        _templates(autoescape=autoescape, finalize=finalize)
         .get_template(template)
         .render(
             report=report,
@@ -58,28 +59,10 @@ def _render(
     )
 
 
-def environment(*, autoescape: bool, finalize: Callable[..., Any] | None = None) -> Environment:
-    """The templates of this package; a name that a template does not know is an error."""
-    templates = Environment(
-        loader=PackageLoader("csg_analyze.report"),
-        autoescape=autoescape,
-        finalize=finalize,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    templates.filters["prose"] = prose
+def _templates(**settings: Any) -> Environment:
+    templates = environment("csg_analyze.report", **settings)
     templates.filters["kind"] = lambda file: KINDS[file.rpartition(".")[2]]
     return templates
-
-
-def prose(text: str) -> Markup:
-    """A paragraph in HTML, with what stands between backticks as code."""
-    pieces = re.split(r"`([^`\n]+)`", text)
-    return Markup("").join(
-        Markup("<code>{}</code>").format(piece) if index % 2 else escape(piece) for index, piece in enumerate(pieces)
-    )
 
 
 def escaped_markdown(value: object) -> str:

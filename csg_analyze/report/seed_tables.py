@@ -14,7 +14,8 @@ from csg_analyze.metrics.means import Mean
 from csg_analyze.paper import CLAIMS, TABLE_1, TABLE_3
 from csg_analyze.report.document import JSON, Report, as_json
 from csg_analyze.report.seeds import Seeds, differences, mean_of, seeds_of, value_of
-from csg_analyze.report.tables import DASH, plain_text
+from csg_analyze.report.tables import plain_text
+from csg_analyze.wording import DASH
 
 
 def over_seeds(report: Report, seeds: Seeds) -> pd.DataFrame:

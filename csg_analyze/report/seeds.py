@@ -10,7 +10,7 @@ import numpy as np
 from csg_analyze.checkpoints.twins import Difference, besides_the_gate
 from csg_analyze.metrics.means import Mean, mean_with_interval
 from csg_analyze.report.document import ModelReport
-from csg_analyze.report.wording import listed
+from csg_analyze.wording import listed
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,6 @@ from csg_analyze.report.seeds import compared, seeds_of
 from csg_analyze.report.tables import (
     TEXT_COLUMNS,
     as_cells,
-    cell,
     fills_table_1,
     first_rows,
     is_number,
@@ -27,6 +26,7 @@ from csg_analyze.report.tables import (
     write_latex,
 )
 from csg_analyze.result import BOLD, CAPTION, Result
+from csg_analyze.wording import cell
 
 COMPARED_ROWS = 60
 """Rows of a comparison that the page shows: it is made to be read whole."""

@@ -5,10 +5,8 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import fastparquet
-import numpy as np
 import pandas as pd
 from rich import box
 from rich.console import Console
@@ -19,8 +17,8 @@ from csg_analyze.paper import TABLE_1
 from csg_analyze.report.document import ModelReport, Report
 from csg_analyze.report.seeds import different_numbers_of_images
 from csg_analyze.result import CAPTION, Result
+from csg_analyze.wording import DASH, cell
 
-DASH = "–"
 LATEX_ROWS, LATEX_EXCERPT = 2_000, 50
 """A longer table is excerpted in LaTeX: nobody typesets it, and its CSV has every row."""
 
@@ -171,19 +169,6 @@ def first_rows(table: pd.DataFrame, rows: int = 20) -> pd.DataFrame:
         return table
     each = max(5, rows // max(1, table["model"].nunique()))
     return table.groupby("model", sort=False).head(each)
-
-
-def cell(value: Any) -> str:
-    """One value as a reader wants it: four decimals, a dash for what is missing, a single line."""
-    if pd.api.types.is_scalar(value) and bool(pd.isna(value)):
-        return DASH
-    if isinstance(value, bool | np.bool_):
-        return "yes" if value else "no"
-    if isinstance(value, float | np.floating):
-        number = float(value)
-        return f"{number:.4f}" if number == 0 or 1e-3 <= abs(number) < 1e5 else f"{number:.3g}"
-    # line breaks would break a table, and escape sequences a terminal
-    return "".join(character if character.isprintable() else " " for character in str(value))
 
 
 def as_cells(table: pd.DataFrame) -> pd.DataFrame:

@@ -11,11 +11,11 @@ import pytest
 import torch
 
 from csg_analyze.analysis import analyze
+from csg_analyze.analyzers.adversarial.comparisons import compare_detection, table_3
 from csg_analyze.checkpoints import Classifier
 from csg_analyze.errors import TooFew, UsageError
 from csg_analyze.inputs.cache import Cache
 from csg_analyze.plan import plan
-from csg_analyze.report.adversarial_tables import compare_detection, table_3
 from csg_analyze.result import BOLD, CAPTION, Result
 from tests.examples import classified_dataset, nudged, small_classifier
 

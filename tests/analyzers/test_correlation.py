@@ -7,7 +7,7 @@ import pytest
 from sklearn.metrics.pairwise import cosine_similarity
 
 from csg_analyze.analysis import analyze
-from csg_analyze.analyzers.correlation import correlation
+from csg_analyze.analyzers.correlation.analysis import correlation
 from csg_analyze.errors import UsageError
 from csg_analyze.metrics.arrays import FloatArray, IntArray
 from csg_analyze.metrics.correlation import FilterWeights

@@ -12,7 +12,7 @@ from sklearn.feature_selection import mutual_info_classif
 from sklearn.metrics.pairwise import cosine_similarity
 
 from csg_analyze.analysis import analyze
-from csg_analyze.analyzers.filters import filters
+from csg_analyze.analyzers.gallery.analysis import filters
 from csg_analyze.errors import UsageError
 from csg_analyze.metrics.correlation import FilterWeights
 from csg_analyze.metrics.exemplars import Exemplars

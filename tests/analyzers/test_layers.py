@@ -10,10 +10,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from csg_analyze.analysis import analyze
-from csg_analyze.analyzers.layers import draw_depth, layers
+from csg_analyze.analyzers.layers.analysis import draw_depth, layers
+from csg_analyze.analyzers.layers.probes import probe_correct
 from csg_analyze.errors import UsageError
 from csg_analyze.metrics.mutual_information import information_and_chance
-from csg_analyze.metrics.probes import probe_correct
 from tests.examples import random_classifier, random_dataset
 
 RNG = np.random.default_rng(0)

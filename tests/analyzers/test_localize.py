@@ -12,15 +12,15 @@ from captum.attr import NeuronGradient
 from torchvision.transforms.functional import gaussian_blur
 
 from csg_analyze.analysis import analyze
-from csg_analyze.analyzers.localize import chosen_methods
+from csg_analyze.analyzers.localize.analysis import chosen_methods
+from csg_analyze.analyzers.localize.figures import PICTURES
 from csg_analyze.checkpoints import Classifier
 from csg_analyze.data import Dataset
 from csg_analyze.data.scenes import make_scenes
 from csg_analyze.errors import NotAvailable, UsageError
 from csg_analyze.inputs.blocks import to_pixels
-from csg_analyze.metrics.localization.attribution import FeatureMaps
+from csg_analyze.metrics.attribution import FeatureMaps
 from csg_analyze.plan import plan
-from csg_analyze.report.localization_figures import PICTURES
 from csg_analyze.result import BOLD, CAPTION, Result
 from tests.examples import random_classifier
 
@@ -306,7 +306,7 @@ def test_figures_and_pages_of_both_models(heldout: Result, paper: Result, classi
 def test_results_do_not_depend_on_batches_or_pieces(
     classifier: Classifier, scenes: Dataset, heldout: Result, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("csg_analyze.metrics.localization.methods.PIXELS", 5000)
+    monkeypatch.setattr("csg_analyze.analyzers.localize.methods.PIXELS", 5000)
     what = plan(
         ["localize"],
         {

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from csg_analyze.analyzers.localize import localize
-from csg_analyze.metrics.localization.attribution import FeatureMaps
-from csg_analyze.metrics.localization.objects import Objects
+from csg_analyze.analyzers.localize.analysis import localize
+from csg_analyze.metrics.attribution import FeatureMaps
+from csg_analyze.metrics.objects import Objects
 from csg_analyze.result import Result
 
 

@@ -7,10 +7,10 @@ import pytest
 from scipy.stats import false_discovery_control
 from sklearn.feature_selection import mutual_info_classif
 
-from csg_analyze.analyzers.mis import mis
+from csg_analyze.analyzers.mis.analysis import mis
+from csg_analyze.analyzers.mis.permutations import permutation_test
 from csg_analyze.errors import UsageError
 from csg_analyze.metrics.mutual_information import mutual_information
-from csg_analyze.metrics.permutations import permutation_test
 from tests.examples import random_gate
 
 NAMES = ("ant", "bee", "cat")

@@ -10,12 +10,12 @@ import torch
 from scipy.stats import binomtest
 
 from csg_analyze.analysis import analyze
+from csg_analyze.analyzers.adversarial.comparisons import compare_robustness
 from csg_analyze.checkpoints import Classifier
 from csg_analyze.errors import UsageError
 from csg_analyze.inputs.cache import Cache
 from csg_analyze.inputs.network_attacks import NetworkAttacks
 from csg_analyze.plan import plan
-from csg_analyze.report.adversarial_tables import compare_robustness
 from csg_analyze.result import CAPTION, Result
 from tests.examples import classified_dataset, nudged, small_classifier
 

@@ -9,7 +9,7 @@ from sklearn.metrics import confusion_matrix
 from sklearn.metrics.pairwise import cosine_similarity
 
 from csg_analyze.analysis import analyze
-from csg_analyze.analyzers.similarity import draw_similarity, similarity
+from csg_analyze.analyzers.similarity.analysis import draw_similarity, similarity
 from csg_analyze.errors import UsageError
 from csg_analyze.metrics.arrays import FloatArray, IntArray
 from csg_analyze.result import Result

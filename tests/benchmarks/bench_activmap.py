@@ -10,9 +10,9 @@ import torch
 import torch.nn.functional as F
 from scipy.ndimage import gaussian_filter
 
+from csg_analyze.analyzers.localize.filter_regions import filter_ious
+from csg_analyze.analyzers.localize.thresholds import activation_thresholds
 from csg_analyze.metrics.arrays import BoolArray, FloatArray
-from csg_analyze.metrics.localization.filter_regions import filter_ious
-from csg_analyze.metrics.localization.thresholds import activation_thresholds
 
 IMAGES, FILTERS, MAP, SIDE = 200, 512, 4, 128
 FEW = 20

@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from csg_analyze.analyzers.confusion import confusion
+from csg_analyze.analyzers.confusion.analysis import confusion
 from csg_analyze.inputs.ablation import NetworkAblation, ablation
 from csg_analyze.inputs.cache import Cache
 from csg_analyze.inputs.forward import forward_pass

@@ -9,8 +9,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from csg_analyze.analyzers.correlation import correlation
-from csg_analyze.analyzers.similarity import similarity
+from csg_analyze.analyzers.correlation.analysis import correlation
+from csg_analyze.analyzers.similarity.analysis import similarity
 from csg_analyze.metrics.correlation import FilterWeights
 
 REPEATS = 3

@@ -14,9 +14,9 @@ from typing import TypeVar
 import numpy as np
 from sklearn.feature_selection import mutual_info_classif
 
+from csg_analyze.analyzers.mis.permutations import permutation_test
 from csg_analyze.metrics.arrays import FloatArray, IntArray
 from csg_analyze.metrics.mutual_information import chance_permutations, information_and_chance, mutual_information
-from csg_analyze.metrics.permutations import permutation_test
 
 COLUMNS = ("what", "ours, s", "the usual way, s", "ratio", "target", "largest difference", "memory / activations")
 N_PERMUTATIONS = 20

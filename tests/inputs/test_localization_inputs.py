@@ -23,7 +23,7 @@ from csg_analyze.inputs.cache import Cache
 from csg_analyze.inputs.feature_maps import feature_maps
 from csg_analyze.inputs.forward import forward_pass
 from csg_analyze.inputs.objects import objects
-from csg_analyze.metrics.localization.attribution import FeatureMaps
+from csg_analyze.metrics.attribution import FeatureMaps
 from csg_analyze.models import build, find_layers
 from csg_analyze.progress import untracked
 from tests.examples import HALF, random_classifier, random_dataset

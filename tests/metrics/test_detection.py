@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score, roc_curve
 
-from csg_analyze.metrics.detection import (
+from csg_analyze.analyzers.adversarial.detection import (
     Protocol,
     fitting_sizes,
     interval,

@@ -8,10 +8,10 @@ import pytest
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import roc_auc_score
 
-from csg_analyze.metrics.adversarial import Differentiable
-from csg_analyze.metrics.detection import Protocol, split
-from csg_analyze.metrics.detector_limits import adaptive_rows, transfer_rows
-from csg_analyze.metrics.detector_study import (
+from csg_analyze.analyzers.adversarial.detection import Protocol, split
+from csg_analyze.analyzers.adversarial.detectors import differentiable
+from csg_analyze.analyzers.adversarial.limits import adaptive_rows, transfer_rows
+from csg_analyze.analyzers.adversarial.study import (
     Columns,
     Pool,
     Study,
@@ -22,7 +22,7 @@ from csg_analyze.metrics.detector_study import (
     study,
     training_images,
 )
-from csg_analyze.metrics.detectors import differentiable
+from csg_analyze.metrics.adversarial import Differentiable
 
 N, REPEATS = 60, 3
 Forest = partial(RandomForestClassifier, n_estimators=15)

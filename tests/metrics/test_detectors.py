@@ -14,7 +14,13 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
-from csg_analyze.metrics.detectors import detector_named, differentiable, layer_importance, scores, trained
+from csg_analyze.analyzers.adversarial.detectors import (
+    detector_named,
+    differentiable,
+    layer_importance,
+    scores,
+    trained,
+)
 
 RNG = np.random.default_rng(0)
 ADVERSARIAL = np.arange(120) % 2 == 0

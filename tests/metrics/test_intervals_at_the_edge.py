@@ -9,9 +9,9 @@ import pytest
 from scipy.stats import norm
 from sklearn.ensemble import RandomForestClassifier
 
-from csg_analyze.metrics.detection import auroc_interval, rates, resampled, share_interval
-from csg_analyze.metrics.detector_limits import transfer_rows
-from csg_analyze.metrics.detector_study import Pool, detection_rows, study
+from csg_analyze.analyzers.adversarial.detection import auroc_interval, rates, resampled, share_interval
+from csg_analyze.analyzers.adversarial.limits import transfer_rows
+from csg_analyze.analyzers.adversarial.study import Pool, detection_rows, study
 from csg_analyze.metrics.paired import paired_difference, paired_difference_of_rates
 from csg_analyze.metrics.proportions import largest_unseen
 

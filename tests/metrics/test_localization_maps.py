@@ -12,13 +12,13 @@ from scipy.ndimage import gaussian_filter1d, label
 from sklearn.metrics import average_precision_score
 from torchvision.transforms.functional import gaussian_blur
 
-from csg_analyze.metrics.localization.baselines import BASELINES, baseline_maps
-from csg_analyze.metrics.localization.filter_regions import filter_ious
-from csg_analyze.metrics.localization.gradients import blur_weights, smooth_gradients
-from csg_analyze.metrics.localization.map_scores import MapScores, score_maps
-from csg_analyze.metrics.localization.objects import filled
-from csg_analyze.metrics.localization.thresholds import activation_thresholds, top_pixels
-from csg_analyze.metrics.localization.upsampling import upsampled
+from csg_analyze.analyzers.localize.baselines import BASELINES, baseline_maps
+from csg_analyze.analyzers.localize.filter_regions import filter_ious
+from csg_analyze.analyzers.localize.gradients import blur_weights, smooth_gradients
+from csg_analyze.analyzers.localize.map_scores import MapScores, score_maps
+from csg_analyze.analyzers.localize.thresholds import activation_thresholds, top_pixels
+from csg_analyze.metrics.objects import filled
+from csg_analyze.metrics.resizing import upsampled
 
 RNG = np.random.default_rng(0)
 
@@ -223,7 +223,7 @@ def test_thresholds_that_rounding_would_miss() -> None:
 
 
 def test_pixel_average_precision_is_scikit_learns_where_every_value_has_its_threshold() -> None:
-    from csg_analyze.metrics.localization.scores import pixel_average_precision
+    from csg_analyze.analyzers.localize.scores import pixel_average_precision
 
     values = (RNG.permutation(64).reshape(1, 1, 8, 8) / 63).astype(np.float32)
     region = RNG.random((1, 8, 8)) < 0.3

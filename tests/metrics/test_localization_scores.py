@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from csg_analyze.metrics.localization.gathering import curve_levels, gather, region_ious
-from csg_analyze.metrics.localization.map_scores import MapScores
-from csg_analyze.metrics.localization.scores import (
+from csg_analyze.analyzers.localize.gathering import curve_levels, gather, region_ious
+from csg_analyze.analyzers.localize.map_scores import MapScores
+from csg_analyze.analyzers.localize.scores import (
     BOX_DELTAS,
     ImageScores,
     best_levels,
@@ -21,7 +21,7 @@ from csg_analyze.metrics.localization.scores import (
     pixel_average_precision,
     resamples,
 )
-from csg_analyze.metrics.localization.selection import classes_of_filters, first_half, most_active_filters
+from csg_analyze.analyzers.localize.selection import classes_of_filters, first_half, most_active_filters
 
 N, C, L, DELTAS = 24, 4, 6, (0.2, 0.3)
 RNG = np.random.default_rng(1)

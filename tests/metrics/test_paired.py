@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import bootstrap, norm
 
-from csg_analyze.metrics.detection import resampled
+from csg_analyze.analyzers.adversarial.detection import resampled
 from csg_analyze.metrics.paired import mcnemar, paired_difference, paired_difference_of_rates
 
 

@@ -7,9 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from csg_analyze.analyzers.mis.permutations import (
+    adjusted_p_values,
+    fewest_found,
+    needed_permutations,
+    permutation_test,
+)
 from csg_analyze.metrics.arrays import FloatArray, IntArray
 from csg_analyze.metrics.mutual_information import mutual_information
-from csg_analyze.metrics.permutations import adjusted_p_values, fewest_found, needed_permutations, permutation_test
 
 
 def noise_and_one_informative_filter(n_filters: int, seed: int) -> tuple[FloatArray, IntArray]:

@@ -6,11 +6,11 @@ import cv2
 import numpy as np
 import pytest
 
-from csg_analyze.metrics.localization.baselines import smooth_noise
-from csg_analyze.metrics.localization.gathering import gather
-from csg_analyze.metrics.localization.map_scores import score_maps
-from csg_analyze.metrics.localization.objects import filled
-from csg_analyze.metrics.localization.scores import BOX_DELTAS, evaluate, metric_names
+from csg_analyze.analyzers.localize.baselines import smooth_noise
+from csg_analyze.analyzers.localize.gathering import gather
+from csg_analyze.analyzers.localize.map_scores import score_maps
+from csg_analyze.analyzers.localize.scores import BOX_DELTAS, evaluate, metric_names
+from csg_analyze.metrics.objects import filled
 
 N, SIDE, LEVELS = 20, 48, 1000
 THRESHOLDS = np.arange(LEVELS) / LEVELS

@@ -9,14 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics.pairwise import cosine_similarity
 
-from csg_analyze.metrics.arrays import FloatArray
-from csg_analyze.metrics.similarity import (
+from csg_analyze.analyzers.similarity.scores import (
     clustered_order,
     cosines,
     highest_off_diagonal,
     mean_on_and_off_diagonal,
     share_with_maximum_on_diagonal,
 )
+from csg_analyze.metrics.arrays import FloatArray
 
 NAN = math.nan
 

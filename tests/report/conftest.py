@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
+from csg_analyze.plots.panels import captioned, gate_and_information, style
 from csg_analyze.report.document import ModelReport, Report, Section
-from csg_analyze.report.figures import captioned, gate_and_information, style
 from csg_analyze.result import Result, Tables
 
 NASTY = "<script>alert(1)</script> | $x_1$ & 5 % `~#\\ {}"

@@ -9,9 +9,9 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.text import Annotation
 
-from csg_analyze.analyzers.correlation import correlation
+from csg_analyze.analyzers.correlation.analysis import correlation
+from csg_analyze.analyzers.correlation.figures import draw_curves, draw_matrices
 from csg_analyze.metrics.correlation import FilterWeights, correlation_matrix
-from csg_analyze.report.correlation_figures import draw_curves, draw_matrices
 from csg_analyze.result import Tables
 from tests.examples import random_gate
 

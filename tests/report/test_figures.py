@@ -16,15 +16,15 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from csg_analyze.metrics.arrays import FloatArray
-from csg_analyze.report.figures import (
+from csg_analyze.plots.matrices import draw_matrix
+from csg_analyze.plots.panels import (
     counts,
     dots_with_intervals,
     gate_and_information,
     matrix_panels,
     overlap_colours,
 )
-from csg_analyze.report.matrices import draw_matrix
-from csg_analyze.report.style import (
+from csg_analyze.plots.style import (
     GATE_COLOUR,
     INFORMATION_COLOUR,
     LARGE_PNG,
@@ -223,8 +223,8 @@ def test_drawing_changes_no_settings_and_loads_no_pyplot(tmp_path: Path) -> None
         draw_matrix(Figure().add_subplot(), gate_like(3, 5), norm=Normalize(0, 1), cmap=colour_map("Blues"))
     assert dict(mpl.rcParams) == before
     program = (
-        "import sys, numpy, pathlib; from csg_analyze.report.figures import matrix_panels;"
-        "from csg_analyze.report.style import save;"
+        "import sys, numpy, pathlib; from csg_analyze.plots.panels import matrix_panels;"
+        "from csg_analyze.plots.style import save;"
         "figure = matrix_panels({'m': numpy.eye(2)}, row_labels='ab', colour_label='');"
         f"save(figure, pathlib.Path({str(tmp_path)!r}), 'x');"
         "sys.exit('matplotlib.pyplot' in sys.modules)"

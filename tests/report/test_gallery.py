@@ -14,12 +14,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from csg_analyze.analyzers.gallery.cards import Gallery, decimals
+from csg_analyze.analyzers.gallery.pages import SPRITE_BYTES, gallery_pages
 from csg_analyze.errors import UsageError
 from csg_analyze.metrics.exemplars import Exemplars
-from csg_analyze.report.cards import Gallery, decimals
 from csg_analyze.report.document import ModelReport, Report
 from csg_analyze.report.folder import write_report
-from csg_analyze.report.gallery import SPRITE_BYTES, gallery_pages
 from csg_analyze.result import Result
 
 NASTY = "<script>alert('1')</script>\" onload=x & é"

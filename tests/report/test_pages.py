@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
+from csg_analyze.html import prose
 from csg_analyze.report.document import Report
 from csg_analyze.report.folder import write_report
-from csg_analyze.report.pages import escaped_markdown, facts, prose
-from csg_analyze.report.tables import cell
+from csg_analyze.report.pages import escaped_markdown, facts
+from csg_analyze.wording import cell
 from tests.report.conftest import CLASSES, NASTY, PLAIN
 
 

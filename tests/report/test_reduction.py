@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from csg_analyze.metrics.arrays import FloatArray
-from csg_analyze.report.reduction import (
+from csg_analyze.plots.reduction import (
     Reduction,
     block_size,
     counted,

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from csg_analyze.report.sprites import FADED, OUTLINE, PAPER, Sprite, at_least_half, halved, pictures, sprite
+from csg_analyze.plots.sprites import FADED, OUTLINE, PAPER, Sprite, at_least_half, halved, pictures, sprite
 
 RNG = np.random.default_rng(0)
 

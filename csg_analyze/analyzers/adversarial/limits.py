@@ -1,0 +1,108 @@
+"""Where detectors fail: on attacks they were not trained on, and on attacks that know of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from csg_analyze.analyzers.adversarial.detection import Split, rates, resampled
+from csg_analyze.analyzers.adversarial.detectors import Small, differentiable, scores
+from csg_analyze.analyzers.adversarial.study import (
+    RESAMPLES,
+    Row,
+    Study,
+    Trial,
+    measure_interval,
+    measures,
+    training_images,
+)
+from csg_analyze.metrics.adversarial import Differentiable
+from csg_analyze.metrics.arrays import BoolArray, FloatArray, IntArray
+from csg_analyze.metrics.proportions import share_with_interval
+
+
+def transfer_rows(studies: Mapping[str, Study]) -> list[Row]:
+    """Detectors with the largest training set of each attack, judged on the test images of every attack.
+
+    A test image whose source the detector was trained with, under whatever attack, is left out.
+    """
+    rows = []
+    for trained_on, first in studies.items():
+        for tested_on, second in studies.items():
+            weights = resampled(len(second.pool.sources), resamples=RESAMPLES, seed=0)
+            moved = [_moved(a, first, b, second) for a, b in zip(first.largest, second.largest, strict=True)]
+            row: Row = {
+                "train_attack": trained_on,
+                "test_attack": tested_on,
+                "n_test": min(len(trial.clean) + len(trial.adversarial) for trial in moved),
+            }
+            for name in ("error_percent", "auroc"):
+                row[name] = value = float(np.mean([measures(trial, None)[name][0] for trial in moved]))
+                values = np.mean([measures(trial, weights)[name] for trial in moved], axis=0)
+                row[f"{name}_low"], row[f"{name}_high"] = measure_interval(name, value, values, moved)
+            rows.append(row)
+    return rows
+
+
+def _moved(trial: Trial, own: Study, other: Trial, study_of_other: Study) -> Trial:
+    """The detector of one trial on the test images of another attack's."""
+    if own is study_of_other:
+        return trial
+    pool = study_of_other.pool
+    seen = own.pool.sources[np.concatenate([trial.split.train_clean, trial.split.train_adversarial])]
+    clean = other.split.test_clean[~np.isin(pool.sources[other.split.test_clean], seen)]
+    adversarial = other.split.test_adversarial[~np.isin(pool.sources[other.split.test_adversarial], seen)]
+    nothing: IntArray = np.empty(0, np.int64)
+    return Trial(
+        Split(nothing, nothing, clean, adversarial),
+        trial.detector,
+        clean=scores(trial.detector, pool.clean[clean]),
+        adversarial=scores(trial.detector, pool.adversarial[adversarial]),
+        noise=scores(trial.detector, pool.noise[adversarial]),
+    )
+
+
+Again = Callable[[IntArray, Differentiable], tuple[BoolArray, FloatArray]]
+"""Attacks sources (n,) and a detector together: which attacks succeeded (n,), and the features of all, (n, F)."""
+
+
+def adaptive_rows(attack: str, found: Study, again: Again, *, kind: Small, name: str, seed: int) -> list[Row]:
+    """How far detection falls when the attack knows a detector: the small one it follows, and the one of the study.
+
+    The small detector is trained on the first repeat's largest training set and attacked on that split's test sources.
+    name: of the study's detector. Shares in percent, detected ones with 95 % Wilson intervals.
+    """
+    trial, pool = found.largest[0], found.pool
+    small = differentiable(*training_images(pool, trial.split, found.negatives), kind=kind, seed=seed)
+    places = trial.split.test_adversarial
+    succeeded, features = again(pool.sources[places], small)
+    judges: dict[str, Callable[[FloatArray], FloatArray]] = {
+        f"{kind} (attacked)": lambda x: 1 / (1 + np.exp(-np.clip(small.logits(x), -500, 500))),
+        f"{name} (not attacked)": lambda x: scores(trial.detector, x),
+    }
+    rows = []
+    for judge, score in judges.items():
+        clean, plain = score(pool.clean[trial.split.test_clean]), score(pool.adversarial[places])
+        adaptive = score(features[succeeded])
+        row: Row = {
+            "attack": attack,
+            "detector": judge,
+            "n_attacked": len(places),
+            "success_percent": 100 * float(succeeded.mean()),
+            "false_alarm_percent": 100 * float((clean > 0.5).mean()),
+        }
+        for column, values in (("detected_percent", plain), ("adaptive_detected_percent", adaptive)):
+            share, low, high = share_with_interval(int((values > 0.5).sum()), len(values))
+            row |= {column: 100 * share, f"{column}_low": 100 * low, f"{column}_high": 100 * high}
+        row["auroc"], row["adaptive_auroc"] = (_auroc(clean, values) for values in (plain, adaptive))
+        row["evading_percent"] = 100 * float((adaptive <= 0.5).sum()) / len(places)
+        rows.append(row)
+    return rows
+
+
+def _auroc(clean: FloatArray, adversarial: FloatArray) -> float:
+    if not len(adversarial):
+        return float("nan")
+    adversarial_or_not = np.repeat([False, True], [len(clean), len(adversarial)])
+    return float(rates(np.concatenate([clean, adversarial]), adversarial_or_not).auroc[0])

@@ -1,0 +1,214 @@
+"""How accurate is the network under attack, and how small a perturbation fools it? (Appendix J)"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated
+
+import numpy as np
+import pandas as pd
+
+from csg_analyze.analyzers.adversarial.comparisons import MINIMAL, ROBUST, compare_robustness
+from csg_analyze.analyzers.adversarial.detection import interval, resampled
+from csg_analyze.analyzers.adversarial.figures import draw_minimal, draw_robustness
+from csg_analyze.errors import UsageError
+from csg_analyze.metrics.adversarial import NOT_MOVED, OUTCOMES, UNTARGETED, AttackRun, Attacks
+from csg_analyze.metrics.arrays import BoolArray, FloatArray, IntArray
+from csg_analyze.metrics.proportions import share_with_interval
+from csg_analyze.result import CAPTION, DrawFigure, Number, Result, known
+
+RESAMPLES = 2000
+
+
+def robustness(
+    attacks: Attacks,
+    labels: IntArray,
+    predictions: IntArray,
+    class_names: Sequence[str],
+    sample_ids: Sequence[str],
+    *,
+    attack: Annotated[str, "fgsm, pgd, cw, foolbox:NAME, or several with commas between"] = "pgd",
+    eps: Annotated[str, "bounds of bounded attacks for pixels in [0, 1], with commas between"] = "2/255,4/255,8/255",
+    n_images: Annotated[int, "images, drawn at random from the data"] = 200,
+    targeted: Annotated[bool, "attack towards random classes instead of away from the label"] = False,
+    seed: Annotated[int, "seed of images, targets and random starts"] = 0,
+) -> Result:
+    """Accuracy under attack, and the smallest perturbation that fools the network (Appendix J).
+
+    Of n_images random images, the same for every compared model, those are attacked that the model classifies
+    correctly. clean_accuracy and robust_accuracy are shares of all of them: an image counts as robust if it is
+    classified correctly and no attack on it succeeds. common_robust_accuracy is the share among those that every
+    compared model classifies correctly, on which models are compared in pairs. An image that is fooled within a smaller
+    eps is fooled within every larger one, and not attacked again. not_moved counts the images for which the attack
+    found no gradient but 0, so that no step moved them: they count as robust, but nothing was tried on them. Attacks
+    without a bound (C&W) give each image's smallest perturbation found, whose mean and median L2 norm is over their
+    successes. Accuracy under attack is an upper bound: a stronger attack may find more. Wilson intervals (95 %) for
+    shares, bootstraps for norms.
+
+    Raises UsageError for options without meaning.
+    """
+    names, limits = attacks.named(attack), attacks.bounds(eps)
+    if n_images < 1:
+        raise UsageError(f"--n-images must be at least 1, not {n_images}.")
+    chosen = attacks.order(seed)[:n_images]
+    correct, common = attacks.correct[chosen], attacks.correct_by_all[chosen]
+    samples = pd.DataFrame(
+        {
+            "sample_id": [sample_ids[i] for i in chosen],
+            "label": [class_names[labels[i]] for i in chosen],
+            "prediction": [class_names[predictions[i]] for i in chosen],
+            "correct": correct,
+            "common": common,
+        }
+    )
+    clean = share_with_interval(int(correct.sum()), len(chosen))
+    robust_rows, minimal_rows, counts, withstood, settings = [], [], [], [], []
+    for name in names:
+        if not attacks.bounded(name):
+            run = attacks.run(name, chosen[correct], eps=0, targeted=targeted, seed=seed)
+            norms = _on(chosen, run, np.where(run.succeeded, run.l2, np.nan))
+            samples[f"{MINIMAL}{name}"] = norms
+            minimal_rows.append(_minimal_row(name, norms, common))
+            withstood += _withstood(name, run.l2[run.succeeded], len(run.sources))
+            counts.append(_count_row(name, "", run))
+            settings.append(run.settings)
+            continue
+        robust, counted = correct.copy(), np.ones(len(chosen), dtype=bool)
+        for text, limit in sorted(limits.items(), key=lambda pair: pair[1]):
+            run = attacks.run(name, chosen[robust], eps=limit, targeted=targeted, seed=seed)
+            # an image without a class left as a target was not attacked: it is neither robust nor fooled
+            counted &= ~robust | np.isin(chosen, run.sources)
+            robust &= ~_on(chosen, run, run.succeeded).astype(bool)
+            unmoved = _on(chosen, run, np.asarray(run.outcomes == NOT_MOVED, dtype=np.bool_)).astype(bool)
+            samples[f"{ROBUST}{name}@{text}"] = robust
+            robust_rows.append(_robust_row(name, text, limit, clean, robust, common, counted, unmoved))
+            counts.append(_count_row(name, text, run))
+            settings.append(run.settings)
+    tables, figures = {"attacks": pd.DataFrame(counts)}, dict[str, DrawFigure]()
+    caption = f"{len(chosen)} images, {int(correct.sum())} classified correctly, {int(common.sum())} by every model. "
+    caption += f"{'; '.join(settings)}. Seed {seed}."
+    if robust_rows:
+        tables["robustness"], figures["robustness"] = pd.DataFrame(robust_rows), draw_robustness
+    if minimal_rows:
+        tables["minimal_l2"] = pd.DataFrame(minimal_rows)
+        tables["withstood"], figures["minimal_l2"] = pd.DataFrame(withstood), draw_minimal
+    for table in tables.values():
+        table.attrs[CAPTION] = caption
+    return Result(
+        summary=_summary(clean, robust_rows, minimal_rows, len(chosen), int(common.sum())),
+        tables=dict(reversed(tables.items())),
+        paired={"differences": compare_robustness},
+        figures=figures,
+        samples=samples,
+        notes=(
+            *attacks.notes,
+            *_notes(attacks, names, targeted, n_images, len(chosen)),
+            *_not_attacked(robust_rows),
+            *_not_moved(counts),
+        ),
+    )
+
+
+def _on(chosen: IntArray, run: AttackRun, values: FloatArray | BoolArray) -> FloatArray:
+    """A run's values on the chosen images, float (n,); NaN where the image was not attacked, 0 for a mere yes or no."""
+    filler = 0.0 if values.dtype == bool else np.nan
+    places = {int(source): place for place, source in enumerate(run.sources)}
+    return np.array([float(values[places[int(i)]]) if int(i) in places else filler for i in chosen])
+
+
+def _robust_row(
+    name: str,
+    text: str,
+    limit: float,
+    clean: tuple[float, float, float],
+    robust: BoolArray,
+    common: BoolArray,
+    counted: BoolArray,
+    unmoved: BoolArray,
+) -> dict[str, object]:
+    n, common = int(counted.sum()), common & counted
+    share, low, high = share_with_interval(int(robust[counted].sum()), n)
+    of_common = share_with_interval(int(robust[common].sum()), int(common.sum()))
+    return {
+        "attack": name, "eps": text, "eps_value": limit, "n": n, "clean_accuracy": clean[0],
+        "robust_accuracy": share, "low": low, "high": high, "not_moved": int(unmoved.sum()),
+        "without_target": len(counted) - n, "n_common": int(common.sum()),
+        "common_robust_accuracy": of_common[0], "common_low": of_common[1], "common_high": of_common[2],
+    }  # fmt: skip
+
+
+def _minimal_row(name: str, norms: FloatArray, common: BoolArray) -> dict[str, object]:
+    row: dict[str, object] = {"attack": name}
+    for prefix, values in (("", norms), ("common_", norms[common])):
+        values = values[np.isfinite(values)]
+        weights = resampled(len(values), resamples=RESAMPLES, seed=0)
+        drawn = [np.repeat(values, weight.astype(int)) for weight in weights] if len(values) else []
+        row[f"{prefix}n"] = len(values)
+        for statistic, of in (("mean", np.mean), ("median", np.median)):
+            low, high = interval(np.array([of(each) for each in drawn]))
+            row[f"{prefix}{statistic}_l2"] = float(of(values)) if len(values) else float("nan")
+            row |= {f"{prefix}{statistic}_low": low, f"{prefix}{statistic}_high": high}
+    return row
+
+
+def _withstood(name: str, norms: FloatArray, n: int) -> list[dict[str, object]]:
+    """Share of n attacked images whose smallest perturbation found is larger than each of the norms, from 0 on."""
+    steps = np.concatenate([[0.0], np.sort(norms)])
+    return [{"attack": name, "l2": l2, "share": 1 - rank / n} for rank, l2 in enumerate(steps)] if n else []
+
+
+def _count_row(name: str, eps: str, run: AttackRun) -> dict[str, object]:
+    outcomes = {outcome.replace(" ", "_"): run.count(outcome) for outcome in OUTCOMES}
+    targeted = bool((run.targets != UNTARGETED).any())
+    return {"attack": name, "eps": eps or None, "targeted": targeted, "attacked": len(run.sources), **outcomes}
+
+
+def _summary(
+    clean: tuple[float, float, float],
+    robust: Sequence[Mapping[str, object]],
+    minimal: Sequence[Mapping[str, object]],
+    n: int,
+    n_common: int,
+) -> dict[str, Number]:
+    summary: dict[str, Number] = {"clean_accuracy": known(clean[0])}
+    for row in robust:
+        for quantity in ("robust_accuracy", "common_robust_accuracy", "not_moved"):
+            summary[f"{row['attack']}@{row['eps']}/{quantity}"] = known(float(str(row[quantity])))
+    for row in minimal:
+        for quantity in ("mean_l2", "median_l2"):
+            summary[f"{row['attack']}/{quantity}"] = known(float(str(row[quantity])))
+    return summary | {"n": n, "n_common": n_common}
+
+
+def _notes(attacks: Attacks, names: Sequence[str], targeted: bool, wanted: int, n: int) -> tuple[str, ...]:
+    notes = []
+    if n < wanted:
+        notes.append(f"{n} images instead of the {wanted} asked for: the data has no more.")
+    aimless = [name for name in names if targeted and not attacks.aims(name)]
+    if aimless:
+        notes.append(f"{', '.join(aimless)} cannot be aimed at a class and ran untargeted.")
+    return tuple(notes)
+
+
+def _not_moved(counts: Sequence[Mapping[str, object]]) -> tuple[str, ...]:
+    """What an attack that could not move its images says of the network: nothing."""
+    return tuple(
+        f"{row['attack']}{_at(row)}: no step moved {row['not_moved']} of {row['attacked']} attacked images (the "
+        "gradient that the attack follows is exactly 0, or leads out of the range of pixels). They count as not "
+        "fooled, but show nothing: an attack without gradients may fool them."
+        for row in counts
+        if row["not_moved"]
+    )
+
+
+def _not_attacked(rows: Sequence[Mapping[str, object]]) -> tuple[str, ...]:
+    return tuple(
+        f"{row['attack']} at {row['eps']}: {row['without_target']} images have no class left as a target; they were "
+        "not attacked and are not among the n."
+        for row in rows
+        if row["without_target"]
+    )
+
+
+def _at(row: Mapping[str, object]) -> str:
+    return f" at {row['eps']}" if row["eps"] else ""

@@ -1,0 +1,246 @@
+"""Detectors trained on growing sets of adversarial samples, over repeated splits, and all that is read off them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from csg_analyze.analyzers.adversarial.detection import (
+    Negatives,
+    Protocol,
+    Split,
+    auroc_interval,
+    rates,
+    resampled,
+    roc,
+    share_interval,
+    split,
+)
+from csg_analyze.analyzers.adversarial.detectors import Make, layer_importance, scores, trained
+from csg_analyze.metrics.adversarial import Differentiable
+from csg_analyze.metrics.arrays import BoolArray, FloatArray, IntArray
+
+RESAMPLES = 1000
+CURVE = np.unique(np.concatenate([np.linspace(0, 0.1, 21), np.linspace(0, 1, 51)]))
+"""Shares of false alarms at which ROC curves are kept."""
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Which of all F features a detector sees. layers: the chosen layers and how many features each has."""
+
+    chosen: BoolArray
+    layers: Mapping[str, int]
+
+    def pick(self, features: FloatArray) -> FloatArray:
+        """(n, F) -> (n, chosen)."""
+        return features[:, self.chosen]
+
+    def spread(self, small: Differentiable) -> Differentiable:
+        """A detector of the chosen features as one of all F, which ignores the others."""
+        mean, scale = np.zeros(len(self.chosen)), np.ones(len(self.chosen))
+        mean[self.chosen], scale[self.chosen] = small.mean, small.scale
+        (first, bias), *rest = small.layers
+        weight = np.zeros((len(self.chosen), first.shape[1]))
+        weight[self.chosen] = first
+        return Differentiable(mean, scale, ((weight, bias), *rest))
+
+
+@dataclass(frozen=True)
+class Pool:
+    """The n adversarial samples of one attack. sources: the dataset's index of each, (n,).
+
+    clean, adversarial, noise: features of the source, the sample, and the source with as much noise, (n, F).
+    keys: random numbers that decide the splits, (repeats, 2, n). layers: name -> number of features, F in all.
+    """
+
+    sources: IntArray
+    clean: FloatArray
+    adversarial: FloatArray
+    noise: FloatArray
+    keys: FloatArray
+    layers: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One trained detector and its scores on the test images of its split, the noisy ones made of its adversarial's."""
+
+    split: Split
+    detector: Any
+    clean: FloatArray
+    adversarial: FloatArray
+    noise: FloatArray
+
+
+@dataclass(frozen=True)
+class Study:
+    """trials: for every training size (`sizes`, as used) one for every repeat."""
+
+    pool: Pool
+    sizes: tuple[int, ...]
+    test_size: int
+    negatives: Negatives
+    trials: tuple[tuple[Trial, ...], ...]
+
+    @property
+    def largest(self) -> tuple[Trial, ...]:
+        """The trials with the largest training set."""
+        return self.trials[int(np.argmax(self.sizes))]
+
+
+def study(
+    pool: Pool,
+    make: Make,
+    *,
+    protocol: Protocol,
+    negatives: Negatives,
+    sizes: Sequence[int],
+    test_size: int,
+    seed: int,
+) -> Study:
+    """Train and test a detector for every size and repeat; each repeat has a split and a seed of its own."""
+
+    def trial(size: int, repeat: int) -> Trial:
+        sides = split(protocol, pool.keys[repeat], train_size=size, test_size=test_size)
+        detector = trained(make, *training_images(pool, sides, negatives), seed + repeat)
+        return Trial(
+            sides,
+            detector,
+            clean=scores(detector, pool.clean[sides.test_clean]),
+            adversarial=scores(detector, pool.adversarial[sides.test_adversarial]),
+            noise=scores(detector, pool.noise[sides.test_adversarial]),
+        )
+
+    trials = tuple(tuple(trial(size, repeat) for repeat in range(len(pool.keys))) for size in sizes)
+    return Study(pool, tuple(sizes), test_size, negatives, trials)
+
+
+def training_images(pool: Pool, sides: Split, negatives: Negatives) -> tuple[FloatArray, BoolArray]:
+    """Features (m, F) of the training images and which of them are adversarial (m,), half of them.
+
+    clean+noise: every second clean image is replaced by the same one with noise.
+    """
+    clean = pool.clean[sides.train_clean]
+    if negatives == "clean+noise":
+        clean[1::2] = pool.noise[sides.train_clean][1::2]
+    adversarial = pool.adversarial[sides.train_adversarial]
+    return np.concatenate([clean, adversarial]), np.repeat([False, True], [len(clean), len(adversarial)])
+
+
+def detection_rows(attack: str, found: Study, asked: Sequence[int]) -> list[Row]:
+    """A row a training size: error, AUROC, true positive rate at 5 % false alarms, false alarms on noise.
+
+    Means over the repeats, standard deviations over them, and bootstrap intervals over the sources.
+    """
+    weights = resampled(len(found.pool.sources), resamples=RESAMPLES, seed=0)
+    rows = []
+    for size, used, trials in zip(asked, found.sizes, found.trials, strict=True):
+        row: Row = {"attack": attack, "train_size": size, "n_train": used, "n_test": found.test_size}
+        points = [measures(trial, None) for trial in trials]
+        resamples = [measures(trial, weights) for trial in trials]
+        for name in points[0]:
+            values = np.array([point[name][0] for point in points])
+            row[name] = value = float(values.mean())
+            row[f"{name}_sd"] = float(values.std(ddof=1)) if len(values) > 1 else float("nan")
+            over = np.mean([each[name] for each in resamples], axis=0)
+            row[f"{name}_low"], row[f"{name}_high"] = measure_interval(name, value, over, trials)
+        rows.append(row)
+    return rows
+
+
+def measure_interval(name: str, value: float, resamples: FloatArray, trials: Sequence[Trial]) -> tuple[float, float]:
+    """95 % interval of the mean of a measure over trials, from its values in bootstrap resamples of the sources."""
+    judged = [np.concatenate([trial.split.test_clean, trial.split.test_adversarial]) for trial in trials]
+    n = len(np.unique(np.concatenate(judged)))
+    if name == "auroc":
+        return auroc_interval(value, resamples, n)
+    scale = 100 if name.endswith("_percent") else 1
+    low, high = share_interval(value / scale, resamples / scale, n)
+    return scale * low, scale * high
+
+
+def measures(trial: Trial, weights: FloatArray | None) -> dict[str, FloatArray]:
+    """What is reported of one trial, under weights of the sources (M, n); (M,) each."""
+    clean, adversarial = trial.split.test_clean, trial.split.test_adversarial
+    places = np.concatenate([clean, adversarial])
+    found = rates(
+        np.concatenate([trial.clean, trial.adversarial]),
+        np.repeat([False, True], [len(clean), len(adversarial)]),
+        None if weights is None else weights[:, places],
+    )
+    of_noise = np.ones((1, len(adversarial))) if weights is None else weights[:, adversarial]
+    with np.errstate(invalid="ignore"):
+        alarms = of_noise @ (trial.noise > 0.5) / of_noise.sum(axis=1)
+    return {
+        "error_percent": 100 * found.error,
+        "auroc": found.auroc,
+        "tpr_at_5_fpr": found.tpr,
+        "noise_alarm_percent": 100 * alarms,
+    }
+
+
+def roc_rows(attack: str, found: Study) -> list[Row]:
+    """The ROC curve with the largest training set: mean and standard deviation over the repeats, at CURVE."""
+    curves = np.array(
+        [
+            roc(
+                np.concatenate([trial.clean, trial.adversarial]),
+                np.repeat([False, True], [len(trial.clean), len(trial.adversarial)]),
+                CURVE,
+            )
+            for trial in found.largest
+        ]
+    )
+    spread = curves.std(axis=0)
+    return [
+        {"attack": attack, "false_alarms": x, "found": y, "found_sd": sd}
+        for x, y, sd in zip(CURVE, curves.mean(axis=0), spread, strict=True)
+    ]
+
+
+def importance_rows(attack: str, found: Study) -> list[Row]:
+    """What every layer adds to the detector with the largest training set; nothing where it cannot be told."""
+    shares = [layer_importance(trial.detector, found.pool.clean, found.pool.layers) for trial in found.largest]
+    told = np.array([share for share in shares if share is not None])
+    if not len(told):
+        return []
+    layers = enumerate(found.pool.layers.items(), start=1)
+    return [
+        {
+            "attack": attack, "depth": depth, "layer": layer, "n_features": width,
+            "importance": told[:, depth - 1].mean(), "importance_sd": told[:, depth - 1].std(),
+        }
+        for depth, (layer, width) in layers
+    ]  # fmt: skip
+
+
+HELD_OUT = ("score", "clean_score", "noise_score", "error", "judged")
+
+
+def held_out(found: Study) -> dict[str, FloatArray]:
+    """Means over the repeats in which a source was tested, with the largest training set, (n,) each; NaN: never.
+
+    score, clean_score, noise_score of its images; error: share of its clean and adversarial images on the wrong side;
+    judged: how many of these images that is a share of, 0 where it was never tested.
+    """
+    n = len(found.pool.sources)
+    sums, counts = np.zeros((4, n)), np.zeros((4, n))
+    for trial in found.largest:
+        clean, adversarial = trial.split.test_clean, trial.split.test_adversarial
+        for row, places, values in (
+            (0, adversarial, trial.adversarial),
+            (1, clean, trial.clean),
+            (2, adversarial, trial.noise),
+            (3, adversarial, trial.adversarial <= 0.5),
+            (3, clean, trial.clean > 0.5),
+        ):
+            sums[row, places] += values
+            counts[row, places] += 1
+    means = np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
+    return dict(zip(HELD_OUT, (*means, counts[3]), strict=True))

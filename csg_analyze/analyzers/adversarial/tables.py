@@ -1,0 +1,110 @@
+"""Attack runs as tables: what became of the attacked images, the first successes, a row an image."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from csg_analyze.analyzers.adversarial.figures import PICTURES, Pictures
+from csg_analyze.analyzers.adversarial.study import HELD_OUT
+from csg_analyze.metrics.adversarial import OUTCOMES, SUCCESS, UNTARGETED, AttackRun
+from csg_analyze.metrics.arrays import FloatArray, IntArray
+from csg_analyze.result import CAPTION
+
+
+def in_words(runs: Mapping[str, AttackRun]) -> str:
+    """Settings and counts of every attack, for a caption."""
+    parts = []
+    for run in runs.values():
+        failures = ", ".join(f"{run.count(outcome)} {outcome}" for outcome in OUTCOMES[1:])
+        parts.append(
+            f"{run.settings}: {run.count(SUCCESS)} successes of {len(run.sources)} attacked sources ({failures})"
+        )
+    return "; ".join(parts) + "."
+
+
+def attack_counts(
+    runs: Mapping[str, AttackRun], used: Mapping[str, int], n_candidates: int, enough: int
+) -> pd.DataFrame:
+    """A row an attack: what became of the attacked images, and how large the perturbations of the successes are."""
+    rows = []
+    for name, run in runs.items():
+        sizes, found = run.l2[run.succeeded], int(run.succeeded.sum())
+        rows.append(
+            {
+                "attack": name,
+                "candidates": n_candidates,
+                "attacked": len(run.sources),
+                **{outcome.replace(" ", "_"): run.count(outcome) for outcome in OUTCOMES},
+                "success_rate": found / len(run.sources) if len(run.sources) else float("nan"),
+                "used": used.get(name, 0),
+                "wanted": enough,
+                "shortfall": max(0, enough - found),
+                "mean_l2": float(sizes.mean()) if found else float("nan"),
+                "median_l2": float(np.median(sizes)) if found else float("nan"),
+                "mean_linf": float(run.linf[run.succeeded].mean()) if found else float("nan"),
+            }
+        )
+    table = pd.DataFrame(rows)
+    table.attrs[CAPTION] = "; ".join(run.settings for run in runs.values()) + ". Norms are for pixels in [0, 1]."
+    return table
+
+
+def example_table(
+    runs: Mapping[str, AttackRun], sample_ids: Sequence[str], labels: IntArray, class_names: Sequence[str]
+) -> pd.DataFrame:
+    """The first successes of every attack; their images lie in the table's attrs, for the figure."""
+    rows, images = [], []
+    for name, run in runs.items():
+        for place, pair in run.examples.items():
+            source, target = int(run.sources[place]), int(run.targets[place])
+            rows.append(
+                {
+                    "attack": name,
+                    "sample_id": sample_ids[source],
+                    "label": class_names[labels[source]],
+                    "target": None if target == UNTARGETED else class_names[target],
+                    "prediction": class_names[run.predictions[place]],
+                    "l2": run.l2[place],
+                    "linf": run.linf[place],
+                }
+            )
+            images.append(pair)
+    table = pd.DataFrame(rows)
+    table.attrs[PICTURES] = Pictures(tuple(clean for clean, _ in images), tuple(found for _, found in images))
+    return table
+
+
+def attacked_samples(
+    runs: Mapping[str, AttackRun],
+    scores: Mapping[str, Mapping[str, FloatArray]],
+    sample_ids: Sequence[str],
+    labels: IntArray,
+    class_names: Sequence[str],
+) -> pd.DataFrame:
+    """A row an attack and attacked source; scores are held-out means over the repeats, blank where never tested."""
+    parts = []
+    for name, run in runs.items():
+        frame = pd.DataFrame(
+            {
+                "sample_id": [sample_ids[i] for i in run.sources],
+                "attack": name,
+                "label": [class_names[labels[i]] for i in run.sources],
+                "target": [None if t == UNTARGETED else class_names[t] for t in run.targets],
+                "prediction": [class_names[p] for p in run.predictions],
+                "success": run.succeeded,
+                "outcome": run.outcomes.astype(str),
+                "l2": run.l2,
+                "linf": run.linf,
+            }
+        )
+        for column in HELD_OUT:
+            values = np.full(len(frame), np.nan)
+            if name in scores:
+                held_out = scores[name][column]
+                values[np.flatnonzero(run.succeeded)[: len(held_out)]] = held_out
+            frame[column] = values
+        parts.append(frame)
+    return pd.concat(parts, ignore_index=True)

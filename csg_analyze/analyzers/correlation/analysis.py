@@ -1,0 +1,251 @@
+"""Are filters of different classes orthogonal? (Sec. 4.3, Fig. 7 and 8)"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated
+
+import numpy as np
+import pandas as pd
+
+from csg_analyze.analyzers.correlation.figures import MARKED, MOST_ROWS, draw_curves, draw_matrices
+from csg_analyze.errors import UsageError
+from csg_analyze.metrics.arrays import FloatArray, IntArray
+from csg_analyze.metrics.correlation import (
+    FilterWeights,
+    between_groups,
+    correlation_matrix,
+    near_duplicates,
+    nearest_filters,
+    pair_values,
+    self_pairs,
+    share_at_least,
+    within_groups,
+)
+from csg_analyze.metrics.groups import SHARED, UNASSIGNED, FilterGroups, divided, undivided
+from csg_analyze.metrics.specificity import class_means
+from csg_analyze.plots.reduction import block_size, reduced
+from csg_analyze.result import Number, Result, known
+from csg_analyze.wording import listed
+
+THRESHOLDS = np.linspace(0, 1, 101)
+REDUNDANCY = (
+    "layer",
+    "grouped_by",
+    "n_filters",
+    "r_0.1",
+    "r_0.1_off_diagonal",
+    "c_ic",
+    "c_ic_off_diagonal",
+    "c_ic_absolute_off_diagonal",
+    "within_groups",
+    "between_groups",
+    "between_groups_absolute",
+)
+ALL = "(all filters)"
+
+
+def correlation(
+    filter_weights: FilterWeights,
+    activations: FloatArray,
+    labels: IntArray,
+    class_names: Sequence[str],
+    gate: FloatArray | None,
+    fixed_gate: tuple[int, int] | None,
+    *,
+    group_size: Annotated[
+        int | None, "filters in each class's group A_c; default: m1 of a fixed gate, else K/C"
+    ] = None,
+    duplicate_threshold: Annotated[float, "absolute cosine from which two filters are near-duplicates"] = 0.95,
+) -> Result:
+    """Correlation between the filters' weights (Sec. 4.3, Fig. 7 and 8).
+
+    filter_weights: F filters, flattened; their correlation is the cosine. Redundancy r_s is the share of the elements
+    of the correlation matrix that are at least s, its diagonal of ones included as the paper's words have it;
+    off_diagonal leaves it out, absolute takes magnitudes. C_IC is the mean correlation of filters in the groups A_c of
+    different classes, A_c being the filters with the highest mean activation on class c; a filter in two groups meets
+    itself with 1, which off_diagonal leaves out. A mean of signed cosines is near 0 also where filters are strongly
+    correlated both ways, so it is no scale to take a half on: the absolute numbers are means of magnitudes. In all C_IC
+    a pair of filters counts once for every two groups that it joins, as in the paper's sum.
+
+    within_groups and between_groups are mean correlations of different filters that belong to one class, or to two: by
+    the largest gate entry, without a gate by the highest mean activation; filters shared by several classes are in
+    neither. A filter belongs to one class at most, so every pair counts once, also in between_groups_absolute. Filters
+    with zero weights are blank.
+    """
+    if not 0 < duplicate_threshold <= 1:
+        raise UsageError(f"--duplicate-threshold must be above 0 and at most 1, not {duplicate_threshold:g}.")
+    correlations = correlation_matrix(filter_weights.weights)
+    size = _group_size(group_size, fixed_gate, len(class_names), len(correlations))
+    means = class_means(activations, labels, len(class_names))
+    groups = _groups(filter_weights, means, gate, size)
+    names = (*class_names, SHARED, UNASSIGNED) if groups.by else (ALL,)
+    curve = _curve(correlations)
+    marked = int(np.abs(THRESHOLDS - MARKED).argmin())
+    summary: dict[str, Number] = {
+        f"r_{MARKED:g}{name[1:]}": float(curve[name].iloc[marked]) for name in curve.columns[1:]
+    }
+    summary |= _inter_class(correlations, groups)
+    summary |= {
+        "near_duplicate_pairs": near_duplicates(pair_values(correlations), duplicate_threshold),
+        "n_filters": len(correlations),
+        "dead_filters": int(np.isnan(correlations.diagonal()).sum()),
+        "group_size": groups.size,
+        "grouped_by": groups.by,
+        "layer": filter_weights.layer,
+    }
+    summary = {name: known(value) for name, value in summary.items()}
+    order = np.argsort(groups.owner, kind="stable")
+    title, matrix = _matrix(correlations, order)
+    return Result(
+        summary=summary,
+        tables={
+            "redundancy": pd.DataFrame([{name: summary[name] for name in REDUNDANCY}]),
+            "groups": _group_table(correlations, groups, names),
+            "filters": _filter_table(filter_weights.weights, correlations, groups, names, order),
+            "curve": curve,
+            title: matrix,
+        },
+        figures={"matrices": draw_matrices, "curves": draw_curves},
+        notes=_notes(filter_weights, groups, summary, means, class_names, self_pairs(correlations, groups.most_active)),
+    )
+
+
+def _group_size(given: int | None, fixed_gate: tuple[int, int] | None, n_classes: int, n_filters: int) -> int:
+    """The size m of the groups A_c. Raises UsageError for one that does not fit."""
+    if given is not None and not 1 <= given <= n_filters:
+        raise UsageError(f"--group-size must be between 1 and the number of filters, {n_filters}, not {given}.")
+    if given is not None:
+        return given
+    return fixed_gate[0] if fixed_gate is not None else max(1, n_filters // n_classes)
+
+
+def _groups(weights: FilterWeights, means: FloatArray, gate: FloatArray | None, size: int) -> FilterGroups:
+    if not weights.matches:
+        return undivided(len(weights.weights))
+    for what, matrix in (("activations", means), ("gate", gate)):
+        if matrix is not None and matrix.shape != (len(means), len(weights.weights)):
+            raise UsageError(
+                f"the {what} are {matrix.shape[0]} x {matrix.shape[1]} (classes x filters), but {weights.layer!r} has "
+                f"{len(weights.weights)} filters."
+            )
+    return divided(means, gate, size)
+
+
+def _curve(correlations: FloatArray) -> pd.DataFrame:
+    """r_s for s = 0, 0.01 ... 1, in the four readings."""
+    pairs = pair_values(correlations)
+    n_diagonal = int((~np.isnan(correlations.diagonal())).sum())
+    return pd.DataFrame(
+        {
+            "s": THRESHOLDS,
+            "r": share_at_least(pairs, THRESHOLDS, n_diagonal),
+            "r_off_diagonal": share_at_least(pairs, THRESHOLDS),
+            "r_absolute": share_at_least(np.abs(pairs), THRESHOLDS, n_diagonal),
+            "r_absolute_off_diagonal": share_at_least(np.abs(pairs), THRESHOLDS),
+        }
+    )
+
+
+def _inter_class(correlations: FloatArray, groups: FilterGroups) -> dict[str, Number]:
+    magnitudes = np.abs(correlations)
+    return {
+        "c_ic": between_groups(correlations, groups.most_active)[0],
+        "c_ic_off_diagonal": between_groups(correlations, groups.most_active, diagonal=False)[0],
+        "c_ic_absolute": between_groups(magnitudes, groups.most_active)[0],
+        "c_ic_absolute_off_diagonal": between_groups(magnitudes, groups.most_active, diagonal=False)[0],
+        "within_groups": within_groups(correlations, groups.own)[0],
+        "between_groups": between_groups(correlations, groups.own)[0],
+        "between_groups_absolute": between_groups(magnitudes, groups.own)[0],
+    }
+
+
+def _group_table(correlations: FloatArray, groups: FilterGroups, names: Sequence[str]) -> pd.DataFrame:
+    """A row a class, in the order of Fig. 7, then the shared and the unassigned filters where there are any."""
+    n_classes, n_groups = len(groups.own), len(names)
+    table = pd.DataFrame(
+        {
+            "group": list(names),
+            "n_filters": np.bincount(groups.owner, minlength=n_groups),
+            "within": _padded(within_groups(correlations, groups.own)[1], n_groups),
+            "between": _padded(between_groups(correlations, groups.own)[1], n_groups),
+            "between_absolute": _padded(between_groups(np.abs(correlations), groups.own)[1], n_groups),
+            "c_ic": _padded(between_groups(correlations, groups.most_active)[1], n_groups),
+            "c_ic_off_diagonal": _padded(between_groups(correlations, groups.most_active, diagonal=False)[1], n_groups),
+            "most_activated": [" ".join(map(str, np.flatnonzero(row))) for row in groups.most_active]
+            + [""] * (n_groups - n_classes),
+        }
+    )
+    return table[(table["n_filters"] > 0) | (np.arange(n_groups) < n_classes)].reset_index(drop=True)
+
+
+def _padded(values: FloatArray, length: int) -> FloatArray:
+    return np.pad(values, (0, length - len(values)), constant_values=np.nan)
+
+
+def _filter_table(
+    weights: FloatArray, correlations: FloatArray, groups: FilterGroups, names: Sequence[str], order: IntArray
+) -> pd.DataFrame:
+    nearest, cosine = nearest_filters(correlations)
+    return pd.DataFrame(
+        {
+            "filter": np.arange(len(weights)),
+            "group": [names[owner] for owner in groups.owner],
+            "place": np.argsort(order),
+            "norm": np.linalg.norm(weights, axis=1),
+            "nearest_filter": pd.Series(nearest, dtype="Int64").where(nearest >= 0),
+            "cosine": cosine,
+        }
+    )
+
+
+def _matrix(correlations: FloatArray, order: IntArray) -> tuple[str, pd.DataFrame]:
+    """Name and rows of the table that Fig. 7 is drawn from: every element, or the means of blocks of neighbours."""
+    ordered = correlations[np.ix_(order, order)]
+    if len(order) <= MOST_ROWS:
+        columns = {"filter": np.repeat(order, len(order)), "other_filter": np.tile(order, len(order))}
+        return "matrix", pd.DataFrame({**columns, "correlation": ordered.ravel()})
+    block = block_size(len(order), MOST_ROWS)
+    np.fill_diagonal(ordered, np.nan)  # or every block on the diagonal would seem correlated
+    pixels = reduced(ordered, block, block, "mean")
+    first = np.arange(len(pixels)) * block
+    columns = {"first_place": np.repeat(first, len(pixels)), "other_first_place": np.tile(first, len(pixels))}
+    return "matrix_blocks", pd.DataFrame({**columns, "mean_correlation": pixels.ravel()})
+
+
+def _notes(
+    weights: FilterWeights,
+    groups: FilterGroups,
+    summary: Mapping[str, Number],
+    means: FloatArray,
+    class_names: Sequence[str],
+    selves: tuple[int, int],
+) -> tuple[str, ...]:
+    n_filters, length = weights.weights.shape
+    notes = [f"filters: the {n_filters} of {weights.layer}, {length} weights each."]
+    if groups.by is None:
+        notes.append(
+            f"the filters of {weights.layer} are not the {means.shape[1]} channels of the feature layer one by one, so "
+            "gate and activations do not divide them into groups, and there is no C_IC; choose a convolution as the "
+            "feature layer (--layer) for that."
+        )
+    else:
+        reason = "largest gate entry" if groups.by == "gate" else "highest mean activation, for want of a gate"
+        notes.append(f"a filter's class is that of its {reason}; C_IC over groups of {groups.size} filters a class.")
+        notes.append(
+            f"in C_IC as the paper defines it {selves[0]} of {selves[1]} terms are a filter of two groups that meets "
+            "itself with 1; c_ic_off_diagonal leaves them out, and between_groups_absolute is the mean magnitude of "
+            "the cosine between filters of different classes, in which opposite signs do not cancel."
+        )
+    absent = [name for name, row in zip(class_names, means, strict=True) if np.isnan(row).all()]
+    if absent and groups.by is not None:
+        notes.append(f"no image of: {listed(absent)}; they have no group A_c.")
+    if summary["dead_filters"]:
+        notes.append(f"{summary['dead_filters']} filters have zero weights; their rows are blank and count nowhere.")
+    if n_filters > MOST_ROWS:
+        block = block_size(n_filters, MOST_ROWS)
+        notes.append(
+            f"the table matrix_blocks has means over blocks of {block} x {block} neighbouring filters, without the "
+            "diagonal of the full matrix."
+        )
+    return tuple(notes)

@@ -1,0 +1,204 @@
+"""Fig. 7 and 8: correlation matrices with the boundaries of their groups, and the curves r_s."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+from scipy.optimize import isotonic_regression
+
+from csg_analyze.metrics.arrays import FloatArray
+from csg_analyze.plots.charts import MARKERS
+from csg_analyze.plots.matrices import NAME_HEIGHT
+from csg_analyze.plots.reduction import block_size
+from csg_analyze.plots.style import COLUMN, FULL, MODEL_COLOURS, SIGNED, captioned, colour_map, frame, style
+from csg_analyze.result import Tables
+from csg_analyze.wording import shortened
+
+MOST_ROWS = 256
+"""Rows of a drawn matrix; where there are more filters, a pixel is the mean of a block of neighbours."""
+MARKED = 0.1
+"""The threshold s of r_s that the paper quotes."""
+MOST_BOUNDARIES = 40
+"""Groups beyond which their boundaries would cover what they bound."""
+MOST_NAMES = 25
+STRONG = 99.0
+"""Percentile of the magnitudes off the diagonal at which the scale ends: a scale up to 1 would hide them."""
+
+
+def draw_matrices(models: Mapping[str, Tables]) -> Figure:
+    """Fig. 7: correlation of the filters' weights, filters ordered by the class they belong to, on one colour scale.
+
+    Without a gate the class is the one with the filter's highest mean activation. C_IC is the paper's: a signed mean,
+    in which a filter of two groups meets itself.
+    """
+    panels = []
+    blocks = set()
+    for model, tables in models.items():
+        table = tables.get("matrix", tables.get("matrix_blocks"))
+        assert table is not None
+        n_rows = math.isqrt(len(table))
+        groups, scores = tables["groups"], tables["redundancy"].iloc[0]
+        n_filters, by = int(scores["n_filters"]), scores["grouped_by"]
+        panels.append(
+            CorrelationPanel(
+                title=model,
+                scores=f"r({MARKED:g}) = {_number(scores[f'r_{MARKED:g}'])}   C_IC = {_number(scores['c_ic'])}",
+                matrix=table.iloc[:, -1].to_numpy().reshape(n_rows, n_rows),
+                block=block_size(n_filters, MOST_ROWS),
+                groups=list(zip(groups["group"], groups["n_filters"], strict=True)),
+                axis=f"{n_filters:,} filters" + (f", by class ({by})" if isinstance(by, str) else ""),
+            )
+        )
+        blocks.add(panels[-1].block)
+    caption = " ".join((draw_matrices.__doc__ or "").split())
+    if max(blocks) > 1:
+        sizes = ", ".join(f"{block} x {block}" for block in sorted(blocks - {1}))
+        caption += f" Of more than {MOST_ROWS} filters, a pixel is the mean of {sizes} neighbours."
+    return captioned(correlation_panels(panels), caption)
+
+
+def _number(value: object) -> str:
+    if not isinstance(value, float) or math.isnan(value):
+        return "–"
+    return f"{round(value, 3) + 0:.3f}".replace("-", "−")  # + 0 makes a rounded -0.0 a plain zero
+
+
+def draw_curves(models: Mapping[str, Tables]) -> Figure:
+    """Fig. 8: share of the elements of the correlation matrix (its diagonal included) that are at least s."""
+    return share_curves({model: tables["curve"] for model, tables in models.items()}, share="r", marked=MARKED)
+
+
+@dataclass(frozen=True)
+class CorrelationPanel:
+    """One model's matrix in Fig. 7.
+
+    matrix: (R, R), of the F filters themselves or of blocks of `block` x `block` of them. groups: (name, number of
+    filters) in the order of the rows, F filters in all. scores: one line below the title.
+    """
+
+    title: str
+    scores: str
+    matrix: FloatArray
+    block: int
+    groups: Sequence[tuple[str, int]]
+    axis: str
+
+
+def correlation_panels(panels: Sequence[CorrelationPanel]) -> Figure:
+    """Matrices side by side on one signed colour scale; thin lines between groups, their names at their centres.
+
+    The scale ends where 1 % of the values off the diagonals lie beyond, but not below 0.1; the colour bar is pointed
+    where anything lies beyond.
+    """
+    wide = min(len(panels), 2 if len(panels) in {2, 4} else 3)
+    tall = -(-len(panels) // wide)
+    room = 0.06 * max(len(name) for panel in panels for name in _short_names(panel)) + 0.2
+    side = ((COLUMN if wide == 1 else FULL) - 0.65) / wide - room
+    limit, clipped = _limit([panel.matrix for panel in panels])
+    norm, cmap = Normalize(-limit, limit), colour_map(SIGNED)
+    with style():
+        figure = Figure(figsize=(COLUMN if wide == 1 else FULL, tall * (side + 0.75)), layout="compressed")
+        grid = figure.subplots(tall, wide, squeeze=False)
+        for axes, panel in zip(grid.flat, panels, strict=False):
+            n_filters = sum(count for _, count in panel.groups)
+            end = len(panel.matrix) * panel.block - 0.5
+            pixels = np.ma.masked_invalid(panel.matrix)
+            axes.imshow(pixels, norm=norm, cmap=cmap, extent=(-0.5, end, end, -0.5), interpolation="nearest")
+            axes.set(xlim=(-0.5, n_filters - 0.5), ylim=(n_filters - 0.5, -0.5))
+            _mark_groups(axes, panel, side, n_filters)
+            # two texts, not two lines of one: those would be spaced by the letters that happen to be in them
+            axes.set_title(shortened(panel.title, int(side * 15)), pad=15)
+            below = {"textcoords": "offset points", "ha": "center", "va": "bottom"}
+            axes.annotate(panel.scores, (0.5, 1), (0, 3), xycoords="axes fraction", **below)
+            axes.set_xlabel(panel.axis)
+            frame(axes)
+        for axes in grid.flat[len(panels) :]:
+            axes.set_axis_off()
+        label = "mean cosine of weights" if any(panel.block > 1 for panel in panels) else "cosine of weights"
+        pointed = "both" if clipped else "neither"
+        bar = figure.colorbar(
+            ScalarMappable(norm, cmap), ax=list(grid.flat), label=label, aspect=25, pad=0.02, extend=pointed
+        )
+        frame(bar.ax)
+    return figure
+
+
+def _limit(matrices: Sequence[FloatArray]) -> tuple[float, bool]:
+    """Where the shared scale ends, and whether anything lies beyond it."""
+    values = [np.abs(matrix[~np.eye(len(matrix), dtype=bool)]) for matrix in matrices]
+    off = np.concatenate([value[~np.isnan(value)] for value in values])
+    limit = max(float(np.percentile(off, STRONG)) if len(off) else 1.0, MARKED)  # or mere noise would glow
+    highest = max((float(np.nanmax(np.abs(matrix), initial=0)) for matrix in matrices), default=0.0)
+    return limit, highest > limit
+
+
+def _mark_groups(axes: Axes, panel: CorrelationPanel, side: float, n_filters: int) -> None:
+    groups = [(name, count) for name, count in panel.groups if count]
+    ends = np.cumsum([count for _, count in groups])
+    if len(groups) <= MOST_BOUNDARIES:
+        for end in ends[:-1]:
+            axes.axhline(end - 0.5, color="0.35", lw=0.3)
+            axes.axvline(end - 0.5, color="0.35", lw=0.3)
+    centres = ends - np.array([count for _, count in groups]) / 2 - 0.5
+    height = NAME_HEIGHT / side * n_filters
+    named = (
+        _named(centres, max(height, n_filters / MOST_NAMES))
+        if len(groups) * height > n_filters
+        else [*range(len(groups))]
+    )
+    # the nearest places that leave every name its height: least squares with p[i + 1] - p[i] >= height
+    steps = height * np.arange(len(named))
+    places = isotonic_regression(centres[named] - steps).x + steps
+    across = axes.get_yaxis_transform()
+    leader = {"arrowstyle": "-", "lw": 0.5, "shrinkA": 1, "shrinkB": 0}
+    for index, place in zip(named, places, strict=True):
+        centre, name = (0, centres[index]), shortened(groups[index][0])
+        axes.annotate(
+            name, centre, (-0.1 / side, place), xycoords=across, textcoords=across,
+            ha="right", va="center", fontsize="small", arrowprops=leader,
+        )  # fmt: skip
+    axes.set_yticks([])
+    axes.set_xticks(centres[named], [""] * len(named))
+
+
+def _named(centres: FloatArray, apart: float) -> list[int]:
+    """Which groups are named where not all can be: always the last, where the shared filters are."""
+    named = [0]
+    for index, centre in enumerate(centres):
+        if centre - centres[named[-1]] >= apart:
+            named.append(index)
+    return [*named[:-1], len(centres) - 1]
+
+
+def _short_names(panel: CorrelationPanel) -> list[str]:
+    return [shortened(name) for name, _ in panel.groups] or [""]
+
+
+def share_curves(frames: Mapping[str, pd.DataFrame], *, share: str, marked: float) -> Figure:
+    """Fig. 8: share of elements that are at least s, a line a model; the value at `marked` is dotted and named.
+
+    frames: model -> rows with the columns `s` and `share`, s rising.
+    """
+    with style():
+        figure = Figure(figsize=(COLUMN, 2.3), layout="constrained")
+        axes = figure.add_subplot()
+        for index, (model, table) in enumerate(frames.items()):
+            colour = MODEL_COLOURS[index % len(MODEL_COLOURS)]
+            marker = MARKERS[index // len(MODEL_COLOURS) % len(MARKERS)]
+            s, r = table["s"].to_numpy(), table[share].to_numpy()
+            at = int(np.abs(s - marked).argmin())
+            label = f"{shortened(model, 24)}, r({s[at]:g}) = {r[at]:.3f}"
+            axes.plot(s, r, color=colour, marker=marker, markevery=[at], ms=4, mew=0, label=label)
+        axes.axvline(marked, color="0.7", lw=0.6, zorder=0)
+        axes.set(xlim=(0, 1), xlabel="threshold s", ylabel="share of elements ≥ s")
+        axes.set_ylim(bottom=0)
+        axes.legend(loc="upper right")
+    return figure

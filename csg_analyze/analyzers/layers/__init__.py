@@ -1,0 +1,1 @@
+"""Class-specificity of every convolution."""

@@ -1,0 +1,63 @@
+"""From what maps score to what images score."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from csg_analyze.analyzers.localize.map_scores import MapScores
+from csg_analyze.analyzers.localize.scores import BOX_DELTAS, ImageScores
+from csg_analyze.metrics.arrays import FloatArray, IntArray
+
+CURVE = 100
+"""Thresholds at most at which the IoU of the region of the scaled map is kept."""
+
+
+def curve_levels(n_levels: int) -> IntArray:
+    """Which of the thresholds 0 to L - 1 a curve over them has: evenly spaced, the first among them."""
+    levels: IntArray = np.arange(0, n_levels, -(-n_levels // CURVE))
+    return levels
+
+
+def gather(
+    n: int,
+    n_levels: int,
+    deltas: Sequence[float],
+    scored: Iterable[tuple[IntArray, MapScores]],
+    *,
+    rate_of_mean: bool = False,
+    class_weights: FloatArray | None = None,
+) -> ImageScores:
+    """The scores of N images from those of their maps: pieces of (images (m,), scores of their F maps each).
+
+    A rate is the share of an image's maps with IoU > delta; with rate_of_mean, as the authors have it for GradMap,
+    whether the mean IoU of its maps is >= delta. Images in no piece stay NaN.
+    """
+    single = {name: np.full(n, np.nan) for name in ("iou", "pointing", "energy")}
+    rates = {delta: np.full(n, np.nan) for delta in deltas}
+    shown = curve_levels(n_levels)
+    # float32: with a thousand thresholds these are most of the memory
+    widths = {"curve": len(shown), "largest_hits": n_levels, "on": n_levels + 1, "off": n_levels + 1}
+    by_level = {name: np.full((n, width), np.nan, np.float32) for name, width in widths.items()}
+    box_hits = np.full((n, len(BOX_DELTAS), n_levels), np.nan, np.float32)
+    for images, maps in scored:
+        iou = maps.iou.mean(axis=1)
+        for delta, rate in rates.items():
+            rate[images] = iou >= delta if rate_of_mean else (maps.iou > delta).mean(axis=1)
+        single["iou"][images] = iou
+        single["pointing"][images] = maps.pointing.mean(axis=1)
+        single["energy"][images] = maps.energy.mean(axis=1)
+        by_level["curve"][images] = region_ious(maps.on, maps.off)[..., shown].mean(axis=1)
+        by_level["largest_hits"][images] = (maps.largest_box >= 0.5).mean(axis=1)
+        by_level["on"][images], by_level["off"][images] = maps.on.mean(axis=1), maps.off.mean(axis=1)
+        for row, delta in enumerate(BOX_DELTAS):
+            box_hits[images, row] = (maps.best_box >= delta).mean(axis=1)
+    return ImageScores(rates=rates, box_hits=box_hits, class_weights=class_weights, **single, **by_level)
+
+
+def region_ious(on: FloatArray, off: FloatArray) -> FloatArray:
+    """IoU with the objects of the region at every threshold, (..., L), from the pixels that reach no higher one."""
+    reached_on, reached_off = (np.flip(np.cumsum(np.flip(part, -1), -1), -1) for part in (on, off))
+    result: FloatArray = reached_on / (reached_off + reached_on[..., :1])
+    return result

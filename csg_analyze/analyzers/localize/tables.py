@@ -1,0 +1,173 @@
+"""The tables of one model: numbers by class, filters, images, thresholds, examples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from csg_analyze.analyzers.localize.figures import PICTURES, Pictures
+from csg_analyze.analyzers.localize.gathering import curve_levels
+from csg_analyze.analyzers.localize.methods import FilterChoice, Scored, Setting
+from csg_analyze.analyzers.localize.scores import (
+    ImageScores,
+    best_levels,
+    evaluate,
+    interval,
+    metric_names,
+    resamples,
+)
+from csg_analyze.metrics.arrays import FloatArray, IntArray
+from csg_analyze.result import CAPTION
+
+TOTAL = "(total)"
+WIDE = 30
+"""Classes up to which a table has a column for each; beyond, it has the totals alone."""
+
+REGIONS, BOXES_AND_PIXELS = "scores", "boxes_and_pixels"
+"""The two tables of numbers: of regions, as the paper has it, and of everything that needs no region to be chosen."""
+
+EXAMPLES = 8
+"""Images of the figure of maps."""
+
+
+def numbers_of(
+    method: str,
+    scores: ImageScores,
+    setting: Setting,
+    class_names: Sequence[str],
+    *,
+    oracle: bool,
+    bootstrap: int,
+    seed: int,
+) -> pd.DataFrame:
+    """One row a metric and class, the total last: value, 95 % interval, images.
+
+    oracle: the thresholds of boxes are those that are best on the scored images, else those best on the chosen ones.
+    """
+    n_classes, images, labels = len(class_names), setting.scored, setting.labels
+    levels = None if oracle else best_levels(scores, labels, setting.chosen, n_classes)
+    values = evaluate(scores, labels, images, n_classes, levels=levels)
+    draws = resamples(setting.objects.groups[images], bootstrap, seed)
+    low, high = interval(evaluate(scores, labels, images, n_classes, levels=levels, multiplicities=draws))
+    metrics = metric_names(setting.deltas)
+    counted = labels[images][~np.isnan(scores.iou[images])]
+    counts = [*np.bincount(counted, minlength=n_classes).tolist(), len(counted)]
+    return pd.DataFrame(
+        {
+            "method": method,
+            "metric": np.repeat(metrics, n_classes + 1),
+            "class": [*class_names, TOTAL] * len(metrics),
+            "value": values.ravel(),
+            "low": low.ravel(),
+            "high": high.ravel(),
+            "n": counts * len(metrics),
+        }
+    )
+
+
+def parts_of(deltas: Sequence[float]) -> dict[str, tuple[str, ...]]:
+    """The metrics of each of the two tables."""
+    names = metric_names(deltas)
+    return {REGIONS: names[: 1 + len(deltas)], BOXES_AND_PIXELS: names[1 + len(deltas) :]}
+
+
+def wide(per_class: pd.DataFrame, class_names: Sequence[str], metrics: Sequence[str], said: str) -> pd.DataFrame:
+    """One row a method and metric, one column a class (up to 30), then the total with its 95 % interval.
+
+    said: the table's caption.
+    """
+    size = len(class_names) + 1
+    per_class = per_class[per_class["metric"].isin(metrics)]
+    heads = per_class.iloc[::size][["method", "metric"]].reset_index(drop=True)
+    values = per_class["value"].to_numpy().reshape(-1, size)
+    shown = range(size - 1) if size - 1 <= WIDE else ()
+    columns = {f"{class_names[c]}": values[:, c] for c in shown}
+    totals = per_class.iloc[size - 1 :: size]
+    ends = {"total": values[:, -1], "low": totals["low"].to_numpy(), "high": totals["high"].to_numpy()}
+    table = pd.concat([heads, pd.DataFrame({**columns, **ends})], axis=1)
+    table.attrs[CAPTION] = said
+    return table
+
+
+def iou_curves(setting: Setting, scored: Mapping[str, Scored]) -> pd.DataFrame:
+    """Mean IoU of the region of the scaled map, by threshold: the area under it needs no threshold chosen.
+
+    Of many thresholds at most 100, evenly spaced.
+    """
+    thresholds = curve_levels(setting.n_levels) / setting.n_levels
+    parts = []
+    for name, found in scored.items():
+        curves = found.scores.curve[setting.scored]
+        curves = curves[~np.isnan(curves[:, 0])]
+        if len(curves):
+            parts.append(pd.DataFrame({"method": name, "threshold": thresholds, "mean_iou": curves.mean(axis=0)}))
+    return pd.concat(parts, ignore_index=True)
+
+
+def filter_table(setting: Setting, choice: FilterChoice, class_names: Sequence[str]) -> pd.DataFrame:
+    """ActivMap's filters one by one, scored on the images of their class."""
+    rows = []
+    for k, (threshold, c) in enumerate(zip(choice.thresholds.tolist(), choice.classes.tolist(), strict=True)):
+        ious = choice.ious[setting.scored[setting.labels[setting.scored] == c], k]
+        rates = {f"ap{round(100 * delta):02d}": _mean(ious > delta) for delta in setting.deltas}
+        row = {"filter": k, "class": class_names[c], "threshold": threshold, "avg_iou": _mean(ious), **rates}
+        rows.append({**row, "whole_image": bool(choice.everywhere[k]), "n": len(ious)})
+    return pd.DataFrame(rows)
+
+
+def sample_table(
+    setting: Setting,
+    scored: Mapping[str, Scored],
+    methods: Sequence[str],
+    class_names: Sequence[str],
+    sample_ids: Sequence[str],
+) -> pd.DataFrame:
+    """One row a scored image; images of one `picture` were cut from it, and are resampled together."""
+    images = setting.scored
+    columns: dict[str, object] = {
+        "sample_id": [sample_ids[i] for i in images.tolist()],
+        "class": [class_names[c] for c in setting.labels[images].tolist()],
+        "picture": setting.objects.groups[images],
+    }
+    for name in methods:
+        scores = scored[name].scores
+        columns[f"{name}_iou"] = scores.iou[images]
+        for delta, rate in scores.rates.items():
+            columns[f"{name}_ap{round(100 * delta):02d}"] = rate[images]
+    return pd.DataFrame(columns)
+
+
+def example_table(
+    setting: Setting,
+    scored: Mapping[str, Scored],
+    methods: Sequence[str],
+    class_names: Sequence[str],
+    sample_ids: Sequence[str],
+    pictures: Callable[[IntArray], np.ndarray],
+    seed: int,
+) -> pd.DataFrame:
+    """Scored images drawn at random, of as many classes as there is room for, with the IoU of every method.
+
+    The draw depends on the images alone: it is the same for all models that were scored on the same ones.
+    """
+    rng = np.random.default_rng([seed, len(setting.scored)])
+    by_class = [rng.permutation(setting.scored[setting.labels[setting.scored] == c]) for c in range(len(class_names))]
+    classes = np.sort(rng.permutation([c for c, members in enumerate(by_class) if len(members)])[:EXAMPLES])
+    rounds = [by_class[c][turn] for turn in range(EXAMPLES) for c in classes if turn < len(by_class[c])]
+    images = np.array(sorted(rounds[:EXAMPLES], key=lambda i: setting.labels[i]))
+    table = pd.DataFrame(
+        {
+            "sample_id": [sample_ids[i] for i in images.tolist()],
+            "class": [class_names[c] for c in setting.labels[images].tolist()],
+            **{f"{name}_iou": scored[name].scores.iou[images] for name in methods},
+        }
+    )
+    maps = {name: scored[name].previews[images] for name in methods}
+    table.attrs[PICTURES] = Pictures(pictures(images), setting.objects.regions(images)[0], maps)
+    return table
+
+
+def _mean(values: FloatArray) -> float:
+    return float(np.mean(values)) if len(values) else float("nan")

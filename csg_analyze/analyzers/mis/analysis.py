@@ -1,0 +1,278 @@
+"""Mutual information between filters and classes, and the score drawn from it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Literal
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from csg_analyze.analyzers.mis.permutations import (
+    PermutationTest,
+    adjusted_p_values,
+    fewest_found,
+    needed_permutations,
+    permutation_test,
+)
+from csg_analyze.errors import UsageError
+from csg_analyze.metrics.arrays import FloatArray, IntArray
+from csg_analyze.metrics.mutual_information import chance_permutations, information_and_chance
+from csg_analyze.metrics.specificity import (
+    class_means,
+    class_selectivity,
+    dead_filters,
+    mutual_information_score,
+    normalised_information,
+    overlap_with_gate,
+    rank_correlation,
+)
+from csg_analyze.plots.panels import gate_and_information
+from csg_analyze.result import Number, Result, Tables
+from csg_analyze.wording import listed
+
+Estimator = Literal["exact", "sklearn"]
+
+
+def mis(
+    activations: FloatArray,
+    labels: IntArray,
+    class_names: Sequence[str],
+    gate: FloatArray | None,
+    *,
+    estimator: Annotated[Estimator, "the fast exact estimator, or scikit-learn's own"] = "exact",
+    n_neighbors: Annotated[int, "neighbours k of the estimator (Ross 2014)"] = 3,
+    permutations: Annotated[
+        int, "permutations of the labels for significance levels, 20 a filter to find even one; 0: none"
+    ] = 0,
+    significance: Annotated[float, "false discovery rate at which filters' best MI counts as more than chance"] = 0.05,
+    seed: Annotated[int, "seed of the noise that breaks ties, as in scikit-learn, and of the permutations"] = 0,
+) -> Result:
+    """Mutual information of every filter with every class, and its score MIS (Sec. 4.1, Fig. 4).
+
+    activations: (N, K), averaged maps. M[k, c] = MI(a_k, 1[y = c]) in nats; MIS = mean_k max_c M[k, c].
+    gate: (C, K) for Fig. 4c, the overlap of both matrices; None draws it without.
+
+    `mis_chance` is the MIS of the same filters under permuted labels, `mis_above_chance` the rest. Dead filters have
+    the same activation on every image and tell nothing, but the estimate of their MI is not 0: `mis_without_dead`
+    leaves them out.
+
+    Beside MIS stand the class selectivity index (Morcos et al. 2018) and MI as a share of the class's entropy;
+    `shares_above_1` counts the entries of the matrix whose estimate exceeds that entropy.
+
+    With permutations, every entry has a significance level, and each filter's best MI one that allows for its choice.
+    `significant_filters`: the share of filters whose best MI is more than chance, allowing for the number of filters
+    (Benjamini and Hochberg 1995); none where there are too few permutations to find a single one.
+    """
+    _check(n_neighbors, permutations, significance, estimator)
+    n_classes = len(class_names)
+    matrix, chance, test = _estimate(activations, labels, estimator, n_classes, n_neighbors, permutations, seed)
+    normalised = normalised_information(matrix, labels)
+    selectivity = class_selectivity(class_means(activations, labels, n_classes))
+    alive = ~dead_filters(activations)
+    best = matrix.argmax(axis=1)
+    filters = pd.DataFrame(
+        {
+            "filter": np.arange(len(matrix)),
+            "class": [class_names[c] if live else None for c, live in zip(best, alive, strict=True)],
+            "mi": matrix.max(axis=1),
+            "normalised_mi": np.nanmax(normalised, axis=1, initial=0),
+            "selectivity": selectivity,
+            "dead": ~alive,
+        }
+    )
+    tidy = _tidy(matrix, normalised, class_names)
+    summary = _summary(matrix, float(chance.mean()), normalised, filters, len(labels))
+    if gate is not None:
+        tidy["gate"] = gate.T.ravel()
+        summary["gate_overlap"] = overlap_with_gate(matrix[alive], gate[:, alive]) if alive.any() else None
+    if test is not None:
+        tidy["p_value"] = test.p_values.ravel()
+        filters["best_p_value"] = test.best_p_values
+        filters["adjusted_p_value"] = adjusted_p_values(test.best_p_values, alive)
+        filters["chance_mi"] = chance
+        # an adjusted value that equals the rate may have been rounded above it
+        significant = filters["adjusted_p_value"] <= significance * (1 + 1e-9)
+        possible = significant.any() or fewest_found(int(alive.sum()), permutations, significance) == 1
+        summary["significant_filters"] = float(significant.mean()) if possible else None  # not 0: too few permutations
+        summary["permutations"] = permutations
+    per_class = pd.DataFrame(
+        {
+            "class": list(class_names),
+            "n": np.bincount(labels, minlength=n_classes),
+            "mean_mi": matrix.mean(axis=0),
+            "max_mi": matrix.max(axis=0),
+            "n_filters": np.bincount(best[alive], minlength=n_classes),
+        }
+    )
+    return Result(
+        summary=summary,
+        tables={"per_class": per_class, "filters": filters, "matrix": tidy},
+        figures={"matrices": draw_matrices},
+        notes=(
+            *_notes(per_class, filters, normalised),
+            _chance_note(permutations, len(matrix), estimator),
+            *_significance_notes(permutations, int(alive.sum()), significance),
+        ),
+    )
+
+
+def _summary(
+    matrix: FloatArray, chance: float, normalised: FloatArray, filters: pd.DataFrame, n: int
+) -> dict[str, Number]:
+    alive, best, share = ~filters["dead"].to_numpy(), matrix.max(axis=1), filters["normalised_mi"].to_numpy()
+    selectivity = filters["selectivity"].to_numpy()
+    score = mutual_information_score(matrix)
+    return {
+        "mis": score,
+        "mis_chance": chance,
+        "mis_above_chance": score - chance,
+        "n": n,
+        "n_filters": len(filters),
+        "dead_filters": int((~alive).sum()),
+        "mis_without_dead": mutual_information_score(matrix[alive]) if alive.any() else None,
+        "normalised_mis": float(share.mean()),
+        "shares_above_1": int((normalised > 1).sum()),
+        "mean_selectivity": _mean(selectivity),
+        "rank_correlation_selectivity": rank_correlation(best, selectivity),
+        "rank_correlation_normalised": rank_correlation(best, share),
+    }
+
+
+def _check(n_neighbors: int, permutations: int, significance: float, estimator: Estimator) -> None:
+    if n_neighbors < 1 or permutations < 0 or not 0 < significance < 1:
+        raise UsageError("--n-neighbors must be at least 1, --permutations at least 0, --significance between 0 and 1.")
+    if permutations and estimator != "exact":
+        raise UsageError("--permutations needs --estimator exact; scikit-learn's would take hours.")
+    if permutations and permutations < needed_permutations(1, 1, significance):
+        raise UsageError(
+            f"with --permutations {permutations} no filter can be significant at --significance {significance:g}; "
+            f"give at least {needed_permutations(1, 1, significance)}, or 0 to do without."
+        )
+
+
+def _estimate(
+    activations: FloatArray,
+    labels: IntArray,
+    estimator: Estimator,
+    n_classes: int,
+    n_neighbors: int,
+    permutations: int,
+    seed: int,
+) -> tuple[FloatArray, FloatArray, PermutationTest | None]:
+    """M (K, C), every filter's chance level (K,), and the test that was asked for."""
+    if permutations:
+        test = permutation_test(
+            activations, labels, n_permutations=permutations, n_classes=n_classes, n_neighbors=n_neighbors, seed=seed
+        )
+        return test.matrix, test.best_chance, test
+    matrix, chance = information_and_chance(
+        activations,
+        labels,
+        n_permutations=chance_permutations(activations.shape[1]),
+        n_classes=n_classes,
+        n_neighbors=n_neighbors,
+        seed=seed,
+    )
+    if estimator == "sklearn":
+        matrix = _by_scikit_learn(activations, labels, n_classes, n_neighbors, seed)
+    return matrix, chance, None
+
+
+def _by_scikit_learn(
+    activations: FloatArray, labels: IntArray, n_classes: int, n_neighbors: int, seed: int
+) -> FloatArray:
+    """M (K, C), by one call a class, as the paper's authors do it."""
+    from sklearn.feature_selection import mutual_info_classif
+
+    columns = [
+        mutual_info_classif(activations, labels == c, n_neighbors=n_neighbors, random_state=seed)
+        for c in range(n_classes)
+    ]
+    return np.stack(columns, axis=1)
+
+
+def _tidy(matrix: FloatArray, normalised: FloatArray, class_names: Sequence[str]) -> pd.DataFrame:
+    n_filters, n_classes = matrix.shape
+    return pd.DataFrame(
+        {
+            "filter": np.repeat(np.arange(n_filters), n_classes),
+            "class": list(class_names) * n_filters,
+            "mi": matrix.ravel(),
+            "normalised_mi": normalised.ravel(),
+        }
+    )
+
+
+def _mean(values: FloatArray) -> float | None:
+    return float(np.nanmean(values)) if np.isfinite(values).any() else None
+
+
+def _notes(per_class: pd.DataFrame, filters: pd.DataFrame, normalised: FloatArray) -> Iterator[str]:
+    absent = per_class.loc[per_class["n"] == 0, "class"].tolist()
+    if absent:
+        yield f"no image of: {listed(absent)}; their mutual information is 0."
+    dead = filters.loc[filters["dead"], "filter"].tolist()
+    if dead:
+        yield (
+            f"{len(dead)} of {len(filters)} filters are dead, the same activation on every image: "
+            f"{listed([str(k) for k in dead])}. Their MI comes from the noise that breaks ties; they have no class, "
+            "and mis_without_dead leaves them out. A filter that differs on a few images is not counted as dead."
+        )
+    above = normalised > 1
+    if above.any():
+        yield (
+            f"{above.sum()} of {above.size} entries are estimated above the entropy of their class, with shares of up "
+            f"to {np.nanmax(normalised):.4g}, in {above.any(axis=1).sum()} of {len(filters)} filters: an estimate can "
+            "exceed what there is to know, and such a share says no more than 1."
+        )
+    undefined = int(filters["selectivity"].isna().sum())
+    if undefined:
+        yield (
+            f"the class selectivity index is not defined for {undefined} of {len(filters)} filters "
+            "(no activation, or negative ones)."
+        )
+
+
+def _chance_note(permutations: int, n_filters: int, estimator: Estimator) -> str:
+    source = (
+        f"the same {permutations} permutations of the labels as the significance"
+        if permutations
+        else f"{chance_permutations(n_filters)} permutations of the labels for every filter"
+    )
+    by = "" if estimator == "exact" else " (by the exact estimator, which equals scikit-learn's to rounding)"
+    return (
+        f"mis_chance is the MIS of the same filters under permuted labels, from {source}{by}. It falls with the number "
+        "of images and rises with that of classes. A filter with a clear class owes less than that to chance."
+    )
+
+
+def _significance_notes(permutations: int, n_alive: int, significance: float) -> Iterator[str]:
+    if not permutations:
+        return
+    yield (
+        f"significance from {permutations} permutations of the labels, the same for all filters; filters count as "
+        f"significant at a false discovery rate of {significance:g} among the {n_alive} that are not dead (Benjamini "
+        "and Hochberg 1995). The level of a single entry of the matrix, p_value, is not corrected for their number."
+    )
+    fewest = fewest_found(n_alive, permutations, significance)
+    if fewest > 1:
+        yield (
+            f"{permutations} permutations show significant filters only where there are at least {fewest} with the "
+            "smallest possible level, and significant_filters is left open where there are fewer; --permutations "
+            f"{needed_permutations(n_alive, 1, significance)} can show a single one."
+        )
+
+
+def draw_matrices(models: Mapping[str, Tables]) -> Figure:
+    """Fig. 4: the gate, the mutual information of every model on one scale, and the overlap of both."""
+    names = next(iter(models.values()))["per_class"]["class"].tolist()
+    information: dict[str, FloatArray] = {}
+    gates: dict[str, FloatArray] = {}
+    for model, tables in models.items():
+        wide = tables["matrix"].pivot_table(index="class", columns="filter")
+        information[model] = wide["mi"].loc[names].to_numpy()
+        if "gate" in tables["matrix"]:
+            gates[model] = wide["gate"].loc[names].to_numpy()
+    return gate_and_information(information, gates, class_names=names)

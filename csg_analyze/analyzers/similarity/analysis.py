@@ -1,0 +1,163 @@
+"""Do mean features point where their class's gate points? (Sec. 4.2, Fig. 6)"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Literal
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from csg_analyze.analyzers.similarity.scores import (
+    clustered_order,
+    highest_off_diagonal,
+    mean_on_and_off_diagonal,
+    share_with_maximum_on_diagonal,
+)
+from csg_analyze.errors import UsageError
+from csg_analyze.metrics.arrays import FloatArray, IntArray
+from csg_analyze.metrics.correlation import cosines
+from csg_analyze.metrics.specificity import class_means
+from csg_analyze.plots.panels import matrix_panels
+from csg_analyze.result import Number, Result, Tables, known
+from csg_analyze.wording import listed
+
+PAIRS = 10
+KINDS = {"tp": "true positives", "fn": "false negatives"}
+
+
+def similarity(
+    activations: FloatArray,
+    labels: IntArray,
+    predictions: IntArray,
+    class_names: Sequence[str],
+    gate: FloatArray,
+    *,
+    order: Annotated[
+        Literal["given", "clustered"], "classes in tables and figure: as given, or similar ones as neighbours"
+    ] = "given",
+) -> Result:
+    """Similarity of the classes' mean features and gate rows (Sec. 4.2, Fig. 6).
+
+    activations: (N, K), averaged maps. gate: (C, K). S[y, c] is the cosine of the mean feature of class y and gate row
+    G_c: S_TP over the images of y that are classified rightly (true positives), S_FN over those that are not (false
+    negatives). Rows of classes without such images, and columns of classes whose gate row is zero, are blank.
+    Where S_TP has its maxima on the diagonal, features point along their own class's gate; what is high off the
+    diagonal of S_FN are pairs of classes whose missed images show the features of the other.
+    """
+    n_classes = len(class_names)
+    if gate.shape != (n_classes, activations.shape[1]):
+        raise UsageError(
+            f"the gate has shape {gate.shape}, but classes x filters is {(n_classes, activations.shape[1])}; "
+            "analyse the layer the gate was trained on."
+        )
+    right = predictions == labels
+    chosen = {"tp": right, "fn": ~right}
+    matrices = {
+        kind: cosines(class_means(activations[images], labels[images], n_classes), gate)
+        for kind, images in chosen.items()
+    }
+    counts = {kind: np.bincount(labels[images], minlength=n_classes) for kind, images in chosen.items()}
+    places = np.arange(n_classes) if order == "given" else clustered_order(matrices["fn"])
+    summary: dict[str, Number] = {}
+    for kind, matrix in matrices.items():
+        summary |= _scores(kind, matrix)
+    summary |= {f"n_{kind}": int(count.sum()) for kind, count in counts.items()}
+    summary |= {f"{kind}_blank_rows": int(np.isnan(matrix).all(axis=1).sum()) for kind, matrix in matrices.items()}
+    confused = np.zeros((n_classes, n_classes), dtype=np.int64)
+    np.add.at(confused, (labels, predictions), 1)
+    return Result(
+        summary=summary,
+        tables={
+            "pairs": _pairs(matrices["fn"], confused, class_names),
+            "per_class": _per_class(matrices, counts, class_names).iloc[places].reset_index(drop=True),
+            "matrix": _tidy(matrices, places, class_names),
+        },
+        figures={"similarity": draw_similarity},
+        notes=_notes(counts, gate, class_names, order),
+    )
+
+
+def _scores(kind: str, matrix: FloatArray) -> dict[str, Number]:
+    on, off = mean_on_and_off_diagonal(matrix)
+    scores = {"mean_diagonal": on, "mean_off_diagonal": off, "diagonal_share": share_with_maximum_on_diagonal(matrix)}
+    return {f"{kind}_{name}": known(value) for name, value in scores.items()}
+
+
+def _pairs(false_negatives: FloatArray, confused: IntArray, class_names: Sequence[str]) -> pd.DataFrame:
+    """The pairs of different classes with the highest S_FN, and how many images of the one were taken for the other."""
+    cells = highest_off_diagonal(false_negatives, PAIRS)
+    missed = confused.sum(axis=1) - confused.diagonal()
+    return pd.DataFrame(
+        {
+            "class": [class_names[y] for y, _ in cells],
+            "gate_of": [class_names[c] for _, c in cells],
+            "fn_similarity": [false_negatives[y, c] for y, c in cells],
+            "n_fn": [int(missed[y]) for y, _ in cells],
+            "n_taken_for_it": [int(confused[y, c]) for y, c in cells],
+        }
+    )
+
+
+def _per_class(
+    matrices: Mapping[str, FloatArray], counts: Mapping[str, IntArray], class_names: Sequence[str]
+) -> pd.DataFrame:
+    table: dict[str, object] = {"class": list(class_names), "label": np.arange(len(class_names))}
+    for kind, matrix in matrices.items():
+        highest = [None if np.isnan(row).all() else class_names[int(np.nanargmax(row))] for row in matrix]
+        table |= {
+            f"n_{kind}": counts[kind],
+            f"{kind}_similarity": matrix.diagonal(),
+            f"{kind}_highest": highest,
+        }
+    return pd.DataFrame(table)
+
+
+def _tidy(matrices: Mapping[str, FloatArray], places: IntArray, class_names: Sequence[str]) -> pd.DataFrame:
+    names = [class_names[c] for c in places]
+    columns = {f"{kind}_similarity": matrix[np.ix_(places, places)].ravel() for kind, matrix in matrices.items()}
+    return pd.DataFrame({"class": np.repeat(names, len(names)), "gate_of": names * len(names), **columns})
+
+
+def _notes(counts: Mapping[str, IntArray], gate: FloatArray, class_names: Sequence[str], order: str) -> tuple[str, ...]:
+    notes = []
+    for kind, count in counts.items():
+        without = [name for name, n in zip(class_names, count, strict=True) if n == 0]
+        if without:
+            notes.append(f"no {KINDS[kind]} of: {listed(without)}; their rows of S_{kind.upper()} are blank.")
+    closed = [name for name, row in zip(class_names, gate, strict=True) if not row.any()]
+    if closed:
+        notes.append(f"the gate row is zero for: {listed(closed)}; their columns are blank.")
+    if order == "clustered":
+        notes.append("classes are ordered so that those with similar false negatives are neighbours.")
+    return tuple(notes)
+
+
+def draw_similarity(models: Mapping[str, Tables]) -> Figure:
+    """Fig. 6: cosine of each class's mean feature (row) with each row of the gate (column), over true positives (TP)
+    and false negatives (FN), on one scale. Grey: no such images, or no gate."""
+    names, keys = _order_of(next(iter(models.values())))
+    panels = {}
+    for kind in KINDS:
+        for model, tables in models.items():
+            place = {key: index for index, key in enumerate(_order_of(tables)[1])}
+            rows = np.array([place.get(key, len(place)) for key in keys])  # a class this model lacks: the blank row
+            matrix = tables["matrix"][f"{kind}_similarity"].to_numpy().reshape(len(place), len(place))
+            padded = np.pad(matrix, (0, 1), constant_values=np.nan)
+            panels[f"{kind.upper()}, {model}"] = padded[np.ix_(rows, rows)]
+    return matrix_panels(
+        panels,
+        row_labels=names,
+        column_labels=names,
+        row_axis="mean feature of class",
+        column_axis="gate row of class",
+        colour_label="cosine",
+        signed=any(np.nanmin(panel, initial=0) < 0 for panel in panels.values()),
+    )
+
+
+def _order_of(tables: Tables) -> tuple[list[str], list[tuple[str, int]]]:
+    """Class names in the order of the tables, and what tells the classes apart where two share a name."""
+    names, labels = tables["per_class"]["class"].tolist(), tables["per_class"]["label"].tolist()
+    return names, list(zip(names, labels, strict=True))

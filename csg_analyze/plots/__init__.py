@@ -1,0 +1,1 @@
+"""How figures look: style, panels and charts that know no analysis."""

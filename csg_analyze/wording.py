@@ -1,0 +1,36 @@
+"""How values, names and lists are put into words, on pages, in figures and in notes alike."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+DASH = "–"
+
+
+def cell(value: Any) -> str:
+    """One value as a reader wants it: four decimals, a dash for what is missing, a single line."""
+    if pd.api.types.is_scalar(value) and bool(pd.isna(value)):
+        return DASH
+    if isinstance(value, bool | np.bool_):
+        return "yes" if value else "no"
+    if isinstance(value, float | np.floating):
+        number = float(value)
+        return f"{number:.4f}" if number == 0 or 1e-3 <= abs(number) < 1e5 else f"{number:.3g}"
+    # line breaks would break a table, and escape sequences a terminal
+    return "".join(character if character.isprintable() else " " for character in str(value))
+
+
+def shortened(label: str, length: int = 16) -> str:
+    """A label on one line, cut to `length` characters with an ellipsis."""
+    line = "".join(character if character.isprintable() else " " for character in label)
+    return line if len(line) <= length else line[: length - 1].rstrip() + "…"
+
+
+def listed(names: Sequence[str], most: int = 8) -> str:
+    """Names with commas between, each on one line; beyond `most` of them only how many more there are."""
+    shown = ", ".join(shortened(name, 40) for name in names[:most])
+    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
