@@ -18,7 +18,7 @@ from csg_analyze.plan import Plan, plan
 from csg_analyze.progress import Track, untracked
 from csg_analyze.registry import Step
 from csg_analyze.report.document import ModelReport
-from csg_analyze.result import Result
+from csg_analyze.result import Result, Table
 
 
 def open_dataset(
@@ -141,7 +141,7 @@ def as_result(value: Any, name: str) -> Result:
     if isinstance(value, Result):
         return value
     if isinstance(value, pd.DataFrame):
-        return Result({}, {name: value})
+        return Result({}, {name: Table(value)})
     if isinstance(value, Mapping) and all(isinstance(v, float | int | str | None) for v in value.values()):
         return Result(dict(value))
     raise UsageError(

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from csg_analyze.checkpoints import Classifier
 from csg_analyze.data import Dataset
 from csg_analyze.paper import paper_numbers
 from csg_analyze.plan import Plan
-from csg_analyze.registry import Step
 from csg_analyze.report.document import JSON, ModelReport, Report, Section
 from csg_analyze.report.provenance import provenance
-from csg_analyze.report.seeds import different_numbers_of_images
+from csg_analyze.report.seeds import sample_size_note
 
 
 def compose(
@@ -36,7 +34,7 @@ def compose(
     if len({dataset.fingerprint for dataset in datasets}) > 1:
         specs = ", ".join(f"{c.name} on {d.spec} ({len(d)} images)" for c, d in zip(classifiers, datasets, strict=True))
         notes.append(f"the models were analysed on different data, which limits any comparison: {specs}.")
-    if note := different_numbers_of_images(models):
+    if note := sample_size_note(models):
         notes.append(note)
     classes = {dataset.class_names: classifier.name for classifier, dataset in zip(classifiers, datasets, strict=True)}
     if len(classes) > 1:
@@ -45,7 +43,7 @@ def compose(
             f"the models know different classes ({sets}): figures and comparisons are made for each set apart."
         )
     settings = what.settings
-    sections = [Section(step.name, _title(step), step.description) for step in what.analyzers]
+    sections = [Section(step.name, step.about) for step in what.analyzers]
     origin = provenance(
         command,
         seeds={name: values["seed"] for name, values in settings.items() if "seed" in values},
@@ -81,9 +79,3 @@ def _describe(dataset: Dataset) -> dict[str, JSON]:
         "notes": list(dataset.notes),
         "left_out": list(dataset.left_out),
     }
-
-
-def _title(step: Step) -> str:
-    """The first line of its docstring, without the paper's section in parentheses; its name where there is none."""
-    first = step.description.partition("\n")[0]
-    return re.sub(r"\s*\([^)]*\)", "", first).rstrip(".") or step.name

@@ -16,6 +16,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
+from csg_analyze.about import About, about_of
 from csg_analyze.errors import UsageError, unknown
 from csg_analyze.paper import ORDER
 
@@ -43,7 +44,7 @@ class Step:
     needs: tuple[str, ...]
     optional: frozenset[str]
     options: Mapping[str, Option]
-    description: str
+    about: About
 
 
 def registered(group: str) -> dict[str, EntryPoint]:
@@ -87,12 +88,15 @@ def read_signature(name: str, function: Callable[..., Any]) -> Step:
         needs=tuple(p.name for p in positional),
         optional=frozenset(p.name for p in positional if _admits_none(hints.get(p.name))),
         options={p.name: Option(_type_of(p, hints), p.default) for p in parameters if p.kind is p.KEYWORD_ONLY},
-        description=inspect.getdoc(function) or "",
+        about=about_of(name, function),
     )
 
 
 def summary_of(entry: EntryPoint) -> str:
-    """The first line of a registered function's docstring, read from its source so that nothing heavy is imported."""
+    """What a registered function is, in one line, read from its source so that nothing heavy is imported.
+
+    The title that it declares with `about`, or else the first line of its docstring.
+    """
     try:
         spec = find_spec(entry.module)
         tree = ast.parse(Path(spec.origin).read_text(encoding="utf-8")) if spec and spec.origin else ast.parse("")
@@ -100,7 +104,15 @@ def summary_of(entry: EntryPoint) -> str:
         return "(cannot be imported)"
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef) and node.name == entry.attr:
-            return (ast.get_docstring(node) or "").partition("\n")[0]
+            return _declared_title(node) or (ast.get_docstring(node) or "").partition("\n")[0]
+    return ""
+
+
+def _declared_title(function: ast.FunctionDef) -> str:
+    for decorator in function.decorator_list:
+        if isinstance(decorator, ast.Call) and ast.unparse(decorator.func).rpartition(".")[2] == "about":
+            title = next(iter(decorator.args), None)
+            return str(title.value) if isinstance(title, ast.Constant) else ""
     return ""
 
 

@@ -125,7 +125,7 @@ def test_mis_from_different_numbers_of_images_is_warned_of() -> None:
 def test_third_parties_may_return_plain_things() -> None:
     assert as_result({"a": 1.5, "b": None}, "x").summary == {"a": 1.5, "b": None}
     frame = pd.DataFrame({"a": [1]})
-    assert as_result(frame, "x").tables["x"] is frame
+    assert as_result(frame, "x").frame("x") is frame
     result = Result({"a": 1})
     assert as_result(result, "x") is result
     with pytest.raises(UsageError, match="returned list"):

@@ -58,7 +58,7 @@ def test_the_example_stands_in_a_report(analysis: ModuleType, tmp_path: Path) ->
     what = Plan((step,), {need: needs[need] for need in ("forward_pass", *step.needs)}, {})
     report = compose([analyze(classifier, dataset, what)], [classifier], [dataset], what)
     write_report(report, tmp_path / "report")
-    assert "Filters that no image of a class activates" in (tmp_path / "report" / "report.md").read_text()
+    assert "Filters that are silent for a class" in (tmp_path / "report" / "report.md").read_text()
     assert (tmp_path / "report" / "tables" / "silence_per_class.csv").exists()
     assert (tmp_path / "report" / "figures" / "silence_silent_filters.png").exists()
 

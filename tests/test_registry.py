@@ -30,7 +30,7 @@ def test_a_signature_says_it_all() -> None:
     assert step.optional == {"b"}
     assert {name: option.default for name, option in step.options.items()} == {"k": 3, "name": "x"}
     assert step.options["k"].annotation == Annotated[int, "how many"]
-    assert step.description.startswith("First line.")
+    assert step.about.title == "First line"
 
 
 def test_the_built_in_analyzers_and_inputs_load_and_say_what_they_are() -> None:
@@ -38,8 +38,11 @@ def test_the_built_in_analyzers_and_inputs_load_and_say_what_they_are() -> None:
     for group in (ANALYZERS, INPUTS):
         for name, entry in registered(group).items():
             step = find(group, name)
-            assert step.description.partition("\n")[0] == summary_of(entry)
             assert len(summary_of(entry)) > 5
+            if group == ANALYZERS:
+                assert step.about.title == summary_of(entry)
+                assert len(step.about.measures) > 80
+                assert len(step.about.reading) > 80
 
 
 def test_unknown_names_get_a_suggestion() -> None:

@@ -7,13 +7,24 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 from matplotlib.figure import Figure
 
+from csg_analyze.about import Headline, about
 from csg_analyze.metrics.arrays import IntArray
 from csg_analyze.metrics.proportions import share_with_interval
 from csg_analyze.plots.panels import dots_with_intervals
-from csg_analyze.result import Result, Tables
+from csg_analyze.result import Drawing, Result, Table
 from csg_analyze.wording import listed
 
 
+@about(
+    "Accuracy",
+    measures="The share of images that the network classifies correctly: of all of them, and of every class (recall).",
+    reading="""
+    The intervals (95 %, Wilson) say what other images drawn like these would give. They say nothing about another
+    training of the same network: for that, compare several seeds.
+    """,
+    caption="accuracy with its 95 % interval",
+    headlines=(Headline("accuracy", "Accuracy", ("accuracy_low", "accuracy_high"), best="highest"),),
+)
 def accuracy(predictions: IntArray, labels: IntArray, class_names: Sequence[str], sample_ids: Sequence[str]) -> Result:
     """Classification accuracy through the standard path, with 95 % Wilson intervals (Table 1).
 
@@ -36,8 +47,8 @@ def accuracy(predictions: IntArray, labels: IntArray, class_names: Sequence[str]
             "accuracy_high": high,
             "mean_recall": float(per_class["recall"].mean()),
         },
-        tables={"per_class": per_class},
-        figures={"recall": draw_recall},
+        tables={"per_class": Table(per_class)},
+        figures={"recall": Drawing(draw_recall, "Recall of every class with its 95 % interval, one colour per model.")},
         samples=pd.DataFrame(
             {
                 "sample_id": list(sample_ids),
@@ -50,10 +61,10 @@ def accuracy(predictions: IntArray, labels: IntArray, class_names: Sequence[str]
     )
 
 
-def draw_recall(models: Mapping[str, Tables]) -> Figure:
-    """Recall of every class with its 95 % interval, one colour a model."""
+def draw_recall(models: Mapping[str, Result]) -> Figure:
+    """Recall of every class with its interval, for all models."""
     return dots_with_intervals(
-        {model: tables["per_class"] for model, tables in models.items()},
+        {model: result.frame("per_class") for model, result in models.items()},
         category="class",
         value="recall",
         label="recall (95 % interval)",

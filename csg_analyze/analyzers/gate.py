@@ -8,12 +8,35 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from csg_analyze.about import Headline, about
 from csg_analyze.metrics.arrays import FloatArray
 from csg_analyze.metrics.gates import assigned, density_interval, l1_density
 from csg_analyze.plots.panels import counts, filters_by_class, matrix_panels
-from csg_analyze.result import Result, Tables
+from csg_analyze.result import Drawing, Matrix, Result, Table
 
 
+@about(
+    "The class-specific gate",
+    measures="""
+    How sparse the learned gate is, and how it shares the filters out among the classes. The gate G has a number between
+    0 and 1 for every class and filter; 1 lets the filter speak for the class, 0 silences it.
+    """,
+    reading="""
+    The L1-density is the mean of G. It is 1/C where every filter belongs to one class only, and its training holds it
+    below g/(CK), g being the bound on the sum of the gate. A filter belongs to every class with G above 0.5, and is
+    shared where those are several.
+    """,
+    caption="L1-density of the gate with its theoretical interval [1/C, g/(CK)]",
+    headlines=(
+        Headline(
+            "l1_density",
+            "L1-density",
+            ("interval_low", "interval_high"),
+            interval_column="L1-interval",
+            interval_form=".4g",
+        ),
+    ),
+)
 def gate(gate: FloatArray, class_names: Sequence[str], gate_bound: float | None) -> Result:
     """Sparsity of the learned gate and the filters each class owns (Sec. 3.2 and 4.1, Fig. 4a).
 
@@ -40,13 +63,7 @@ def gate(gate: FloatArray, class_names: Sequence[str], gate_bound: float | None)
             "l1_norm": gate.sum(axis=1),
         }
     )
-    matrix = pd.DataFrame(
-        {
-            "filter": np.repeat(np.arange(n_filters), n_classes),
-            "class": list(class_names) * n_filters,
-            "gate": gate.T.ravel(),
-        }
-    )
+    matrix = Matrix({"filter": range(n_filters), "class": class_names}, {"gate": gate.T})
     return Result(
         summary={
             "l1_density": l1_density(gate),
@@ -57,31 +74,34 @@ def gate(gate: FloatArray, class_names: Sequence[str], gate_bound: float | None)
             "fewest_filters_of_a_class": int(per_class["n_filters"].min()),
             "most_filters_of_a_class": int(per_class["n_filters"].max()),
         },
-        tables={"per_class": per_class, "filters": filters, "matrix": matrix},
-        figures={"gate": draw_gate, "filters_per_class": draw_filters_per_class},
+        tables={"per_class": Table(per_class), "filters": Table(filters)},
+        matrices={"matrix": matrix},
+        figures={
+            "gate": Drawing(
+                draw_gate, "Fig. 4a: the gate of every model, filters ordered by the class they belong to."
+            ),
+            "filters_per_class": Drawing(draw_filters_per_class, "How many filters belong to each class."),
+        },
         notes=()
         if gate_bound is not None
         else ("no gate bound g (Eq. 2) is recorded, so the L1-interval has no upper end; a fixed gate has none.",),
     )
 
 
-def draw_gate(models: Mapping[str, Tables]) -> Figure:
-    """Fig. 4a: the gate of every model, filters ordered by the class they belong to."""
-    matrices = {}
-    for model, tables in models.items():
-        wide = tables["matrix"].pivot_table(index="class", columns="filter", values="gate")
-        gate = wide.loc[tables["per_class"]["class"]].to_numpy()
-        matrices[model] = gate[:, filters_by_class(gate)]
-    names = next(iter(models.values()))["per_class"]["class"].tolist()
+def draw_gate(models: Mapping[str, Result]) -> Figure:
+    """Fig. 4a, (C, K) per model."""
+    gates = {model: result.matrices["matrix"]["gate"].T for model, result in models.items()}
+    ordered = {model: gate[:, filters_by_class(gate)] for model, gate in gates.items()}
+    names = next(iter(models.values())).matrices["matrix"].axes["class"]
     return matrix_panels(
-        matrices, row_labels=names, column_axis="filter (ordered by class)", colour_label="gate", vmin=0, vmax=1
+        ordered, row_labels=names, column_axis="filter (ordered by class)", colour_label="gate", vmin=0, vmax=1
     )
 
 
-def draw_filters_per_class(models: Mapping[str, Tables]) -> Figure:
-    """How many filters belong to each class."""
+def draw_filters_per_class(models: Mapping[str, Result]) -> Figure:
+    """Filters of each class, for all models."""
     return counts(
-        {model: tables["per_class"] for model, tables in models.items()},
+        {model: result.frame("per_class") for model, result in models.items()},
         category="class",
         value="n_filters",
         label="filters (gate above 0.5)",

@@ -103,4 +103,4 @@ def analyzer_command(step: Step) -> Callable[..., None]:
             options.setdefault(owner, {})[name] = values[name]
         commands.analyze_checkpoints(replace(settings, analyzers=[step.name], options=options), as_json)
 
-    return flags.command(analyze, without=commands.OF_REPORTS, more=more.values(), summary=step.description)
+    return flags.command(analyze, without=commands.OF_REPORTS, more=more.values(), summary=step.about.help)

@@ -107,10 +107,10 @@ def list_all() -> None:
 
 
 def _print_outcome(report: Report, folder: Path | None, as_json: bool) -> None:
-    from csg_analyze.report.seed_tables import headline_over_seeds
-    from csg_analyze.report.seeds import different_numbers_of_images
+    from csg_analyze.report.headline import headline
+    from csg_analyze.report.over_seeds import headline_over_seeds
+    from csg_analyze.report.seeds import sample_size_note
     from csg_analyze.report.summary import summary_document
-    from csg_analyze.report.tables import headline
 
     if as_json:
         print(json.dumps(summary_document(report), indent=2))
@@ -118,7 +118,7 @@ def _print_outcome(report: Report, folder: Path | None, as_json: bool) -> None:
         print(headline(report))
         if over_seeds := headline_over_seeds(report):
             print(f"\n{over_seeds}")
-    if note := different_numbers_of_images(report.models):
+    if note := sample_size_note(report.models):
         say(f"note: {note}")
     for model in report.models:
         for analyzer, reason in model.skipped.items():

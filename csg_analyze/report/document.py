@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias, TypeVar
 
+from csg_analyze.about import About
 from csg_analyze.checkpoints.origin import Origin
 from csg_analyze.errors import UsageError
 from csg_analyze.paper import Numbers
@@ -43,11 +44,10 @@ class ModelReport:
 
 @dataclass(frozen=True)
 class Section:
-    """One analyzer as the report presents it. description: plain text, paragraphs apart by an empty line."""
+    """One analysis as the report presents it, by the name it is registered under."""
 
     analyzer: str
-    title: str
-    description: str = ""
+    about: About
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class Report:
         ran = dict.fromkeys(name for model in self.models for name in (*model.results, *model.skipped))
         named = tuple(section for section in self.sections if section.analyzer in ran)
         listed = {section.analyzer for section in named}
-        return named + tuple(Section(name, name) for name in ran if name not in listed)
+        return named + tuple(Section(name, About(name)) for name in ran if name not in listed)
 
     def shared(
         self, results: Mapping[str, Result], things: Callable[[Result], Mapping[str, Thing]]

@@ -11,12 +11,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from csg_analyze.errors import UsageError
-from csg_analyze.report.contents import write_section
 from csg_analyze.report.document import Report, as_text
 from csg_analyze.report.ledger import Ledger
 from csg_analyze.report.pages import html_page, markdown_page
+from csg_analyze.report.section_tables import write_headline, write_seeds
+from csg_analyze.report.sections import write_section
 from csg_analyze.report.seeds import seeds_of
-from csg_analyze.report.shown_tables import write_headline, write_seeds
 from csg_analyze.report.summary import summary_document
 
 FILES = ("index.html", "report.md", "summary.json", "provenance.json")

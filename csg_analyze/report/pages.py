@@ -10,12 +10,12 @@ from jinja2 import Environment
 from markupsafe import Markup
 
 from csg_analyze.html import environment
-from csg_analyze.report.contents import Outcome
 from csg_analyze.report.document import JSON, Report
-from csg_analyze.report.shown_tables import Table
+from csg_analyze.report.sections import Outcome
+from csg_analyze.report.tables import ShownTable
 from csg_analyze.wording import cell
 
-Seeds = tuple[Table, Table] | None
+Seeds = tuple[ShownTable, ShownTable] | None
 """The numbers over seeds: those of the headline, and all of them."""
 
 KINDS = {"csv": "CSV", "tex": "LaTeX", "pdf": "PDF", "png": "PNG"}
@@ -25,12 +25,12 @@ SHOWN = 12
 """Entries of a list in the provenance or the data's description beyond which it is cut."""
 
 
-def html_page(report: Report, headline: Table, seeds: Seeds, outcomes: Sequence[Outcome]) -> str:
+def html_page(report: Report, headline: ShownTable, seeds: Seeds, outcomes: Sequence[Outcome]) -> str:
     """index.html: everything inside, nothing fetched, every text escaped."""
     return _render("index.html.j2", report, headline, seeds, outcomes, autoescape=True)
 
 
-def markdown_page(report: Report, headline: Table, seeds: Seeds, outcomes: Sequence[Outcome]) -> str:
+def markdown_page(report: Report, headline: ShownTable, seeds: Seeds, outcomes: Sequence[Outcome]) -> str:
     """report.md: the same contents, figures by relative path, every text escaped."""
     return _render("report.md.j2", report, headline, seeds, outcomes, finalize=escaped_markdown)
 
@@ -38,7 +38,7 @@ def markdown_page(report: Report, headline: Table, seeds: Seeds, outcomes: Seque
 def _render(
     template: str,
     report: Report,
-    headline: Table,
+    headline: ShownTable,
     seeds: Seeds,
     outcomes: Sequence[Outcome],
     *,

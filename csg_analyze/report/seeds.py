@@ -97,8 +97,8 @@ def seeds_of(models: Sequence[ModelReport]) -> Seeds:
             if model.origin is None
         ]
         notes += _missing(groups, pairs)
-    if different_numbers_of_images([model for group in groups for model in group.models.values()]):
-        notes.append("means and differences of MIS are over different numbers of images and cannot be compared")
+    for number in different_sample_sizes(model for group in groups for model in group.models.values()):
+        notes.append(f"means and differences of {number} are over different numbers of images and cannot be compared")
     return Seeds(groups, pairs, tuple(notes), (*_besides(pairs), *_one_start(groups)))
 
 
@@ -184,20 +184,27 @@ def _one_start(groups: Sequence[Group]) -> Iterator[str]:
         )
 
 
-def different_numbers_of_images(models: Iterable[ModelReport]) -> str:
-    """A sentence where models have an MIS from different numbers of images, which cannot be compared; else empty."""
-    numbers: dict[float, str] = {}
+def different_sample_sizes(models: Iterable[ModelReport]) -> dict[str, dict[int, str]]:
+    """Numbers whose chance level depends on how many images they come from, where models differ in that.
+
+    By what the reader calls the number (MIS): from how many images to the first model that was analysed on as many.
+    """
+    sizes: dict[str, dict[int, str]] = {}
     for model in models:
-        for analyzer in ("mis", "layers"):
-            n = value_of(model, analyzer, "n")
-            if not np.isnan(n):
-                numbers.setdefault(n, model.name)
-    if len(numbers) < 2:
-        return ""
-    each = listed([f"{name} on {n:,.0f}" for n, name in numbers.items()])
-    return (
-        f"MIS comes from different numbers of images ({each}) and cannot be compared between them, because its "
-        "chance level falls with that number; analyse all models on equally many images, of as many classes."
+        for result in model.results.values():
+            for number, n in result.sample_sizes.items():
+                sizes.setdefault(number, {}).setdefault(n, model.name)
+    return {number: models_by_n for number, models_by_n in sizes.items() if len(models_by_n) > 1}
+
+
+def sample_size_note(models: Iterable[ModelReport]) -> str:
+    """A sentence for every such number, which cannot be compared between the models; empty where there is none."""
+    return " ".join(
+        f"{number} comes from different numbers of images "
+        f"({listed([f'{name} on {n:,}' for n, name in models_by_n.items()])}) and cannot be compared between them, "
+        "because its chance level falls with that number; analyse all models on equally many images, of as many "
+        "classes."
+        for number, models_by_n in different_sample_sizes(models).items()
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from csg_analyze.report.document import JSON, Report, as_json
-from csg_analyze.report.seed_tables import group_document
+from csg_analyze.report.over_seeds import group_document
 from csg_analyze.report.seeds import seeds_of
 
 SCHEMA = 1

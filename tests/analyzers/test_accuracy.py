@@ -27,18 +27,18 @@ def test_every_number_equals_scikit_learns_and_wilsons() -> None:
     assert result.summary["accuracy"] == accuracy_score(labels, predictions)
     low, high = wilson(int((labels == predictions).sum()), 200)
     np.testing.assert_allclose([result.summary["accuracy_low"], result.summary["accuracy_high"]], [low, high])
-    table = result.tables["per_class"].set_index("class")
+    table = result.frame("per_class").set_index("class")
     recalls = recall_score(labels, predictions, average=None, labels=[0, 1, 2])
     np.testing.assert_allclose(table.loc[list(NAMES[:3]), "recall"], recalls)
     np.testing.assert_allclose(float(result.summary["mean_recall"]), recalls.mean())  # type: ignore[arg-type]
-    for row in result.tables["per_class"].itertuples():
+    for row in result.frame("per_class").itertuples():
         if row.n:
             np.testing.assert_allclose((row.low, row.high), wilson(row.correct, row.n))
 
 
 def test_a_class_without_images_is_blank_not_zero() -> None:
     result = accuracy(np.array([0, 1, 2]), np.array([0, 1, 1]), NAMES, ["a", "b", "c"])
-    table = result.tables["per_class"].set_index("class")
+    table = result.frame("per_class").set_index("class")
     assert table.loc[["cat", "dog"], ["recall", "low", "high"]].isna().all().all()
     assert "cat, dog" in result.notes[0]
     assert result.summary["mean_recall"] == 0.75

@@ -16,7 +16,8 @@ from csg_analyze.checkpoints import Classifier
 from csg_analyze.errors import TooFew, UsageError
 from csg_analyze.inputs.cache import Cache
 from csg_analyze.plan import plan
-from csg_analyze.result import BOLD, CAPTION, Result
+from csg_analyze.report.writing import long_form
+from csg_analyze.result import Result
 from tests.examples import classified_dataset, nudged, small_classifier
 
 CLASSIFIER, OTHER = small_classifier(), nudged(small_classifier(name="other"))
@@ -51,17 +52,17 @@ def test_summary_keys_and_tables(both: Mapping[str, Result]) -> None:
         assert result.summary[f"{attack}/success_rate"] > 0.5  # type: ignore[operator]
         assert 0 <= result.summary[f"{attack}/logistic/adaptive_detected_percent"] <= 100  # type: ignore[operator]
     assert next(iter(result.summary)) == "fgsm/error_percent@20"
-    detection = result.tables["detection"]
+    detection = result.frame("detection")
     assert detection[["attack", "train_size", "n_train", "n_test"]].to_numpy().tolist() == [
         [attack, size, size, 40] for attack in ("fgsm", "pgd") for size in (20, 60)
     ]
-    assert len(result.tables["transfer"]) == len(result.tables["adaptive"]) == 4
+    assert len(long_form(result.matrices["transfer"])) == len(result.frame("adaptive")) == 4
 
 
 def test_the_caption_gives_settings_and_counts(both: Mapping[str, Result]) -> None:
     result = both["small"]
-    caption = result.tables["detection"].attrs[CAPTION]
-    counts = result.tables["attacks"].set_index("attack")
+    caption = result.tables["detection"].caption
+    counts = result.frame("attacks").set_index("attack")
     for attack in ("fgsm", "pgd"):
         row = counts.loc[attack]
         assert f"{int(row['success'])} successes of {int(row['attacked'])} attacked sources" in caption
@@ -76,7 +77,7 @@ def test_samples_have_a_row_for_every_attacked_source(both: Mapping[str, Result]
     assert result.samples is not None
     assert list(result.samples.columns[:3]) == ["sample_id", "attack", "label"]
     assert {"target", "success", "l2", "linf", "score"} <= set(result.samples.columns)
-    counts = result.tables["attacks"].set_index("attack")
+    counts = result.frame("attacks").set_index("attack")
     for attack, rows in result.samples.groupby("attack"):
         assert len(rows) == counts.loc[attack, "attacked"]
         assert rows["success"].sum() == counts.loc[attack, "success"]
@@ -99,7 +100,9 @@ def test_compared_models_share_sources_and_targets(both: Mapping[str, Result]) -
 
 
 def test_table_3_over_both_models(both: Mapping[str, Result]) -> None:
-    table = table_3(both)
+    compared = table_3(both)
+    table, bold = compared.frame, compared.best
+    assert bold is not None
     assert list(table.columns) == ["attack", "model", "20", "60"]
     assert table[["attack", "model"]].to_numpy().tolist() == [
         [attack, model] for attack in ("fgsm", "pgd") for model in ("small", "other")
@@ -107,20 +110,19 @@ def test_table_3_over_both_models(both: Mapping[str, Result]) -> None:
     for row in table.to_dict("records"):
         for size in ("20", "60"):
             assert row[size] == both[row["model"]].summary[f"{row['attack']}/error_percent@{size}"]
-    bold = table.attrs[BOLD]
     for attack, rows in table.groupby("attack"):
         for size in ("20", "60"):
             best = rows[size].round(2) == rows[size].round(2).min()
             expected = best.tolist() if not best.all() else [False, False]
             assert bold.loc[rows.index, size].tolist() == expected, attack
     for name in both:
-        assert f"{name}: Protocol paired" in table.attrs[CAPTION]
-    assert "instead of" not in table.attrs[CAPTION]
+        assert f"{name}: Protocol paired" in compared.caption
+    assert "instead of" not in compared.caption
 
 
 def test_a_paired_difference_is_that_of_table_3(both: Mapping[str, Result]) -> None:
-    table = compare_detection(*both.values()).set_index("attack")
-    errors = table_3(both).set_index(["attack", "model"])["60"]
+    table = compare_detection(*both.values()).frame.set_index("attack")
+    errors = table_3(both).frame.set_index(["attack", "model"])["60"]
     tested = [result.samples[result.samples["judged"] > 0] for result in both.values()]  # type: ignore[index]
     for attack in ("fgsm", "pgd"):
         row = table.loc[attack]
@@ -132,24 +134,24 @@ def test_a_paired_difference_is_that_of_table_3(both: Mapping[str, Result]) -> N
 
 def test_other_protocols_and_detectors() -> None:
     disjoint = run(protocol="disjoint", detector=NEAREST)
-    assert "Protocol disjoint" in disjoint.tables["detection"].attrs[CAPTION]
+    assert "Protocol disjoint" in disjoint.tables["detection"].caption
     assert "importance" not in disjoint.tables
     assert "depth" not in disjoint.figures
     noisy = run(negatives="clean+noise", detector="sklearn.linear_model:LogisticRegression", layers="2")
-    assert "on 8 features of 1 convolutions" in noisy.tables["detection"].attrs[CAPTION]
-    assert noisy.tables["importance"]["layer"].tolist() == ["2"]
+    assert "on 8 features of 1 convolutions" in noisy.tables["detection"].caption
+    assert noisy.frame("importance")["layer"].tolist() == ["2"]
     paper = run(protocol="paper", train_sizes=None, detector=NEAREST, test_size=60, repeats=1)
-    assert paper.tables["detection"]["train_size"].tolist() == [500, 1000, 2000]
+    assert paper.frame("detection")["train_size"].tolist() == [500, 1000, 2000]
 
 
 def test_fewer_successes_than_asked_are_used_and_said() -> None:
     result = run(train_sizes="20,2000", detector=NEAREST)
-    detection, counts = result.tables["detection"], result.tables["attacks"].iloc[0]
+    detection, counts = result.frame("detection"), result.frame("attacks").iloc[0]
     assert detection["n_train"].tolist()[0] == 20
     assert detection["n_train"].tolist()[1] < 300
     assert detection["train_size"].tolist() == [20, 2000]
     assert counts["shortfall"] == counts["wanted"] - counts["used"] > 0
-    together = table_3({"a": result, "b": result}).attrs[CAPTION]
+    together = table_3({"a": result, "b": result}).caption
     assert f"a, pgd: {detection['n_train'][1]} instead of 2000 training images." in together
     assert f"{counts['used']} adversarial samples instead of the {counts['wanted']}" in result.notes[0]
 
@@ -158,8 +160,8 @@ def test_an_attack_with_too_few_successes_is_left_out_with_a_word(monkeypatch: p
     monkeypatch.setitem(QUICK, "cw_steps", 2)
     monkeypatch.setitem(QUICK, "cw_searches", 1)
     result = run(attack="pgd,cw", detector=NEAREST)
-    assert set(result.tables["detection"]["attack"]) == {"pgd"}
-    assert result.tables["attacks"].set_index("attack").loc["cw", "used"] == 0
+    assert set(result.frame("detection")["attack"]) == {"pgd"}
+    assert result.frame("attacks").set_index("attack").loc["cw", "used"] == 0
     assert any(note.startswith("cw: ") and "no detector is trained" in note for note in result.notes)
     with pytest.raises(TooFew, match=r"too few adversarial samples .* by cw\): at least 50"):
         run(attack="cw", detector=NEAREST)
@@ -176,11 +178,11 @@ def test_sources_that_no_step_moved_are_said() -> None:
     network.network.append(Partly())
     partly = replace(CLASSIFIER, network=network)
     result = run(partly, attack="fgsm", eps="32/255", detector=NEAREST)
-    counts = result.tables["attacks"].iloc[0]
+    counts = result.frame("attacks").iloc[0]
     assert counts["not_moved"] > 5
     (note,) = [note for note in result.notes if "no step moved" in note]
     assert note.startswith(f"fgsm: no step moved {counts['not_moved']} of {counts['attacked']} attacked sources")
-    assert f"{counts['not_moved']} not moved" in result.tables["detection"].attrs[CAPTION]
+    assert f"{counts['not_moved']} not moved" in result.tables["detection"].caption
     with pytest.raises(TooFew, match=r"0 of 150 by pgd, which moved 150 of them by no step"):
         run(attack="pgd", eps="0")
 
@@ -234,14 +236,13 @@ def test_bad_options(options: dict[str, Any], words: str) -> None:
 
 
 def test_figures_of_both_models(both: Mapping[str, Result]) -> None:
-    tables = {name: result.tables for name, result in both.items()}
-    drawn = {name: draw(tables) for name, draw in both["small"].figures.items()}
+    drawn = {name: drawing.draw(both) for name, drawing in both["small"].figures.items()}
     assert set(drawn) == {"roc", "examples", "depth", "transfer"}
     roc = drawn["roc"].axes[0]
     for line, result in zip(roc.lines, both.values(), strict=False):
-        curve = result.tables["roc"][result.tables["roc"]["attack"] == "fgsm"]
+        curve = result.frame("roc")[result.frame("roc")["attack"] == "fgsm"]
         np.testing.assert_allclose(line.get_ydata(), curve["found"])
-    matrix = both["small"].tables["transfer"]
+    matrix = long_form(both["small"].matrices["transfer"])
     texts = [text.get_text() for text in drawn["transfer"].axes[0].texts]
     assert texts == [f"{value:.1f}" for value in matrix["error_percent"]]
     assert len([axes for axes in drawn["examples"].axes if axes.images]) == 2 * 2 * 9

@@ -14,6 +14,7 @@ from csg_analyze.errors import NotAvailable, UsageError
 from csg_analyze.metrics.ablation import CachedAblation
 from csg_analyze.metrics.arrays import BoolArray, FloatArray, IntArray
 from csg_analyze.plan import plan
+from csg_analyze.report.writing import long_form
 from csg_analyze.result import Result
 from tests.examples import random_classifier, random_dataset, random_gate
 
@@ -83,7 +84,7 @@ def test_every_number_by_naive_loops(select: str) -> None:
     for c, name in enumerate(NAMES):
         after = example.recalls(example.predicted_without(removed[name]))
         others, others_before = (float(np.mean([r[o] for o in range(C) if o != c])) for r in (after, before))
-        row = result.tables["removals"].set_index("class").loc[name]
+        row = result.frame("removals").set_index("class").loc[name]
         assert row["n"] == (y == c).sum()
         assert row["n_filters"] == removed[name].sum()
         expected = [before[c], after[c], others_before, others, after[c] / before[c], others / others_before]
@@ -113,7 +114,7 @@ def test_every_number_by_naive_loops(select: str) -> None:
 def test_matrices_equal_scikit_learns(select: str) -> None:
     example, gate = Example(), random_gate(C, K)
     removed = selections(example, select, gate)
-    table = example.run(gate, select=select).tables["matrix"]
+    table = long_form(example.run(gate, select=select).matrices["matrix"])
     assert table["removal"].unique().tolist() == ["none", "ant", "fox", "ant+fox"]
     for removal, rows in table.groupby("removal"):
         without = removed[str(removal)] if removal != "none" else np.zeros(K, bool)
@@ -162,7 +163,7 @@ def test_filters_that_belong_to_one_class_alone_are_indispensable() -> None:
     ablation, labels, gate = blocks()
     ids = [str(i) for i in range(70)]
     result = confusion(ablation, ablation.activations, labels, labels, NAMES, ids, gate)
-    table = result.tables["removals"].set_index("class")
+    table = result.frame("removals").set_index("class")
     without_elk = table.drop(index="elk")
     assert (without_elk["recall_after"] == 0).all()
     assert (table["others_after"] == 1).all()
@@ -171,16 +172,20 @@ def test_filters_that_belong_to_one_class_alone_are_indispensable() -> None:
     assert result.summary["own_filters_accuracy"] == 1
     assert result.summary["complement_accuracy"] == pytest.approx(1 / 7)
     assert (result.summary["recall_removed"], result.summary["recall_kept"]) == (0, 1)
-    taken = result.tables["matrix"].query("removal == 'ant+fox' and true == 'fox' and count > 0")
+    taken = long_form(result.matrices["matrix"]).query("removal == 'ant+fox' and true == 'fox' and count > 0")
     assert taken[["predicted", "share"]].to_numpy().tolist() == [["elk", 1.0]]
 
 
 def test_by_default_the_gate_decides_and_without_one_the_activation() -> None:
     example, gate = Example(), random_gate(C, K)
-    pd.testing.assert_frame_equal(example.run(gate).tables["matrix"], example.run(gate, select="gate").tables["matrix"])
+    pd.testing.assert_frame_equal(
+        long_form(example.run(gate).matrices["matrix"]), long_form(example.run(gate, select="gate").matrices["matrix"])
+    )
     assert "with a gate above 0.5" in example.run(gate).notes[0]
     plain = example.run()
-    pd.testing.assert_frame_equal(plain.tables["matrix"], example.run(gate, select="activation").tables["matrix"])
+    pd.testing.assert_frame_equal(
+        long_form(plain.matrices["matrix"]), long_form(example.run(gate, select="activation").matrices["matrix"])
+    )
     assert "the 10 % of all filters with the highest mean activation on its images: 3 a class, 3 for" in plain.notes[0]
     assert plain.notes[-1] == "on cached activations."
     assert example.run(fraction=0.5).summary["removed_filters"] == 15
@@ -192,11 +197,11 @@ def test_a_class_without_filters_loses_nothing_and_is_named() -> None:
     example, gate = Example(), random_gate(C, K)
     gate[3] = 0.5
     result = example.run(gate, classes="dog,bee")
-    row = result.tables["removals"].set_index("class").loc["dog"]
+    row = result.frame("removals").set_index("class").loc["dog"]
     assert (row["n_filters"], row["drop"], row["others_drop"]) == (0, 0, 0)
     assert result.summary["classes_without_filters"] == 1
     assert any("no filter belongs to: dog;" in note for note in result.notes)
-    matrix = result.tables["matrix"]
+    matrix = long_form(result.matrices["matrix"])
     same = [matrix.loc[matrix["removal"] == removal, "count"].tolist() for removal in ("none", "dog")]
     assert same[0] == same[1]
 
@@ -205,7 +210,7 @@ def test_a_class_without_filters_loses_nothing_and_is_named() -> None:
 def test_a_class_without_images_is_blank_and_in_no_mean(select: str) -> None:
     example = Example(absent=(1, 5))
     result = example.run(random_gate(C, K), select=select)
-    table = result.tables["removals"].set_index("class")
+    table = result.frame("removals").set_index("class")
     blank = ["recall_before", "recall_after", "kept", "drop", "drop_difference"]
     assert table.loc[["bee", "fox"], blank].isna().all().all()
     present = table.drop(index=["bee", "fox"])
@@ -214,10 +219,10 @@ def test_a_class_without_images_is_blank_and_in_no_mean(select: str) -> None:
     assert result.summary["worst_single_kept"] == present["others_kept"].min()
     assert result.summary["classes_without_filters"] == 0
     assert "no image of: bee, fox; their recall is blank, and in no mean." in result.notes
-    chosen = result.tables["chosen"].set_index("removal")
+    chosen = result.frame("chosen").set_index("removal")
     assert chosen["recall_after"].isna().to_dict() == {"ant": False, "fox": True, "ant+fox": False}
     assert result.summary["recall_removed"] == chosen.loc["ant+fox", "recall_after"]
-    matrix = result.tables["matrix"]
+    matrix = long_form(result.matrices["matrix"])
     assert matrix.loc[matrix["true"] == "fox", "share"].isna().all()
     if select != "gate":  # without images there is nothing to choose filters by
         assert table.loc[["bee", "fox"], "n_filters"].tolist() == [0, 0]
@@ -237,16 +242,16 @@ def test_many_classes_have_no_empty_cells_in_the_table() -> None:
     activations, weight = rng.random((240, 8), np.float32), rng.random((120, 8), np.float32)
     ablation = CachedAblation(activations, activations @ weight.T, weight, np.zeros(120, np.float32), "made up.")
     result = confusion(ablation, activations, ablation.full.argmax(1), labels, names, names * 2, None)
-    table = result.tables["matrix"]
+    table = long_form(result.matrices["matrix"])
     assert (table["count"] > 0).all()
     assert table.groupby("removal")["count"].sum().tolist() == [240] * 4
     np.testing.assert_allclose(table.groupby(["removal", "true"])["share"].sum(), 1)
     assert any("left out of the table" in note for note in result.notes)
-    for draw in result.figures.values():
-        figure = draw({"model": result.tables})
+    for name, drawing in result.figures.items():
+        figure = drawing.draw({"model": result})
         figure.draw_without_rendering()
         words = [label.get_text() for axes in figure.axes for label in axes.get_yticklabels()]
-        assert draw is result.figures["indispensability"] or {"n0", "n5", "108 others"} <= set(words)
+        assert name == "indispensability" or {"n0", "n5", "108 others"} <= set(words)
 
 
 @pytest.mark.parametrize(
@@ -291,15 +296,15 @@ def test_a_class_called_none_is_not_taken_for_no_removal() -> None:
     ablation, labels, gate = blocks()
     names = ("none", *NAMES[1:])
     result = confusion(ablation, ablation.activations, labels, labels, names, [""] * 70, gate)
-    matrix = result.tables["matrix"].groupby("removal")["count"].sum()
+    matrix = long_form(result.matrices["matrix"]).groupby("removal")["count"].sum()
     assert matrix.to_dict() == {"none": 70, "class none": 70, "fox": 70, "class none+fox": 70}
 
 
 @pytest.mark.parametrize("classes", [None, "cat"])
 def test_the_figures_show_every_model_on_one_scale(classes: str | None) -> None:
-    models = {"STD": Example().run(classes=classes).tables, "CSG": Example(1, (3,)).run(classes=classes).tables}
+    models = {"STD": Example().run(classes=classes), "CSG": Example(1, (3,)).run(classes=classes)}
     result = Example().run(classes=classes)
-    figure = result.figures["confusion"](models)
+    figure = result.figures["confusion"].draw(models)
     panels = [axes for axes in figure.axes if axes.get_title()]
     assert len(panels) == 2 * (3 if classes is None else 2)
     assert "recall" in panels[1].get_title()
@@ -307,7 +312,7 @@ def test_the_figures_show_every_model_on_one_scale(classes: str | None) -> None:
     assert arrows == ([0, 1, 2, 0, 1, 2] if classes is None else [0, 1, 0, 1])
     assert panels[-1].lines[-1].get_ydata()[0] == (5 if classes is None else 2)  # type: ignore[index]
     assert [text.get_text() for text in panels[-1].get_xticklabels()] == list(NAMES)
-    dots = result.figures["indispensability"](models).axes[0]
+    dots = result.figures["indispensability"].draw(models).axes[0]
     assert [len(line.get_xdata()) for line in dots.lines] == [7, 1, 6, 1]  # type: ignore[arg-type]
 
 
@@ -318,7 +323,7 @@ def test_through_the_pipeline_both_ways_give_the_same_numbers() -> None:
         for ablate in ("cached", "network")
     ]
     assert ways[0].summary == ways[1].summary
-    pd.testing.assert_frame_equal(ways[0].tables["removals"], ways[1].tables["removals"])
+    pd.testing.assert_frame_equal(ways[0].frame("removals"), ways[1].frame("removals"))
     assert ways[0].notes[:-1] == ways[1].notes[:-1]
     assert "cached activations" in ways[0].notes[-1]
     assert "channel mask in the network: as asked for" in ways[1].notes[-1]

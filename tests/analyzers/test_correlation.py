@@ -12,6 +12,7 @@ from csg_analyze.errors import UsageError
 from csg_analyze.metrics.arrays import FloatArray, IntArray
 from csg_analyze.metrics.correlation import FilterWeights
 from csg_analyze.plan import plan
+from csg_analyze.report.writing import long_form
 from tests.examples import random_classifier, random_dataset, random_gate
 
 C, M1, M2 = 4, 3, 2
@@ -58,11 +59,11 @@ def test_a_fixed_gate_with_blocks_has_the_numbers_one_can_work_out() -> None:
     assert summary["between_groups"] == pytest.approx(BETWEEN)
     assert summary["near_duplicate_pairs"] == 0
     assert (summary["group_size"], summary["grouped_by"], summary["layer"]) == (M1, "gate", "conv")
-    curve = result.tables["curve"].set_index("s")["r"]
+    curve = result.frame("curve").set_index("s")["r"]
     expected = {0.0: 1, 0.2: (K + same + other) / K**2, 0.21: (K + same) / K**2, 0.6: (K + same) / K**2}
     for s, share in {**expected, 0.61: K / K**2, 1.0: K / K**2}.items():
         assert curve.iloc[round(s * 100)] == pytest.approx(share), s
-    groups = result.tables["groups"]
+    groups = result.frame("groups")
     assert groups["group"].tolist() == [*NAMES, "(shared)"]
     assert groups["n_filters"].tolist() == [M1] * C + [M2]
     np.testing.assert_allclose(groups["within"], [WITHIN] * C + [np.nan])
@@ -96,7 +97,7 @@ def test_every_number_by_plain_loops_and_scikit_learn(
     assert summary["r_0.1_absolute"] == np.mean([abs(matrix[i, j]) >= 0.1 for i in range(20) for j in range(20)])
     assert summary["r_0.1_off_diagonal"] == pytest.approx(np.mean([matrix[p] >= 0.1 for p in pairs]))
     assert summary["r_0.1_absolute_off_diagonal"] == pytest.approx(np.mean([abs(matrix[p]) >= 0.1 for p in pairs]))
-    for s, r in result.tables["curve"][["s", "r"]].to_numpy():
+    for s, r in result.frame("curve")[["s", "r"]].to_numpy():
         assert r == np.mean(matrix >= s - 1e-9)
     assert summary["near_duplicate_pairs"] == np.mean([abs(matrix[p]) >= 0.95 for p in pairs])
     means = [[np.mean([activations[i, k] for i in range(90) if labels[i] == c]) for k in range(20)] for c in range(4)]
@@ -117,7 +118,7 @@ def test_every_number_by_plain_loops_and_scikit_learn(
     once = [abs(matrix[i, j]) for i in range(20) for j in range(i) if owner[i] != owner[j]]
     assert summary["between_groups_absolute"] == pytest.approx(np.mean(once))
     assert summary["grouped_by"] == ("gate" if with_gate else "activation")
-    filters = result.tables["filters"]
+    filters = result.frame("filters")
     assert filters["group"].tolist() == [NAMES[c] for c in owner]
     expected_order = [k for c in range(4) for k in range(20) if owner[k] == c]
     assert [expected_order[place] for place in filters["place"]] == list(range(20))
@@ -125,10 +126,10 @@ def test_every_number_by_plain_loops_and_scikit_learn(
     nearest = [max((j for j in range(20) if j != k), key=lambda j: abs(matrix[k, j])) for k in range(20)]
     assert filters["nearest_filter"].tolist() == nearest
     np.testing.assert_allclose(filters["cosine"], matrix[np.arange(20), nearest])
-    for table_row in result.tables["matrix"].itertuples():
+    for table_row in long_form(result.matrices["matrix"]).itertuples():
         assert table_row.correlation == pytest.approx(matrix[table_row.filter, table_row.other_filter])
-    assert result.tables["matrix"]["filter"].drop_duplicates().tolist() == expected_order
-    for row, (name, members) in zip(result.tables["groups"].itertuples(), zip(NAMES, active, strict=True), strict=True):
+    assert long_form(result.matrices["matrix"])["filter"].drop_duplicates().tolist() == expected_order
+    for row, (name, members) in zip(result.frame("groups").itertuples(), zip(NAMES, active, strict=True), strict=True):
         assert (row.group, row.n_filters) == (name, owner.count(NAMES.index(name)))
         assert row.most_activated == " ".join(map(str, sorted(members)))
         own = [k for k in range(20) if NAMES[owner[k]] == name]
@@ -168,10 +169,10 @@ def test_dead_filters_are_blank_and_said(data: tuple[FloatArray, FloatArray, Int
     matrix = cosine_similarity(weights[alive])
     assert result.summary["dead_filters"] == 2
     assert result.summary["r_0.1"] == np.mean(matrix >= 0.1)
-    table = result.tables["matrix"]
+    table = long_form(result.matrices["matrix"])
     assert table[table["filter"].isin([3, 8]) | table["other_filter"].isin([3, 8])]["correlation"].isna().all()
     assert table["correlation"].notna().sum() == 18**2
-    assert result.tables["filters"].set_index("filter").loc[[3, 8], ["nearest_filter", "cosine"]].isna().all().all()
+    assert result.frame("filters").set_index("filter").loc[[3, 8], ["nearest_filter", "cosine"]].isna().all().all()
     assert any("2 filters have zero weights" in note for note in result.notes)
 
 
@@ -182,7 +183,7 @@ def test_a_class_without_images_has_no_active_group(data: tuple[FloatArray, Floa
     )
     four = correlation(FilterWeights("conv", weights, True), activations, labels, NAMES, None, None, group_size=5)
     assert result.summary["c_ic"] == pytest.approx(four.summary["c_ic"])
-    assert result.tables["groups"].set_index("group").loc["dodo", "n_filters"] == 0
+    assert result.frame("groups").set_index("group").loc["dodo", "n_filters"] == 0
     assert any("no image of: dodo" in note for note in result.notes)
 
 
@@ -204,8 +205,8 @@ def test_filters_that_are_not_the_channels_stand_without_groups(data: tuple[Floa
         "grouped_by",
     ):
         assert result.summary[name] is None, name
-    assert result.tables["groups"]["group"].tolist() == ["(all filters)"]
-    assert result.tables["matrix"]["filter"].drop_duplicates().tolist() == list(range(9))
+    assert result.frame("groups")["group"].tolist() == ["(all filters)"]
+    assert long_form(result.matrices["matrix"])["filter"].drop_duplicates().tolist() == list(range(9))
     assert any("early are not the 20 channels" in note for note in result.notes)
 
 
@@ -214,7 +215,10 @@ def test_many_filters_are_stored_as_means_of_blocks() -> None:
     weights, labels = rng.normal(size=(600, 5)), np.arange(30) % 3
     result = correlation(FilterWeights("conv", weights, True), rng.random((30, 600)), labels, NAMES[:3], None, None)
     assert "matrix" not in result.tables
-    table, order = result.tables["matrix_blocks"], result.tables["filters"].sort_values("place")["filter"].to_numpy()
+    table, order = (
+        long_form(result.matrices["matrix_blocks"]),
+        result.frame("filters").sort_values("place")["filter"].to_numpy(),
+    )
     assert len(table) == 200**2  # blocks of 3 x 3: at most 256 rows
     matrix = cosine_similarity(weights)[np.ix_(order, order)]
     np.fill_diagonal(matrix, np.nan)

@@ -16,7 +16,7 @@ from csg_analyze.analyzers.gallery.analysis import filters
 from csg_analyze.errors import UsageError
 from csg_analyze.metrics.correlation import FilterWeights
 from csg_analyze.metrics.exemplars import Exemplars
-from csg_analyze.result import Result
+from csg_analyze.result import Result, Table
 from tests.examples import random_classifier, random_dataset, random_gate
 
 NAMES = ("ant", "bee", "cat")
@@ -70,7 +70,7 @@ def information(n_neighbors: int = 3, seed: int = 0) -> np.ndarray:
 def test_every_column_by_plain_loops(gated: bool) -> None:
     matrix = information()
     gate = GATE if gated else None
-    table = run(gate, FilterWeights("conv", WEIGHTS, True)).tables["filters"]
+    table = run(gate, FilterWeights("conv", WEIGHTS, True)).frame("filters")
     cosines = cosine_similarity(WEIGHTS)
     for k, row in enumerate(table.to_dict("records")):
         strength = matrix[k].tolist() if gate is None else gate[:, k].tolist()
@@ -109,7 +109,7 @@ def test_every_column_by_plain_loops(gated: bool) -> None:
 
 def test_exemplars_table_and_the_numbers_drawn_from_it() -> None:
     result = run()
-    rows = result.tables["exemplars"].to_dict("records")
+    rows = result.frame("exemplars").to_dict("records")
     assert len(rows) == K * EXEMPLARS
     for index, row in enumerate(rows):
         k, rank = divmod(index, EXEMPLARS)
@@ -122,14 +122,14 @@ def test_exemplars_table_and_the_numbers_drawn_from_it() -> None:
             "prediction": NAMES[PREDICTIONS[image]],
             "activation": ACTIVATIONS[image, k],
         }
-    table = result.tables["filters"]
+    table = result.frame("filters")
     counted = []
     for k in range(K - 1):
         labels = [row["label"] for row in rows if row["filter"] == k]
         counted.append(labels.count(table["class"][k]))
     assert result.summary["mean_exemplar_share"] == pytest.approx(np.mean(counted) / EXEMPLARS)
     assert result.summary["pure_filters"] == counted.count(EXEMPLARS) / len(counted)
-    purity = result.tables["purity"]
+    purity = result.frame("purity")
     assert purity["n_filters"].tolist() == [counted.count(j) for j in range(EXEMPLARS + 1)]
     assert purity["of_class"].tolist() == [str(j) for j in range(EXEMPLARS + 1)]
     assert counted[5] == 0  # silent on its class: the class of the highest information, and of no exemplar
@@ -142,7 +142,7 @@ def test_exemplars_table_and_the_numbers_drawn_from_it() -> None:
 def test_classes_with_and_without_filters() -> None:
     exemplars = example_exemplars(ACTIVATIONS)
     result = filters(ACTIVATIONS, LABELS, (*NAMES, "dodo"), IDS, PREDICTIONS, exemplars, None, None)
-    table, per_class = result.tables["filters"], result.tables["per_class"].set_index("class")
+    table, per_class = result.frame("filters"), result.frame("per_class").set_index("class")
     assert per_class.index.tolist() == [*NAMES, "dodo", "(unassigned)"]
     for name, row in per_class.iterrows():
         members = table[table["class"] == name]
@@ -171,14 +171,14 @@ def test_a_gate_shares_and_closes_filters() -> None:
 )
 def test_without_weights_of_its_own_filters_there_are_no_neighbours(weights: FilterWeights | None, reason: str) -> None:
     result = run(None, weights)
-    assert result.tables["filters"]["nearest_filter"].isna().all()
-    assert result.tables["filters"]["cosine"].isna().all()
+    assert result.frame("filters")["nearest_filter"].isna().all()
+    assert result.frame("filters")["cosine"].isna().all()
     assert any("neighbours" in note and reason in note for note in result.notes)
 
 
 def test_options_reach_the_estimator_and_bad_ones_are_refused() -> None:
     matrix = information(n_neighbors=5, seed=4)
-    table = run(n_neighbors=5, seed=4).tables["filters"]
+    table = run(n_neighbors=5, seed=4).frame("filters")
     np.testing.assert_allclose(table["best_mi"], matrix.max(axis=1), atol=1e-9)
     bad: tuple[dict[str, Any], ...] = ({"n_neighbors": 0}, {"per_page": 0})
     for options in bad:
@@ -188,10 +188,10 @@ def test_options_reach_the_estimator_and_bad_ones_are_refused() -> None:
 
 def test_the_figure_is_drawn_for_models_of_different_numbers_of_exemplars() -> None:
     result = run()
-    shorter = replace(result, tables={"purity": result.tables["purity"].head(3)})
-    figure = result.figures["purity"]({"csg": result.tables, "std": shorter.tables})
+    shorter = replace(result, tables={"purity": Table(result.frame("purity").head(3))})
+    figure = result.figures["purity"].draw({"csg": result, "std": shorter})
     heights = [patch.get_height() for patch in figure.axes[0].patches if isinstance(patch, Rectangle)]
-    assert heights[: EXEMPLARS + 1] == result.tables["purity"]["n_filters"].tolist()
+    assert heights[: EXEMPLARS + 1] == result.frame("purity")["n_filters"].tolist()
     assert figure.axes[0].get_xlabel() == "of the 5 images, so many of the class"
 
 
@@ -199,9 +199,9 @@ def test_through_the_pipeline() -> None:
     data = random_dataset(20)
     report = analyze(random_classifier(gate=random_gate(10, 64)), data, ["filters"])
     result = report.results["filters"]
-    assert len(result.tables["filters"]) == 64
-    assert len(result.tables["exemplars"]) == 64 * 9
+    assert len(result.frame("filters")) == 64
+    assert len(result.frame("exemplars")) == 64 * 9
     assert result.pages is not None
     files = [name for name, _ in result.pages("random")]
     assert files[0] == "index.html"
-    assert result.tables["filters"]["nearest_filter"].notna().all()
+    assert result.frame("filters")["nearest_filter"].notna().all()

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from csg_analyze.analyzers.gate import gate
+from csg_analyze.report.writing import long_form
 from tests.examples import random_gate
 
 NAMES = tuple("abcdef")
@@ -19,14 +20,14 @@ def test_every_number_by_plain_loops() -> None:
     owners = [[c for c in range(6) if matrix[c, k] > 0.5] for k in range(20)]
     assert result.summary["shared_filters"] == sum(len(classes) > 1 for classes in owners)
     assert result.summary["unassigned_filters"] == 0
-    per_class = result.tables["per_class"].set_index("class")
+    per_class = result.frame("per_class").set_index("class")
     for c, name in enumerate(NAMES):
         assert per_class.loc[name, "n_filters"] == sum(c in classes for classes in owners)
         assert per_class.loc[name, "n_own"] == sum(classes == [c] for classes in owners)
         assert per_class.loc[name, "l1_norm"] == pytest.approx(sum(matrix[c]))
-    for row in result.tables["matrix"].itertuples():
+    for row in long_form(result.matrices["matrix"]).itertuples():
         assert row.gate == matrix[NAMES.index(row._2), row.filter]  # the column named "class"
-    for row in result.tables["filters"].itertuples():
+    for row in result.frame("filters").itertuples():
         assert row._2 == NAMES[int(np.argmax(matrix[:, row.filter]))]
 
 

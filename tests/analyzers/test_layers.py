@@ -26,7 +26,7 @@ WEIGHTS = {"first": RNG.normal(size=(4, 9)), "last": RNG.normal(size=(6, 36))}
 
 def test_every_number_by_scikit_learn() -> None:
     result = layers({"first": WEAK, "last": STRONG}, WEIGHTS, LABELS, NAMES)
-    table = result.tables["layers"].set_index("layer")
+    table = result.frame("layers").set_index("layer")
     halves = KFold(2, shuffle=True, random_state=0)
     for name, activations in (("first", WEAK), ("last", STRONG)):
         matrix = np.array([mutual_info_classif(activations, c == LABELS, random_state=0) for c in range(3)])
@@ -50,9 +50,9 @@ def test_every_number_by_scikit_learn() -> None:
 def test_every_convolution_of_a_network_in_order() -> None:
     classifier = random_classifier()
     result = analyze(classifier, random_dataset(40), ["layers"]).results["layers"]
-    assert result.tables["layers"]["layer"].tolist() == list(classifier.convolutions())
-    assert result.tables["layers"]["n_filters"].tolist() == [c.out_channels for c in classifier.convolutions().values()]
-    figure = draw_depth({"a": result.tables, "b": result.tables})
+    assert result.frame("layers")["layer"].tolist() == list(classifier.convolutions())
+    assert result.frame("layers")["n_filters"].tolist() == [c.out_channels for c in classifier.convolutions().values()]
+    figure = draw_depth({"a": result, "b": result})
     assert len(figure.axes) == 3
     assert [len(axes.lines) for axes in figure.axes] == [4, 2, 2]  # MIS with its chance level
 
@@ -61,7 +61,7 @@ def test_dead_filters_are_counted_by_layer() -> None:
     dead = np.concatenate([WEAK, np.full((120, 2), 3.0)], axis=1)
     weights = {"first": RNG.normal(size=(6, 9)), "last": WEIGHTS["last"]}
     result = layers({"first": dead, "last": STRONG}, weights, LABELS, NAMES)
-    assert result.tables["layers"]["dead_filters"].tolist() == [2, 0]
+    assert result.frame("layers")["dead_filters"].tolist() == [2, 0]
     assert result.summary["dead_filters"] == 2
 
 

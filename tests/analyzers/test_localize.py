@@ -13,7 +13,7 @@ from torchvision.transforms.functional import gaussian_blur
 
 from csg_analyze.analysis import analyze
 from csg_analyze.analyzers.localize.analysis import chosen_methods
-from csg_analyze.analyzers.localize.figures import PICTURES
+from csg_analyze.analyzers.localize.figures import IMAGES, REGIONS_OF
 from csg_analyze.checkpoints import Classifier
 from csg_analyze.data import Dataset
 from csg_analyze.data.scenes import make_scenes
@@ -21,7 +21,7 @@ from csg_analyze.errors import NotAvailable, UsageError
 from csg_analyze.inputs.blocks import to_pixels
 from csg_analyze.metrics.attribution import FeatureMaps
 from csg_analyze.plan import plan
-from csg_analyze.result import BOLD, CAPTION, Result
+from csg_analyze.result import Result
 from tests.examples import random_classifier
 
 N, FILTERS = 40, 3
@@ -125,7 +125,7 @@ class Plain:
 
 
 def value(result: Result, method: str, metric: str, column: str = "total") -> float:
-    table = result.tables["scores" if metric in {"avg_iou", "ap20", "ap30"} else "boxes_and_pixels"]
+    table = result.frame("scores" if metric in {"avg_iou", "ap20", "ap30"} else "boxes_and_pixels")
     row = table[(table["method"] == method) & (table["metric"] == metric)]
     return float(row[column].iloc[0])
 
@@ -166,7 +166,7 @@ def test_table_2_by_loops_alone(
         own = [means[k] for k in classes if classes[k] == c]
         expected = np.mean(own) if own else np.nan
         assert value(result, "activmap", "avg_iou", name) == pytest.approx(expected, abs=1e-6, nan_ok=True)
-    filters = result.tables["filters"]
+    filters = result.frame("filters")
     assert filters["class"].tolist() == ["abc"[classes[k]] for k in range(64)]
     assert filters["avg_iou"].to_numpy() == pytest.approx([means[k] for k in range(64)], abs=1e-6)
 
@@ -188,7 +188,7 @@ def test_the_two_halves_share_no_image_and_every_class(heldout: Result, scenes: 
 
 
 def test_intervals_hold_the_number_they_are_of(paper: Result) -> None:
-    table = paper.tables["per_class"]
+    table = paper.frame("per_class")
     total = table[(table["class"] == "(total)") & ~table["method"].isin(["all-ones", "centred-disk", "smooth-noise"])]
     assert (total["low"] <= total["high"]).all()
     smooth = total[total["metric"].isin(["avg_iou", "pxap", "energy"])]
@@ -207,7 +207,7 @@ def test_the_summary_names_methods_metrics_and_protocol(heldout: Result, paper: 
 
 
 def test_the_caption_tells_what_the_numbers_need(heldout: Result, paper: Result) -> None:
-    caption = heldout.tables["scores"].attrs[CAPTION]
+    caption = heldout.tables["scores"].caption
     for words in (
         "Held-out protocol",
         "chosen on 20 images, scored on 20 images of 32x32 pixels (a 12, b 4, c 4, d 0",
@@ -216,7 +216,7 @@ def test_the_caption_tells_what_the_numbers_need(heldout: Result, paper: Result)
         "Left out: nothing",
     ):
         assert words in caption
-    assert "oracles" in paper.tables["scores"].attrs[CAPTION]
+    assert "oracles" in paper.tables["scores"].caption
     assert "oracles" not in caption
 
 
@@ -228,7 +228,7 @@ def test_boxes_and_left_out_images(classifier: Classifier, scenes: Dataset) -> N
     result = run(classifier, some, annotations="boxes", protocol="paper", methods="cam", deltas="0.1,0.45")
     assert result.summary["truth"] == "boxes"
     assert result.summary["n_left_out"] == 3
-    caption = result.tables["scores"].attrs[CAPTION]
+    caption = result.tables["scores"].caption
     assert "the objects' boxes, filled" in caption
     assert f"3 images without a box inside the image ({', '.join(scenes.sample_ids[:3])})" in caption
     assert {"cam/ap10", "cam/ap45"} <= set(result.summary)
@@ -249,8 +249,9 @@ def test_comparisons_put_the_best_model_in_bold(heldout: Result, classifier: Cla
         other = random_classifier("alexnet")
     second = run(other, scenes, methods="cam,activmap")
     results = {"one": heldout, "two": second}
-    table = heldout.comparisons["table_2"](results)
-    bold = table.attrs[BOLD]
+    compared = heldout.comparisons["table_2"](results)
+    table, bold = compared.frame, compared.best
+    assert bold is not None
     assert bold.shape == table.shape
     cam = table[(table["localization"] == "CAM for all filters") & (table["metric"] == "Avg-IoU")]
     assert cam["model"].tolist() == ["one", "two"]
@@ -263,14 +264,14 @@ def test_comparisons_put_the_best_model_in_bold(heldout: Result, classifier: Cla
     baselines = table[table["localization"].str.startswith("baseline")]
     assert set(baselines["model"]) == {"–"}
     assert not bold.loc[baselines.index].to_numpy().any()
-    boxes = heldout.comparisons["table_2_boxes_and_pixels"](results)
+    boxes = heldout.comparisons["table_2_boxes_and_pixels"](results).frame
     assert {"MaxBoxAcc", "MaxBoxAccV2", "PxAP", "pointing game", "energy in the object"} == set(boxes["metric"])
 
 
 def test_differences_are_paired(heldout: Result, classifier: Classifier, scenes: Dataset) -> None:
     assert heldout.samples is not None
     better = replace(heldout, samples=heldout.samples.assign(cam_iou=heldout.samples["cam_iou"] + 0.1))
-    table = heldout.paired["differences"](heldout, better)
+    table = heldout.paired["differences"](heldout, better).frame
     cam = table[(table["localization"] == "CAM for all filters") & (table["metric"] == "mean IoU")].iloc[0]
     assert [cam["difference"], cam["low"], cam["high"]] == pytest.approx([0.1] * 3)
     same = table[(table["localization"] == "GradMap for one filter")]
@@ -278,17 +279,17 @@ def test_differences_are_paired(heldout: Result, classifier: Classifier, scenes:
 
 
 def test_figures_and_pages_of_both_models(heldout: Result, paper: Result, classifier: Classifier) -> None:
-    tables = {"one <b>": heldout.tables, "two": paper.tables}
-    for draw in heldout.figures.values():
-        figure = draw(tables)
+    models = {"one <b>": heldout, "two": paper}
+    for drawing in heldout.figures.values():
+        figure = drawing.draw(models)
         figure.savefig("/dev/null", format="png", dpi=40)
-    maps = heldout.figures["maps"](tables)
+    maps = heldout.figures["maps"].draw(models)
     assert len(maps.axes) == 8 * (1 + 2 * 3)
-    examples = heldout.tables["examples"]
+    examples = heldout.frame("examples")
     assert maps.axes[0].get_title() == examples["class"].iloc[0]
-    shown = examples.attrs[PICTURES]
-    assert shown.images.shape == (8, 32, 32, 3)
-    assert set(shown.maps) == {"gradmap", "activmap", "cam"}
+    pictures = heldout.pictures["examples"]
+    assert np.stack(list(pictures[IMAGES])).shape == (8, 32, 32, 3)
+    assert set(pictures.arrays) == {IMAGES, REGIONS_OF, "gradmap", "activmap", "cam"}
     assert heldout.pages is not None
     files = dict(heldout.pages("one <b>"))
     assert next(iter(files)) == "index.html"
@@ -316,7 +317,7 @@ def test_results_do_not_depend_on_batches_or_pieces(
         },
     )
     found = analyze(classifier, scenes, what).results["localize"]
-    pd.testing.assert_frame_equal(found.tables["per_class"], heldout.tables["per_class"], atol=1e-4, rtol=0)
+    pd.testing.assert_frame_equal(found.frame("per_class"), heldout.frame("per_class"), atol=1e-4, rtol=0)
 
 
 def features(weight: bool) -> FeatureMaps:
@@ -368,7 +369,7 @@ def test_captums_methods_beside_ours(classifier: Classifier, scenes: Dataset) ->
     result = run(classifier, few, protocol="paper", methods="gradcam,captum:LayerGradCam,captum:Saliency")
     assert value(result, "gradcam", "avg_iou") == value(result, "captum:LayerGradCam", "avg_iou")
     assert "captum:Saliency/avg_iou" in result.summary
-    assert "captum:Saliency" in result.tables["scores"].attrs[CAPTION]
+    assert "captum:Saliency" in result.tables["scores"].caption
 
 
 def test_too_few_images_for_two_halves(classifier: Classifier, scenes: Dataset) -> None:
@@ -383,7 +384,7 @@ def test_filters_whose_region_is_the_whole_image_are_counted(
     assert scenes.masks is not None
     maps = Plain(classifier, scenes).maps.numpy()
     chosen, scored = halves(heldout, scenes)
-    table = heldout.tables["filters"]
+    table = heldout.frame("filters")
     n = int(0.3 * maps[chosen, 0].size)
     expected = [bool(np.sort(maps[chosen, k].ravel())[-n] <= maps[:, k].min()) for k in range(64)]
     assert table["whole_image"].tolist() == expected

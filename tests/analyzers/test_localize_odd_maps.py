@@ -111,12 +111,12 @@ def test_a_class_without_weights_in_the_head_has_no_cam_and_is_named() -> None:
 
 def test_the_curves_have_at_most_a_hundred_thresholds_and_the_notes_say_how_many_are_tried() -> None:
     result = localize_given(odd_maps(), "cam")
-    curves = result.tables["iou_by_threshold"]
+    curves = result.frame("iou_by_threshold")
     assert (curves.groupby("method").size() == 100).all()
     assert curves["threshold"].unique() == pytest.approx(np.arange(100) / 100)
     notes = " ".join(result.notes)
     assert "MaxBoxAcc, MaxBoxAccV2 and PxAP try 1,000 thresholds, as in the evaluator published by Choe" in notes
     assert "reach one pixel further to the right and below" in notes
     fewer = localize_given(odd_maps(), "cam", levels=30)
-    assert (fewer.tables["iou_by_threshold"].groupby("method").size() == 30).all()
+    assert (fewer.frame("iou_by_threshold").groupby("method").size() == 30).all()
     assert "try 30 thresholds, where 1,000 are asked for" in " ".join(fewer.notes)

@@ -147,7 +147,7 @@ def assert_filters(result: Result, theirs: Ious, labels: np.ndarray, names: tupl
     by_class = [theirs[labels == c] for c in present]  # (n_c, K, 3) each
     classes = filter_classes(np.array([(own[..., 0] > 0.3).mean(axis=0) for own in by_class]))
     undecided = ((theirs[..., 1] <= 0.3 + TOLERANCE) & (theirs[..., 2] >= 0.3 - TOLERANCE)).any(axis=0)
-    table = result.tables["filters"]
+    table = result.frame("filters")
     border = 0
     means, rates, allowed = [], [], 0.0
     for k, c in enumerate(classes):

@@ -11,6 +11,7 @@ from csg_analyze.analyzers.mis.analysis import mis
 from csg_analyze.analyzers.mis.permutations import permutation_test
 from csg_analyze.errors import UsageError
 from csg_analyze.metrics.mutual_information import mutual_information
+from csg_analyze.report.writing import long_form
 from tests.examples import random_gate
 
 NAMES = ("ant", "bee", "cat")
@@ -30,14 +31,14 @@ def test_every_number_from_scikit_learns_matrix(data: tuple[np.ndarray, np.ndarr
     expected = np.array([mutual_info_classif(activations, labels == c, random_state=0) for c in range(3)]).T
     for estimator in ("exact", "sklearn"):
         result = mis(activations, labels, NAMES, gate, estimator=estimator)  # type: ignore[arg-type]
-        table = result.tables["matrix"].pivot(index="filter", columns="class", values="mi")[list(NAMES)]
+        table = long_form(result.matrices["matrix"]).pivot(index="filter", columns="class", values="mi")[list(NAMES)]
         np.testing.assert_allclose(table.to_numpy(), expected, atol=1e-9)
         assert result.summary["mis"] == pytest.approx(np.mean([max(row) for row in expected]), abs=1e-9)
         hits = [gate[int(np.argmax(row)), k] == 1 for k, row in enumerate(expected)]
         assert result.summary["gate_overlap"] == np.mean(hits)
-        gates = result.tables["matrix"].pivot(index="filter", columns="class", values="gate")[list(NAMES)]
+        gates = long_form(result.matrices["matrix"]).pivot(index="filter", columns="class", values="gate")[list(NAMES)]
         np.testing.assert_array_equal(gates.to_numpy(), gate.T)
-        per_class = result.tables["per_class"].set_index("class")
+        per_class = result.frame("per_class").set_index("class")
         np.testing.assert_allclose(per_class.loc[list(NAMES), "mean_mi"], expected.mean(0), atol=1e-9)
         assert per_class["n"].tolist() == [int((labels == c).sum()) for c in range(3)]
 
@@ -56,7 +57,7 @@ def test_a_class_without_images_is_said(data: tuple[np.ndarray, np.ndarray]) -> 
     activations, labels = data
     result = mis(activations, labels, (*NAMES, "dodo"), None)
     assert "dodo" in result.notes[0]
-    assert result.tables["per_class"].set_index("class").loc["dodo", "max_mi"] == 0
+    assert result.frame("per_class").set_index("class").loc["dodo", "max_mi"] == 0
 
 
 def test_permutations_add_significance(data: tuple[np.ndarray, np.ndarray]) -> None:
@@ -64,8 +65,8 @@ def test_permutations_add_significance(data: tuple[np.ndarray, np.ndarray]) -> N
     noise = np.random.default_rng(1).normal(size=(240, 40))
     result = mis(np.hstack([activations, noise]), labels, NAMES, None, permutations=99, significance=0.02)
     test = permutation_test(np.hstack([activations, noise]), labels, n_permutations=99)
-    np.testing.assert_array_equal(result.tables["filters"]["best_p_value"], test.best_p_values)
-    np.testing.assert_array_equal(result.tables["matrix"]["p_value"], test.p_values.ravel())
+    np.testing.assert_array_equal(result.frame("filters")["best_p_value"], test.best_p_values)
+    np.testing.assert_array_equal(long_form(result.matrices["matrix"])["p_value"], test.p_values.ravel())
     assert (test.best_p_values[:5] == 0.01).all()  # the informative filters: as small as 99 permutations can show
     # 5 of 45 with a level of .01 are too few at a rate of .02: the note says how many it takes
     assert result.summary["significant_filters"] is None
@@ -73,7 +74,7 @@ def test_permutations_add_significance(data: tuple[np.ndarray, np.ndarray]) -> N
     assert "--permutations 2249 can show a single one" in result.notes[-1]
     plain = mis(np.hstack([activations, noise]), labels, NAMES, None)
     assert plain.summary["mis"] == pytest.approx(result.summary["mis"], abs=1e-12)
-    assert "p_value" not in plain.tables["matrix"]
+    assert "p_value" not in long_form(plain.matrices["matrix"])
 
 
 @pytest.mark.parametrize(
@@ -97,11 +98,11 @@ def test_significance_is_corrected_for_the_number_of_filters() -> None:
     labels = np.arange(60) % 3
     activations = rng.normal(size=(60, 80))
     noise = mis(activations[:, 5:45], labels, NAMES, None, permutations=799)
-    assert (noise.tables["filters"]["best_p_value"] < 0.05).any()
+    assert (noise.frame("filters")["best_p_value"] < 0.05).any()
     assert noise.summary["significant_filters"] == 0
     activations[:, :5] += 9 * (labels == 1)[:, None]
     found = mis(activations[:, :40], labels, NAMES, None, permutations=199)
-    table = found.tables["filters"]
+    table = found.frame("filters")
     expected = false_discovery_control(table["best_p_value"]) <= 0.05
     assert (table["adjusted_p_value"] <= 0.05).tolist() == expected.tolist()
     assert expected[:5].all()
@@ -137,7 +138,7 @@ def test_dead_filters_are_counted_named_and_left_out_beside(data: tuple[np.ndarr
     activations[1:, 5] = activations[1, 5]
     result = mis(activations, labels, NAMES, random_gate(3, 7), permutations=99)
     alive = mis(np.delete(activations, [0, 3], axis=1), labels, NAMES, None)
-    table = result.tables["filters"]
+    table = result.frame("filters")
     assert table.index[table["dead"]].tolist() == [0, 3]
     assert table["mi"][[0, 3]].max() > 0.01  # noise, as scikit-learn has it
     assert result.summary["dead_filters"] == 2
@@ -145,7 +146,7 @@ def test_dead_filters_are_counted_named_and_left_out_beside(data: tuple[np.ndarr
     assert result.summary["mis_without_dead"] == pytest.approx(table["mi"][~table["dead"]].mean())
     assert result.summary["mis"] == pytest.approx(table["mi"].mean())
     assert table["class"].isna().tolist() == table["adjusted_p_value"].isna().tolist() == table["dead"].tolist()
-    assert result.tables["per_class"]["n_filters"].sum() == 5
+    assert result.frame("per_class")["n_filters"].sum() == 5
     assert "2 of 7 filters are dead, the same activation on every image: 0, 3." in result.notes[0]
 
 
@@ -162,7 +163,7 @@ def test_estimates_above_the_entropy_are_counted_and_said(data: tuple[np.ndarray
     activations = np.random.default_rng(0).normal(size=(126, 2)) * 0.1
     activations[:, 0] += 10 * (labels == 0)  # tells all about a rare class
     result = mis(activations, labels, NAMES, None)
-    shares = result.tables["matrix"]["normalised_mi"]
+    shares = long_form(result.matrices["matrix"])["normalised_mi"]
     assert result.summary["shares_above_1"] == (shares > 1).sum() > 0
     assert f"{(shares > 1).sum()} of 6 entries are estimated above the entropy" in result.notes[0]
     assert f"{shares.max():.4g}" in result.notes[0]

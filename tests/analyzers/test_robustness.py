@@ -16,7 +16,7 @@ from csg_analyze.errors import UsageError
 from csg_analyze.inputs.cache import Cache
 from csg_analyze.inputs.network_attacks import NetworkAttacks
 from csg_analyze.plan import plan
-from csg_analyze.result import CAPTION, Result
+from csg_analyze.result import Result
 from tests.examples import classified_dataset, nudged, small_classifier
 
 CLASSIFIER, OTHER = small_classifier(), nudged(small_classifier(name="other"))
@@ -61,7 +61,7 @@ def test_every_share_by_loops(both: Mapping[str, Result]) -> None:
         assert result.summary["clean_accuracy"] == pytest.approx(np.mean(right[classifier.name]))
         assert result.summary["n_common"] == sum(common)
         survived = list(right[classifier.name])
-        table = result.tables["robustness"].set_index("eps")
+        table = result.frame("robustness").set_index("eps")
         for text, eps in sorted(EPS.items(), key=lambda pair: pair[1]):
             survived = [s and not fgsm_fools(classifier, i, eps) for s, i in zip(survived, chosen, strict=True)]
             assert result.summary[f"fgsm@{text}/robust_accuracy"] == pytest.approx(np.mean(survived))
@@ -76,30 +76,30 @@ def test_the_smallest_perturbations(both: Mapping[str, Result]) -> None:
     result = both["small"]
     assert result.samples is not None
     norms = result.samples[f"minimal_l2 {DEEPFOOL}"]
-    assert norms.notna().sum() == result.samples["correct"].sum() == result.tables["minimal_l2"]["n"][0]
+    assert norms.notna().sum() == result.samples["correct"].sum() == result.frame("minimal_l2")["n"][0]
     assert result.summary[f"{DEEPFOOL}/mean_l2"] == pytest.approx(norms.mean())
     assert result.summary[f"{DEEPFOOL}/median_l2"] == pytest.approx(norms.median())
-    row = result.tables["minimal_l2"].iloc[0]
+    row = result.frame("minimal_l2").iloc[0]
     for statistic in ("mean", "median"):
         assert row[f"{statistic}_low"] <= row[f"{statistic}_l2"] <= row[f"{statistic}_high"]
     assert row["common_mean_l2"] == pytest.approx(norms[result.samples["common"]].mean())
-    steps = result.tables["withstood"]
+    steps = result.frame("withstood")
     for l2, share in zip(steps["l2"], steps["share"], strict=True):
         assert share == pytest.approx((norms.dropna() > l2).mean())
 
 
 def test_robust_accuracy_falls_and_is_never_above_the_clean_one(both: Mapping[str, Result]) -> None:
-    table = both["small"].tables["robustness"]
+    table = both["small"].frame("robustness")
     assert table["eps_value"].is_monotonic_increasing
     assert table["robust_accuracy"].is_monotonic_decreasing
     assert (table["robust_accuracy"] <= table["clean_accuracy"]).all()
-    counts = both["small"].tables["attacks"]
+    counts = both["small"].frame("attacks")
     assert counts["attacked"].iloc[0] == both["small"].samples["correct"].sum()  # type: ignore[index]
     assert counts["attacked"].iloc[1] == counts["not_fooled"].iloc[0]  # who is fooled within less needs no attack
 
 
 def test_differences_are_paired_on_common_images(both: Mapping[str, Result]) -> None:
-    table = compare_robustness(*both.values())
+    table = compare_robustness(*both.values()).frame
     first, second = (result.samples for result in both.values())
     assert first is not None
     assert second is not None
@@ -118,16 +118,15 @@ def test_differences_are_paired_on_common_images(both: Mapping[str, Result]) -> 
 
 def test_captions_notes_and_figures(both: Mapping[str, Result]) -> None:
     result = both["small"]
-    assert "50 images" in result.tables["robustness"].attrs[CAPTION]
-    assert "one step of eps, Linf, eps 0.01569 (4/255), untargeted" in result.tables["robustness"].attrs[CAPTION]
+    assert "50 images" in result.tables["robustness"].caption
+    assert "one step of eps, Linf, eps 0.01569 (4/255), untargeted" in result.tables["robustness"].caption
     assert "70 images instead of the 200 asked for" in run(n_images=200, eps="0", attack="fgsm").notes[0]
     aimed = run(targeted=True, attack=DEEPFOOL)
     assert f"{DEEPFOOL} cannot be aimed at a class and ran untargeted." in aimed.notes
-    tables = {name: each.tables for name, each in both.items()}
-    robust, minimal = (result.figures[name](tables) for name in ("robustness", "minimal_l2"))
+    robust, minimal = (result.figures[name].draw(both) for name in ("robustness", "minimal_l2"))
     line = robust.axes[0].lines[0]
     np.testing.assert_allclose(line.get_xdata(), [0, 1, 4, 12.75])
-    shares = result.tables["robustness"]["robust_accuracy"].tolist()
+    shares = result.frame("robustness")["robust_accuracy"].tolist()
     np.testing.assert_allclose(line.get_ydata(), [result.summary["clean_accuracy"], *shares])
     assert len(minimal.axes[0].lines) == 2
     assert set(run(attack="fgsm").figures) == {"robustness"}
@@ -180,8 +179,8 @@ def test_images_that_no_step_moves_are_counted_and_said() -> None:
         layers[6].bias.copy_(torch.tensor([1.0, 0.0, 0.0, 0.0]))
 
     found = alone(constant, attack="pgd", eps="2/255")
-    table = found.tables["robustness"].iloc[0]
-    n = int(found.tables["attacks"].iloc[0]["attacked"])
+    table = found.frame("robustness").iloc[0]
+    n = int(found.frame("attacks").iloc[0]["attacked"])
     assert n > 0
     assert found.summary["pgd@2/255/not_moved"] == table["not_moved"] == n
     assert table["without_target"] == 0
@@ -196,7 +195,7 @@ def test_images_without_a_target_leave_n(monkeypatch: pytest.MonkeyPatch) -> Non
 
     monkeypatch.setattr(NetworkAttacks, "_targets", every_other)
     found = alone(with_head(1), attack="fgsm", eps="8/255", targeted=True)
-    table = found.tables["robustness"].iloc[0]
+    table = found.frame("robustness").iloc[0]
     assert found.samples is not None
     ids = np.array([list(DATA.sample_ids).index(name) for name in found.samples["sample_id"]])
     right = found.samples["correct"].to_numpy()

@@ -12,6 +12,7 @@ from csg_analyze.analysis import analyze
 from csg_analyze.analyzers.similarity.analysis import draw_similarity, similarity
 from csg_analyze.errors import UsageError
 from csg_analyze.metrics.arrays import FloatArray, IntArray
+from csg_analyze.report.writing import long_form
 from csg_analyze.result import Result
 from tests.examples import random_classifier, random_dataset, random_gate
 
@@ -31,7 +32,7 @@ def data() -> Data:
 
 
 def matrix_of(result: Result, kind: str, names: tuple[str, ...] = NAMES) -> FloatArray:
-    table = result.tables["matrix"].pivot(index="class", columns="gate_of", values=f"{kind}_similarity")
+    table = long_form(result.matrices["matrix"]).pivot(index="class", columns="gate_of", values=f"{kind}_similarity")
     return np.asarray(table.loc[list(names), list(names)], dtype=float)
 
 
@@ -42,7 +43,7 @@ def mean_feature(activations: FloatArray, chosen: list[int]) -> FloatArray:
 def test_every_number_by_plain_loops_and_scikit_learn(data: Data) -> None:
     activations, labels, predictions, gate = data
     result = similarity(activations, labels, predictions, NAMES, gate)
-    per_class = result.tables["per_class"].set_index("class")
+    per_class = result.frame("per_class").set_index("class")
     for kind, right in (("tp", True), ("fn", False)):
         images = {y: [i for i in range(200) if labels[i] == y and bool(predictions[i] == y) is right] for y in range(5)}
         expected = np.vstack([cosine_similarity(mean_feature(activations, images[y]), gate) for y in range(5)])
@@ -59,7 +60,7 @@ def test_every_number_by_plain_loops_and_scikit_learn(data: Data) -> None:
             assert row[f"n_{kind}"] == len(images[y])
             assert row[f"{kind}_similarity"] == pytest.approx(expected[y, y])
             assert row[f"{kind}_highest"] == NAMES[int(np.argmax(expected[y]))]
-    pairs, confused = result.tables["pairs"], confusion_matrix(labels, predictions)
+    pairs, confused = result.frame("pairs"), confusion_matrix(labels, predictions)
     false_negatives = matrix_of(result, "fn")
     ranked = sorted(((false_negatives[y, c], y, c) for y in range(5) for c in range(5) if y != c), reverse=True)[:10]
     assert len(pairs) == 10
@@ -80,8 +81,8 @@ def test_classes_without_images_are_blank_not_zero(data: Data) -> None:
     assert (result.summary["tp_blank_rows"], result.summary["fn_blank_rows"]) == (2, 2)
     assert result.summary["tp_mean_diagonal"] == pytest.approx(np.mean([true_positives[c, c] for c in (0, 1, 3)]))
     assert result.summary["fn_diagonal_share"] == np.mean([np.argmax(false_negatives[y]) == y for y in (0, 2, 3)])
-    assert set(result.tables["pairs"]["class"]) <= {"ant", "cat", "dog"}
-    assert result.tables["per_class"]["fn_highest"].isna().tolist() == [False, True, False, False, True]
+    assert set(result.frame("pairs")["class"]) <= {"ant", "cat", "dog"}
+    assert result.frame("per_class")["fn_highest"].isna().tolist() == [False, True, False, False, True]
     assert result.notes == (
         "no true positives of: cat, elk; their rows of S_TP are blank.",
         "no false negatives of: bee, elk; their rows of S_FN are blank.",
@@ -98,7 +99,7 @@ def test_a_gate_row_of_zeros_has_no_direction(data: Data) -> None:
     assert not np.isnan(np.delete(found, 3, axis=1)).any()
     assert result.summary["tp_blank_rows"] == 0
     assert "the gate row is zero for: dog" in result.notes[0]
-    assert "dog" not in set(result.tables["pairs"]["gate_of"])
+    assert "dog" not in set(result.frame("pairs")["gate_of"])
 
 
 def test_a_network_that_is_never_wrong(data: Data) -> None:
@@ -109,8 +110,8 @@ def test_a_network_that_is_never_wrong(data: Data) -> None:
     assert [result.summary[f"fn_{name}"] for name in ("mean_diagonal", "mean_off_diagonal", "diagonal_share")] == [
         None
     ] * 3
-    assert len(result.tables["pairs"]) == 0
-    draw_similarity({"m": result.tables})
+    assert len(result.frame("pairs")) == 0
+    draw_similarity({"m": result})
 
 
 def test_features_along_their_own_gate_are_all_on_the_diagonal() -> None:
@@ -131,14 +132,14 @@ def test_features_along_their_own_gate_are_all_on_the_diagonal() -> None:
 def test_ordering_moves_rows_but_no_number(data: Data) -> None:
     plain, ordered = similarity(*data[:3], NAMES, data[3]), similarity(*data[:3], NAMES, data[3], order="clustered")
     assert ordered.summary == plain.summary
-    assert ordered.tables["pairs"].equals(plain.tables["pairs"])
+    assert ordered.frame("pairs").equals(plain.frame("pairs"))
     for kind in ("tp", "fn"):
         np.testing.assert_array_equal(matrix_of(ordered, kind), matrix_of(plain, kind))
-    names = ordered.tables["per_class"]["class"].tolist()
+    names = ordered.frame("per_class")["class"].tolist()
     assert sorted(names) == sorted(NAMES)
     assert names != list(NAMES)
-    assert ordered.tables["matrix"]["class"].drop_duplicates().tolist() == names
-    assert plain.tables["matrix"]["class"].drop_duplicates().tolist() == list(NAMES)
+    assert long_form(ordered.matrices["matrix"])["class"].drop_duplicates().tolist() == names
+    assert long_form(plain.matrices["matrix"])["class"].drop_duplicates().tolist() == list(NAMES)
     assert "ordered" in ordered.notes[-1]
 
 
@@ -146,11 +147,11 @@ def test_the_figure_shows_both_matrices_of_every_model_on_one_scale(data: Data) 
     activations, labels, predictions, gate = data
     first = similarity(activations, labels, predictions, NAMES, gate, order="clustered")
     second = similarity(activations[:, ::-1], labels, predictions, NAMES, gate)
-    figure = draw_similarity({"one": first.tables, "two": second.tables})
+    figure = draw_similarity({"one": first, "two": second})
     panels = {axes.get_title(): axes for axes in figure.axes if axes.get_title()}
     assert set(panels) == {"TP, one", "TP, two", "FN, one", "FN, two"}
     names = [text.get_text() for text in panels["TP, one"].get_yticklabels()]
-    assert names == first.tables["per_class"]["class"].tolist()
+    assert names == first.frame("per_class")["class"].tolist()
     highest = max(np.nanmax(matrix_of(result, kind)) for result in (first, second) for kind in ("tp", "fn"))
     bar = figure.axes[-1]
     assert bar.get_ylim() == pytest.approx((0, highest))
@@ -166,7 +167,7 @@ def test_a_class_that_only_one_model_has_is_blank_in_the_other(data: Data) -> No
     full = similarity(activations, labels, predictions, NAMES, gate)
     kept = (labels < 4) & (predictions < 4)
     fewer = similarity(activations[kept], labels[kept], predictions[kept], NAMES[:4], gate[:4])
-    figure = draw_similarity({"full": full.tables, "fewer": fewer.tables})
+    figure = draw_similarity({"full": full, "fewer": fewer})
     (axes,) = [axes for axes in figure.axes if axes.get_title() == "TP, fewer"]
     grey = np.ptp(np.asarray(axes.images[0].get_array())[..., :3], axis=-1) == 0
     assert grey[4].all()

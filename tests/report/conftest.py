@@ -10,31 +10,40 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
+from csg_analyze.about import About, Headline
 from csg_analyze.plots.panels import captioned, gate_and_information, style
 from csg_analyze.report.document import ModelReport, Report, Section
-from csg_analyze.result import Result, Tables
+from csg_analyze.result import Drawing, Result, Table
 
 NASTY = "<script>alert(1)</script> | $x_1$ & 5 % `~#\\ {}"
 PLAIN = "std | plain"
+ACCURACY = About(
+    "Accuracy <i>",
+    caption="accuracy with its 95 % interval",
+    headlines=(Headline("accuracy", "Accuracy", ("accuracy_low", "accuracy_high"), best="highest"),),
+)
+MIS = About("Mutual information", headlines=(Headline("mis", "MIS", best="highest"), Headline("mis_chance", "Chance")))
+GATE = About(
+    "Gate",
+    headlines=(
+        Headline("l1_density", "L1-density", ("interval_low", "interval_high"), "L1-interval", interval_form=".4g"),
+    ),
+)
 CLASSES = ["c<b>at</b>", "d|og_$1$", "bird & 100 %"]
 
 
-def draw_line(models: Mapping[str, Tables]) -> Figure:
-    """A line a model, <i>not</i> in italics.
-
-    Not part of the caption.
-    """
+def draw_line(models: Mapping[str, Result]) -> Figure:
+    """For developers: no part of the caption."""
     with style():
         figure = Figure(figsize=(3.35, 2))
         axes = figure.add_subplot()
-        for model, tables in models.items():
-            axes.plot(tables["per_class"]["recall"], label=model)
+        for model, result in models.items():
+            axes.plot(result.frame("per_class")["recall"], label=model)
         axes.legend()
     return figure
 
 
-def draw_matrices(models: Mapping[str, Tables]) -> Figure:
-    """Overridden by the figure's own caption."""
+def draw_matrices(models: Mapping[str, Result]) -> Figure:
     rng = np.random.default_rng(0)
     figure = gate_and_information({model: rng.random((3, 8)) for model in models}, class_names=CLASSES)
     return captioned(figure, "Own caption with $dollars$ | pipes.")
@@ -52,8 +61,8 @@ def model_report(name: str, training: str | None, accuracy: float, mis: float, *
     results = {
         "accuracy": Result(
             summary={"accuracy": accuracy, "n": np.int64(12), "accuracy_low": accuracy - 0.1, "accuracy_high": 0.99},  # type: ignore[dict-item]
-            tables={"per_class": per_class([accuracy, np.nan, 1.0])},
-            figures={"recall": draw_line},
+            tables={"per_class": Table(per_class([accuracy, np.nan, 1.0]))},
+            figures={"recall": Drawing(draw_line, "A line per model, <i>not</i> in italics.")},
             samples=pd.DataFrame({"sample_id": ["a", "b"], "correct": [True, False]}),
             notes=("said of both | models",),
         ),
@@ -64,8 +73,8 @@ def model_report(name: str, training: str | None, accuracy: float, mis: float, *
                 "undefined": float("nan"),
                 "unbounded": float("inf"),
             },
-            tables={"filters": long_table(64), "huge": long_table(1_500)},
-            figures={"matrices": draw_matrices},
+            tables={"filters": Table(long_table(64)), "huge": Table(long_table(1_500))},
+            figures={"matrices": Drawing(draw_matrices, "Overridden by the figure's own caption.")},
             notes=(f"only of {training}",),
         ),
     }
@@ -93,9 +102,13 @@ def report() -> Report:
             model_report(NASTY, "CSG", 0.9, 0.25, l1_density=0.1003, interval_low=1 / 3, interval_high=0.5),
         ),
         sections=(
-            Section("accuracy", "Accuracy <i>", f"First paragraph with `code` and {NASTY}.\n\nSecond\nparagraph."),
-            Section("mis", "Mutual information"),
-            Section("absent", "An analyzer that nobody ran"),
+            Section(
+                "accuracy",
+                replace(ACCURACY, measures=f"First paragraph with `code` and {NASTY}.\n\nSecond\nparagraph."),
+            ),
+            Section("mis", MIS),
+            Section("gate", GATE),
+            Section("absent", About("An analyzer that nobody ran")),
         ),
         provenance={"command": f"csg-analyze report {NASTY}", "created": "2024-02-03T04:05:06+00:00", "seed": 0},
         notes=(f"A note on {NASTY}",),
@@ -106,5 +119,5 @@ def report() -> Report:
 def with_figure(report: Report, draw: object) -> Report:
     """The report with another first figure."""
     first = report.models[0]
-    accuracy = replace(first.results["accuracy"], figures={"recall": draw})  # type: ignore[dict-item]
+    accuracy = replace(first.results["accuracy"], figures={"recall": Drawing(draw)})  # type: ignore[arg-type]
     return replace(report, models=(replace(first, results={**first.results, "accuracy": accuracy}),))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import matplotlib
@@ -12,13 +13,13 @@ from matplotlib.text import Annotation
 from csg_analyze.analyzers.correlation.analysis import correlation
 from csg_analyze.analyzers.correlation.figures import draw_curves, draw_matrices
 from csg_analyze.metrics.correlation import FilterWeights, correlation_matrix
-from csg_analyze.result import Tables
+from csg_analyze.result import Result, Table
 from tests.examples import random_gate
 
 NAMES = ("ant", "bee", "$cat$")
 
 
-def tables_of(n_filters: int, n_classes: int, *, with_gate: bool = True, matches: bool = True) -> Tables:
+def result_of(n_filters: int, n_classes: int, *, with_gate: bool = True, matches: bool = True) -> Result:
     rng = np.random.default_rng(n_filters)
     names = NAMES if n_classes == 3 else tuple(f"class {c}" for c in range(n_classes))
     labels = np.arange(2 * n_classes) % n_classes
@@ -26,10 +27,10 @@ def tables_of(n_filters: int, n_classes: int, *, with_gate: bool = True, matches
     weights = rng.normal(size=(n_filters, 6)) + 0.5
     return correlation(
         FilterWeights("conv", weights, matches), rng.random((len(labels), n_filters)), labels, names, gate, None
-    ).tables
+    )
 
 
-def panels(models: dict[str, Tables]) -> dict[str, Axes]:
+def panels(models: dict[str, Result]) -> dict[str, Axes]:
     return {axes.get_title(): axes for axes in draw_matrices(models).axes if axes.images}
 
 
@@ -45,14 +46,14 @@ def scores_above(axes: Axes) -> str:
 
 
 def test_panels_share_a_scale_and_show_the_table_in_its_order() -> None:
-    models = {"one": tables_of(12, 3), "two": tables_of(30, 3, with_gate=False)}
+    models = {"one": result_of(12, 3), "two": result_of(30, 3, with_gate=False)}
     found = panels(models)
     assert list(found) == ["one", "two"]
     limits = {axes.images[0].get_clim() for axes in found.values()}
     ((low, high),) = limits
     assert low == -high
     weights = np.random.default_rng(12).normal(size=(12, 6)) + 0.5
-    order = models["one"]["filters"].sort_values("place")["filter"].to_numpy()
+    order = models["one"].frame("filters").sort_values("place")["filter"].to_numpy()
     expected = correlation_matrix(weights)[np.ix_(order, order)]
     np.testing.assert_allclose(np.asarray(found["one"].images[0].get_array()), expected)
 
@@ -68,15 +69,15 @@ def test_the_scale_is_not_wasted_on_the_diagonal() -> None:
         None,
         None,
     )
-    figure = draw_matrices({"m": result.tables})
+    figure = draw_matrices({"m": result})
     assert figure.axes[0].images[0].get_clim() == (-0.1, 0.1)
     assert figure.axes[-1].get_ylabel() == "cosine of weights"
 
 
 def test_groups_are_bounded_and_named_at_their_centres() -> None:
-    tables = tables_of(12, 3)
-    groups = tables["groups"]
-    (axes,) = panels({"m": tables}).values()
+    result = result_of(12, 3)
+    groups = result.frame("groups")
+    (axes,) = panels({"m": result}).values()
     sizes = groups["n_filters"].tolist()
     assert len(sizes) == 3
     assert min(sizes) > 0
@@ -99,7 +100,7 @@ def test_names_of_small_groups_are_moved_apart_and_none_is_left_out() -> None:
     activations, labels = np.random.default_rng(1).random((10, 64)), np.arange(10)
     names = [f"class {c}" for c in range(10)]
     result = correlation(FilterWeights("conv", weights, True), activations, labels, names, gate, None)
-    (axes,) = panels({"m": result.tables}).values()
+    (axes,) = panels({"m": result}).values()
     found = names_beside(axes)
     assert [label.get_text() for label in found] == names
     places = np.array([label.xyann[1] for label in found])
@@ -108,19 +109,19 @@ def test_names_of_small_groups_are_moved_apart_and_none_is_left_out() -> None:
 
 
 def test_the_titles_give_the_two_numbers() -> None:
-    tables = tables_of(12, 3)
-    (axes,) = panels({"m": tables}).values()
-    scores = tables["redundancy"].iloc[0]
+    result = result_of(12, 3)
+    (axes,) = panels({"m": result}).values()
+    scores = result.frame("redundancy").iloc[0]
     assert scores_above(axes) == f"r(0.1) = {scores['r_0.1']:.3f}   C_IC = {scores['c_ic']:.3f}"
     assert axes.get_xlabel() == "12 filters, by class (gate)"
-    (axes,) = panels({"m": tables_of(12, 3, matches=False)}).values()
+    (axes,) = panels({"m": result_of(12, 3, matches=False)}).values()
     assert scores_above(axes).endswith("C_IC = –")
     assert axes.get_xlabel() == "12 filters"
 
 
 def test_many_classes_and_filters_thin_out() -> None:
-    tables = tables_of(520, 260)
-    figure = draw_matrices({"m": tables})
+    result = result_of(520, 260)
+    figure = draw_matrices({"m": result})
     axes = figure.axes[0]
     labels = names_beside(axes)
     assert 8 <= len(labels) <= 26
@@ -137,29 +138,31 @@ def test_many_classes_and_filters_thin_out() -> None:
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 5])
 def test_any_number_of_models(count: int) -> None:
-    found = panels({f"m{i}": tables_of(12 + i, 3) for i in range(count)})
+    found = panels({f"m{i}": result_of(12 + i, 3) for i in range(count)})
     assert len(found) == count
 
 
 def test_curves_mark_the_papers_threshold() -> None:
-    models = {"one": tables_of(12, 3), "two": tables_of(30, 3)}
+    models = {"one": result_of(12, 3), "two": result_of(30, 3)}
     (axes,) = draw_curves(models).axes
     curves = [line for line in axes.lines if len(np.asarray(line.get_xdata())) == 101]
     assert len(curves) == 2
-    for line, tables in zip(curves, models.values(), strict=True):
-        np.testing.assert_array_equal(line.get_ydata(), tables["curve"]["r"])
+    for line, result in zip(curves, models.values(), strict=True):
+        np.testing.assert_array_equal(line.get_ydata(), result.frame("curve")["r"])
         (at,) = line.get_markevery()  # type: ignore[misc]
-        r = tables["redundancy"]["r_0.1"].iloc[0]
+        r = result.frame("redundancy")["r_0.1"].iloc[0]
         assert (np.asarray(line.get_xdata())[at], np.asarray(line.get_ydata())[at]) == (0.1, r)
         assert str(line.get_label()).endswith(f"r(0.1) = {r:.3f}")
     assert len({line.get_color() for line in curves}) == 2
 
 
 def test_drawing_changes_no_setting_and_reads_what_a_csv_gives_back(tmp_path_factory: pytest.TempPathFactory) -> None:
-    folder, read = tmp_path_factory.mktemp("tables"), {}
-    for name, table in tables_of(12, 3, matches=False).items():
-        table.to_csv(folder / f"{name}.csv", index=False)
-        read[name] = pd.read_csv(folder / f"{name}.csv")
+    folder, result = tmp_path_factory.mktemp("tables"), result_of(12, 3, matches=False)
+    tables = {}
+    for name, table in result.tables.items():
+        table.frame.to_csv(folder / f"{name}.csv", index=False)
+        tables[name] = Table(pd.read_csv(folder / f"{name}.csv"))
+    read = replace(result, tables=tables)
     before = dict(matplotlib.rcParams)
     draw_matrices({"m": read})
     draw_curves({"m": read})

@@ -13,11 +13,12 @@ import pytest
 from fastparquet import ParquetFile
 from matplotlib.figure import Figure
 
+from csg_analyze.about import About
 from csg_analyze.errors import UsageError
 from csg_analyze.report.document import ModelReport, Report, Section, as_text
 from csg_analyze.report.folder import check_out, write_report
 from csg_analyze.report.summary import summary_document
-from csg_analyze.result import BOLD, CAPTION, Result, Tables
+from csg_analyze.result import Result, Table
 from tests.report.conftest import NASTY, PLAIN, draw_line, with_figure
 
 
@@ -73,16 +74,13 @@ def test_tables_hold_every_row_of_every_model(report: Report, tmp_path: Path) ->
 
 
 def test_comparisons_are_tables_of_all_models_together(report: Report, tmp_path: Path) -> None:
-    def difference(results: Mapping[str, Result]) -> pd.DataFrame:
+    def difference(results: Mapping[str, Result]) -> Table:
         first, second = (result.summary["accuracy"] for result in results.values())
         assert isinstance(first, float)
         assert isinstance(second, float)
         table = pd.DataFrame({"comparison": [" - ".join(results), "none"], "difference": [first - second, 0.0]})
-        table.attrs = {
-            CAPTION: "Over <both> models.",
-            BOLD: pd.DataFrame({"comparison": [False, False], "difference": [True, False]}),
-        }
-        return table
+        best = pd.DataFrame({"comparison": [False, False], "difference": [True, False]})
+        return Table(table, "Over <both> models.", best)
 
     def compared(models: tuple[ModelReport, ...]) -> Report:
         changed = [replace(m.results["accuracy"], comparisons={"paired": difference}) for m in models]
@@ -104,11 +102,10 @@ def test_comparisons_are_tables_of_all_models_together(report: Report, tmp_path:
 
 
 def test_paired_comparisons_are_one_table_a_row_block_for_two_models(report: Report, tmp_path: Path) -> None:
-    def difference(first: Result, second: Result) -> pd.DataFrame:
+    def difference(first: Result, second: Result) -> Table:
         change = float(str(second.summary["accuracy"])) - float(str(first.summary["accuracy"]))
         table = pd.DataFrame({"attack": ["fgsm", "pgd"], "difference": [change, 0.0]})
-        table.attrs[CAPTION] = "Paired."
-        return table
+        return Table(table, "Paired.")
 
     models = [replace(m, results={"accuracy": replace(m.results["accuracy"], paired={"differences": difference})})
               for m in report.models]  # fmt: skip
@@ -134,7 +131,7 @@ def test_names_meant_as_paths_stay_inside_and_apart(report: Report, tmp_path: Pa
     model = report.models[0]
     tables = {"../../x": pd.DataFrame({"a": [1]}), "X": pd.DataFrame({"a": [2]}), "x": pd.DataFrame({"a": [3]})}
     results = {"../evil": replace(model.results["accuracy"], tables=tables, figures={})}
-    nasty = replace(report, models=(replace(model, results=results),), sections=(Section("../evil", "Evil"),))
+    nasty = replace(report, models=(replace(model, results=results),), sections=(Section("../evil", About("Evil")),))
     write_report(nasty, tmp_path / "run")
     assert os.listdir(tmp_path) == ["run"]  # noqa: PTH208
     written = [path for path in (tmp_path / "run/tables").glob("*.csv") if path.name != "table1.csv"]
@@ -142,7 +139,7 @@ def test_names_meant_as_paths_stay_inside_and_apart(report: Report, tmp_path: Pa
     assert {pd.read_csv(path)["a"].item() for path in written} == {1, 2, 3}
 
 
-def failing(_models: Mapping[str, Tables]) -> Figure:
+def failing(_models: Mapping[str, Result]) -> Figure:
     raise ZeroDivisionError("in the middle of it")
 
 
@@ -157,7 +154,7 @@ def test_a_failure_while_drawing_leaves_nothing(report: Report, tmp_path: Path) 
 def test_a_failure_leaves_an_existing_report_as_it_was(
     report: Report, tmp_path: Path, failure: type[BaseException]
 ) -> None:
-    def interrupted(_models: Mapping[str, Tables]) -> Figure:
+    def interrupted(_models: Mapping[str, Result]) -> Figure:
         raise failure
 
     write_report(report, tmp_path / "run")
@@ -260,7 +257,7 @@ def test_missing_parents_are_made_only_on_success(report: Report, tmp_path: Path
 
 
 def test_a_place_taken_meanwhile_is_not_overwritten(report: Report, tmp_path: Path) -> None:
-    def slow(models: Mapping[str, Tables]) -> Figure:
+    def slow(models: Mapping[str, Result]) -> Figure:
         (tmp_path / "run").mkdir()
         (tmp_path / "run/other").write_text("quicker")
         return draw_line(models)
@@ -271,7 +268,7 @@ def test_a_place_taken_meanwhile_is_not_overwritten(report: Report, tmp_path: Pa
 
 
 def test_an_analyzers_own_missing_file_is_not_blamed_on_the_folder(report: Report, tmp_path: Path) -> None:
-    def reading(_models: Mapping[str, Tables]) -> Figure:
+    def reading(_models: Mapping[str, Result]) -> Figure:
         (tmp_path / "no such file").read_text()
         return Figure()
 

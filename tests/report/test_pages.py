@@ -104,11 +104,11 @@ def test_html_has_the_figures_inside(folder: Path) -> None:
     assert [base64.b64decode(text) for text in embedded] == [path.read_bytes() for path in pictures]
 
 
-def test_captions_come_from_the_figure_else_from_the_docstring(folder: Path) -> None:
+def test_captions_come_from_the_figure_else_from_what_is_declared(folder: Path) -> None:
     text = " ".join(Page(folder / "index.html").text.split())
-    assert "Figure 1. A line a model, <i>not</i> in italics." in text
+    assert "Figure 1. A line per model, <i>not</i> in italics." in text
     assert "Figure 2. Own caption with $dollars$ | pipes." in text
-    assert "Not part of the caption" not in text
+    assert "For developers" not in text
     assert "Overridden" not in text
 
 

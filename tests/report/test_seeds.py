@@ -14,10 +14,12 @@ from csg_analyze.errors import UsageError
 from csg_analyze.paper import PAPER, paper_numbers
 from csg_analyze.report.document import ModelReport, Report, Section
 from csg_analyze.report.folder import write_report
-from csg_analyze.report.seed_tables import headline_over_seeds, over_seeds, over_seeds_as_shown
-from csg_analyze.report.seeds import compared, different_numbers_of_images, seeds_of
+from csg_analyze.report.over_seeds import headline_over_seeds, over_seeds, over_seeds_as_shown
+from csg_analyze.report.seeds import compared, sample_size_note, seeds_of
 from csg_analyze.report.summary import summary_document
 from csg_analyze.result import Result
+from tests.report.conftest import ACCURACY as ACCURACY_SECTION
+from tests.report.conftest import MIS
 
 STD, CSG = "STD", "CSG"
 ACCURACY = {STD: {0: 0.90, 1: 0.91, 2: 0.92}, CSG: {0: 0.91, 1: 0.90, 2: 0.95}}
@@ -45,7 +47,7 @@ def model(
 
 
 def report_of(*models: ModelReport, paper: str | None = None) -> Report:
-    sections = (Section("accuracy", "Accuracy"), Section("mis", "Mutual information"))
+    sections = (Section("accuracy", replace(ACCURACY_SECTION, title="Accuracy")), Section("mis", MIS))
     data = {"spec": "scenes", "split": "test", "n": 10}
     return Report("Seeds", models, sections, {"created": "2024-02-03"}, data=data, paper=paper_numbers(paper))
 
@@ -88,14 +90,14 @@ def test_means_deviations_and_differences_in_the_plainest_way() -> None:
 
 def test_different_numbers_of_images_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     def on(given: ModelReport, n: int) -> ModelReport:
-        result = Result({"mis": 0.1, "mis_chance": 0.01, "n": n})
+        result = Result({"mis": 0.1, "mis_chance": 0.01, "n": n}, sample_sizes={"MIS": n})
         return replace(given, results={**given.results, "mis": result})
 
     same = report_of(*(on(each, 850) for each in TWINS))
-    assert different_numbers_of_images(same.models) == different_numbers_of_images(TWINS) == ""
+    assert sample_size_note(same.models) == sample_size_note(TWINS) == ""
     assert seeds_of(same.models).notes == ()
     other = report_of(*(on(each, 850 if each.training == STD else 10_000) for each in TWINS))
-    assert "(csg0-1.0 on 10,000, std0-1.0 on 850) and cannot be compared" in different_numbers_of_images(other.models)
+    assert "(csg0-1.0 on 10,000, std0-1.0 on 850) and cannot be compared" in sample_size_note(other.models)
     assert "over different numbers of images" in seeds_of(other.models).notes[0]
     assert "over different numbers of images" in headline_over_seeds(other)
     _print_outcome(other, None, as_json=True)

@@ -12,22 +12,15 @@ from hypothesis import strategies as st
 
 from csg_analyze.report.document import ModelReport, Report
 from csg_analyze.report.folder import write_report
-from csg_analyze.report.tables import (
-    cell,
-    first_rows,
-    headline,
-    stacked,
-    table_1,
-    table_1_as_shown,
-    write_csv,
-    write_latex,
-    write_parquet,
-)
-from csg_analyze.result import CAPTION, Result
+from csg_analyze.report.headline import first_table, first_table_as_shown, headline
+from csg_analyze.report.tables import first_rows, joined, stacked
+from csg_analyze.report.writing import write_csv, write_latex, write_parquet
+from csg_analyze.result import Result, Table
+from csg_analyze.wording import cell
 
 
 def test_table_1_holds_the_summaries_in_full_precision(report: Report) -> None:
-    table = table_1(report.models)
+    table = first_table(report)
     for index, model in enumerate(report.models):
         row = {column: table[column][index] for column in table.columns}
         accuracy, mis = model.results["accuracy"].summary, model.results["mis"].summary
@@ -41,7 +34,7 @@ def test_table_1_holds_the_summaries_in_full_precision(report: Report) -> None:
 
 
 def test_table_1_as_shown(report: Report) -> None:
-    cells, bold = table_1_as_shown(report.models)
+    cells, bold = first_table_as_shown(report)
     assert cells["Accuracy"].tolist() == ["0.9123", "0.9000"]
     assert cells["95 % interval"].tolist() == ["[0.8123, 0.9900]", "[0.8000, 0.9900]"]
     assert cells["MIS"].tolist() == ["0.1250", "0.2500"]
@@ -59,25 +52,25 @@ def test_no_mis_is_best_among_different_numbers_of_images(report: Report) -> Non
     def on(model: ModelReport, n: int) -> ModelReport:
         result = model.results["mis"]
         return replace(
-            model, results={**model.results, "mis": replace(result, summary={**result.summary, "n": n})}
+            model, results={**model.results, "mis": replace(result, sample_sizes={"MIS": n})}
         )  # fmt: skip
 
     first, second = report.models
-    assert table_1_as_shown((on(first, 850), on(second, 850)))[1]["MIS"].any()
-    _, bold = table_1_as_shown((on(first, 850), on(second, 10_000)))
+    assert first_table_as_shown(replace(report, models=(on(first, 850), on(second, 850))))[1]["MIS"].any()
+    _, bold = first_table_as_shown(replace(report, models=(on(first, 850), on(second, 10_000))))
     assert not bold["MIS"].any()
     assert bold["Accuracy"].any()
 
 
 def test_nothing_is_best_alone_or_among_equals(report: Report) -> None:
-    assert not table_1_as_shown(report.models[:1])[1].to_numpy().any()
+    assert not first_table_as_shown(replace(report, models=report.models[:1]))[1].to_numpy().any()
     twin = replace(report.models[0], name="twin")
-    assert not table_1_as_shown((report.models[0], twin))[1].to_numpy().any()
+    assert not first_table_as_shown(replace(report, models=(report.models[0], twin)))[1].to_numpy().any()
 
 
 def test_a_model_without_anything_is_a_row_of_dashes(report: Report) -> None:
     bare = replace(report.models[0], training=None, n_filters=None, results={})
-    cells, bold = table_1_as_shown((bare,))
+    cells, bold = first_table_as_shown(replace(report, models=(bare,)))
     assert (cells.loc[0].iloc[3:] == "–").all()
     assert not bold.to_numpy().any()
 
@@ -94,7 +87,7 @@ def test_headline_is_plain_text_of_the_same_cells(report: Report) -> None:
 
 
 def test_tables_of_several_models_in_one(report: Report) -> None:
-    table = stacked({model.name: model.results["accuracy"].tables["per_class"] for model in report.models})
+    table = stacked({model.name: model.results["accuracy"].frame("per_class") for model in report.models})
     assert list(table.columns) == ["model", "class", "recall", "seen"]
     assert table["model"].tolist() == [report.models[0].name] * 3 + [report.models[1].name] * 3
     assert table["recall"].iloc[3] == 0.9
@@ -122,15 +115,14 @@ def test_a_run_without_the_numbers_of_table_1_shows_its_own(report: Report) -> N
 
 
 def test_captions_survive_stacking() -> None:
-    def captioned(text: str | None) -> pd.DataFrame:
-        frame = pd.DataFrame({"n": [1]})
-        frame.attrs = {} if text is None else {CAPTION: text}
-        return frame
+    def caption(**texts: str) -> str:
+        tables = {model: Table(pd.DataFrame({"n": [1]}), text) for model, text in texts.items()}
+        return joined({model: Result({}, {"t": table}) for model, table in tables.items()}, "t").caption
 
-    assert stacked({"a": captioned("All."), "b": captioned("All.")}).attrs == {CAPTION: "All."}
-    assert stacked({"a": captioned("One."), "b": captioned("Two.")}).attrs == {CAPTION: "a: One. b: Two."}
-    assert stacked({"a": captioned("One."), "b": captioned(None)}).attrs == {CAPTION: "a: One."}
-    assert stacked({"a": captioned(None)}).attrs == {}
+    assert caption(a="All.", b="All.") == "All."
+    assert caption(a="One.", b="Two.") == "a: One. b: Two."
+    assert caption(a="One.", b="") == "a: One."
+    assert caption(a="") == ""
 
 
 def test_the_first_rows_are_those_of_every_model() -> None:
@@ -203,10 +195,8 @@ def test_latex_of_a_huge_table_is_an_excerpt(tmp_path: Path, rows: int, written:
 
 
 def test_results_may_have_different_tables(report: Report) -> None:
-    from csg_analyze.report.tables import joined
-
-    results = {"a": Result({}, {"t": pd.DataFrame({"x": [1]})}), "b": Result({})}
-    assert joined(results, "t")["model"].tolist() == ["a"]
+    results = {"a": Result({}, {"t": Table(pd.DataFrame({"x": [1]}))}), "b": Result({})}
+    assert joined(results, "t").frame["model"].tolist() == ["a"]
 
 
 def test_parquet_keeps_types_and_takes_any_name(tmp_path: Path) -> None:
@@ -232,7 +222,7 @@ def test_a_report_without_table_1_opens_with_what_it_measured(report: Report, tm
     assert table[models[0].name].tolist() == [0.25, 200]
     assert table[models[1].name].isna().all()
     page, text = ((tmp_path / "out" / name).read_text() for name in ("index.html", "report.md"))
-    assert "What was measured, a row a number." in page
-    assert "What was measured, a row a number." in text
+    assert "What was measured, one number per row." in page
+    assert "What was measured, one number per row." in text
     assert "Accuracy with its 95 % interval" not in page
     assert "0.2500" in text

@@ -8,13 +8,14 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from csg_analyze.about import About, Headline
 from csg_analyze.checkpoints.origin import Origin
-from csg_analyze.report.document import ModelReport, Report
+from csg_analyze.report.document import ModelReport, Report, Section
 from csg_analyze.report.folder import write_report
-from csg_analyze.report.seed_tables import headline_over_seeds, in_headline, over_seeds, over_seeds_as_shown
+from csg_analyze.report.over_seeds import headline_over_seeds, in_headline, over_seeds, over_seeds_as_shown
 from csg_analyze.report.seeds import seeds_of
 from csg_analyze.report.summary import summary_document
-from csg_analyze.result import CAPTION, Result
+from csg_analyze.result import Result, Table
 from tests.report.test_seeds import CSG, STD, TWINS, model, report_of
 
 SHARED = (
@@ -36,11 +37,10 @@ BESIDES = (
 def forked(training: str, seed: int, start: str = "") -> ModelReport:
     """A twin of a recipe whose CSG epochs treat the head in a way of their own. start: by default its seed's."""
 
-    def subtract(first: Result, second: Result) -> pd.DataFrame:
+    def subtract(first: Result, second: Result) -> Table:
         difference = float(second.summary["accuracy"]) - float(first.summary["accuracy"])  # type: ignore[arg-type]
         table = pd.DataFrame({"metric": ["accuracy"], "difference": [difference]})
-        table.attrs[CAPTION] = "Said by the analyzer."
-        return table
+        return Table(table, "Said by the analyzer.")
 
     found = model(training, seed)
     accuracy = replace(found.results["accuracy"], paired={"differences": subtract})
@@ -118,6 +118,8 @@ def test_over_seeds_every_difference_of_table_3_stands_first_with_its_interval()
         return replace(model(training, seed), results={"adv-detect": Result(summary)})
 
     report = report_of(*(detected(training, seed) for seed in (0, 1, 2) for training in (STD, CSG)))
+    section = Section("adv-detect", About("Detection", headlines=(Headline("*/error_percent@*"),)))
+    report = replace(report, sections=(section,))
     seeds = seeds_of(report.models)
     numbers = over_seeds(report, seeds)
     shown = over_seeds_as_shown(numbers[in_headline(report, numbers)], seeds).set_index("number")

@@ -9,6 +9,8 @@ from typing import Annotated, TypedDict
 import numpy as np
 import pandas as pd
 
+from csg_analyze.about import Headline, about
+from csg_analyze.analyzers.adversarial import text
 from csg_analyze.analyzers.adversarial.comparisons import compare_detection, table_3
 from csg_analyze.analyzers.adversarial.detection import Negatives, Protocol, fitting_sizes, sources_needed
 from csg_analyze.analyzers.adversarial.detectors import Make, Small, detector_named
@@ -18,7 +20,7 @@ from csg_analyze.analyzers.adversarial.figures import (
     draw_examples,
     draw_transfer,
 )
-from csg_analyze.analyzers.adversarial.limits import Again, adaptive_rows, transfer_rows
+from csg_analyze.analyzers.adversarial.limits import Again, adaptive_rows, transfer_matrix
 from csg_analyze.analyzers.adversarial.study import (
     Columns,
     Pool,
@@ -34,7 +36,7 @@ from csg_analyze.analyzers.adversarial.tables import attack_counts, attacked_sam
 from csg_analyze.errors import TooFew, UsageError, unknown
 from csg_analyze.metrics.adversarial import NOT_MOVED, AttackRun, Attacks, Differentiable
 from csg_analyze.metrics.arrays import BoolArray, FloatArray, IntArray
-from csg_analyze.result import CAPTION, DrawFigure, Number, Result, known
+from csg_analyze.result import Drawing, Matrix, Number, Result, Table, or_none
 
 PAPER_SIZES = "500,1000,2000"
 SIZES = "100,200,400"
@@ -42,6 +44,12 @@ FEWEST = 50
 """Adversarial samples below which nothing is said about telling them."""
 
 
+@about(
+    "Detection of adversarial samples",
+    measures=text.DETECTION_MEASURES,
+    reading=text.DETECTION_READING,
+    headlines=(Headline("*/error_percent@*"),),
+)
 def adv_detect(
     attacks: Attacks,
     labels: IntArray,
@@ -117,22 +125,25 @@ def adv_detect(
     counts = attack_counts(
         runs, {name: len(each.pool.sources) for name, each in studies.items()}, len(candidates), enough
     )
-    tables = {
-        "detection": _rows(partial(detection_rows, asked=sizes), studies),
-        "attacks": counts,
-        "roc": _rows(roc_rows, studies),
-        "examples": example_table({name: runs[name] for name in studied}, sample_ids, labels, class_names),
-    }
-    tables["detection"].attrs[CAPTION] = (
+    settings_in_words = (
         f"Protocol {protocol}, negatives {negatives}, detector {detector} on {int(columns.chosen.sum())} features of "
         f"{len(columns.layers)} convolutions, {repeats} repeats, seed {seed}. {in_words(runs)}"
     )
-    figures: dict[str, DrawFigure] = {"roc": draw_curves, "examples": draw_examples}
+    examples, pictures = example_table({name: runs[name] for name in studied}, sample_ids, labels, class_names)
+    tables = {
+        "detection": Table(_rows(partial(detection_rows, asked=sizes), studies), settings_in_words),
+        "attacks": counts,
+        "roc": Table(_rows(roc_rows, studies)),
+        "examples": Table(examples),
+    }
+    figures = {"roc": Drawing(draw_curves, text.ROC_FIGURE), "examples": Drawing(draw_examples, text.EXAMPLES_FIGURE)}
+    matrices: dict[str, Matrix] = {}
     importance = _rows(importance_rows, studies)
     if len(importance):
-        tables["importance"], figures["depth"] = importance, draw_depth
+        tables["importance"], figures["depth"] = Table(importance), Drawing(draw_depth, text.DEPTH_FIGURE)
     if transfer and len(studies) > 1:
-        tables["transfer"], figures["transfer"] = pd.DataFrame(transfer_rows(studies)), draw_transfer
+        matrices["transfer"] = transfer_matrix(studies)
+        figures["transfer"] = Drawing(draw_transfer, text.TRANSFER_FIGURE)
     if adaptive:
 
         def again(sources: IntArray, small: Differentiable) -> tuple[BoolArray, FloatArray]:
@@ -143,13 +154,15 @@ def adv_detect(
     return Result(
         summary=_summary(tables),
         tables=tables,
+        matrices=matrices,
+        pictures={"examples": pictures},
         comparisons={"table_3": table_3},
         paired={"differences": compare_detection},
         figures=figures,
         samples=attacked_samples(
             runs, {name: held_out(each) for name, each in studies.items()}, sample_ids, labels, class_names
         ),
-        notes=(*attacks.notes, *_notes(runs, counts, studies, targeted, attacks, transfer, adaptive)),
+        notes=(*attacks.notes, *_notes(runs, counts.frame, studies, targeted, attacks, transfer, adaptive)),
     )
 
 
@@ -162,16 +175,16 @@ class Attacking(TypedDict):
     with_features: bool
 
 
-def _sizes(text: str | None, test_size: int, protocol: Protocol) -> tuple[int, ...]:
-    text = text if text is not None else PAPER_SIZES if protocol == "paper" else SIZES
+def _sizes(typed: str | None, test_size: int, protocol: Protocol) -> tuple[int, ...]:
+    typed = typed if typed is not None else PAPER_SIZES if protocol == "paper" else SIZES
     try:
-        sizes = tuple(dict.fromkeys(int(part) for part in text.split(",") if part.strip()))
+        sizes = tuple(dict.fromkeys(int(part) for part in typed.split(",") if part.strip()))
     except ValueError:
         sizes = ()
     if not sizes or min(sizes) < 4 or test_size < 4:
         raise UsageError(
             f"--train-sizes needs whole numbers from 4 on with commas between, e.g. {PAPER_SIZES}, and --test-size "
-            f"one; not {text!r} and {test_size}."
+            f"one; not {typed!r} and {test_size}."
         )
     return sizes
 
@@ -227,33 +240,33 @@ def _rows(rows: Callable[[str, Study], list[Row]], studies: Mapping[str, Study])
 
 def _adaptive(
     studies: Mapping[str, Study], again: Again, kind: Small, detector: str, weight: float, seed: int
-) -> pd.DataFrame:
-    table = pd.DataFrame(
+) -> Table:
+    rows = (
         row
         for name, each in studies.items()
         for row in adaptive_rows(name, each, again, kind=kind, name=detector, seed=seed)
     )
-    table.attrs[CAPTION] = (
+    caption = (
         f"Shares in % with 95 % intervals. A {kind} detector is trained on each attack's samples; PGD then attacks the "
         f"network and this detector together (weight {weight:g}) on the test sources. detected_percent: of the "
         "attack's own samples; adaptive_detected_percent: of the adaptive attack's successes; evading_percent: of all "
         "attacked sources, those that fool the network and pass the detector."
     )
-    return table
+    return Table(pd.DataFrame(rows), caption)
 
 
-def _summary(tables: Mapping[str, pd.DataFrame]) -> dict[str, Number]:
+def _summary(tables: Mapping[str, Table]) -> dict[str, Number]:
     summary: dict[str, Number] = {}
-    for row in tables["detection"].to_dict("records"):
+    for row in tables["detection"].frame.to_dict("records"):
         for name, key in (("error_percent", "error_percent"), ("auroc", "auroc"), ("tpr_at_5_fpr", "tpr_at_5_fpr"),
                           ("noise_alarm_percent", "noise_alarm_percent")):  # fmt: skip
-            summary[f"{row['attack']}/{key}@{row['train_size']}"] = known(float(row[name]))
-    for row in tables["attacks"].to_dict("records"):
-        summary[f"{row['attack']}/success_rate"] = known(float(row["success_rate"]))
-        summary[f"{row['attack']}/mean_l2"] = known(float(row["mean_l2"]))
-    for row in tables["adaptive"].to_dict("records") if "adaptive" in tables else ():
+            summary[f"{row['attack']}/{key}@{row['train_size']}"] = or_none(float(row[name]))
+    for row in tables["attacks"].frame.to_dict("records"):
+        summary[f"{row['attack']}/success_rate"] = or_none(float(row["success_rate"]))
+        summary[f"{row['attack']}/mean_l2"] = or_none(float(row["mean_l2"]))
+    for row in tables["adaptive"].frame.to_dict("records") if "adaptive" in tables else ():
         for name in ("detected_percent", "adaptive_detected_percent", "adaptive_auroc"):
-            summary[f"{row['attack']}/{row['detector'].partition(' ')[0]}/{name}"] = known(float(row[name]))
+            summary[f"{row['attack']}/{row['detector'].partition(' ')[0]}/{name}"] = or_none(float(row[name]))
     return summary
 
 

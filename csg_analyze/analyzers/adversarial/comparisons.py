@@ -9,14 +9,14 @@ import numpy as np
 import pandas as pd
 
 from csg_analyze.metrics.paired import mcnemar, paired_difference, paired_difference_of_rates
-from csg_analyze.result import BOLD, CAPTION, Result
+from csg_analyze.result import Result, Table
 
 
-def table_3(models: Mapping[str, Result]) -> pd.DataFrame:
+def table_3(models: Mapping[str, Result]) -> Table:
     """Table 3: mean error in % of every attack, model and number of training images; the lowest in bold."""
     parts = []
     for model, result in models.items():
-        wide = result.tables["detection"].pivot_table(
+        wide = result.frame("detection").pivot_table(
             index="attack", columns="train_size", values="error_percent", sort=False
         )
         wide.columns = [f"{size}" for size in wide.columns]
@@ -31,8 +31,7 @@ def table_3(models: Mapping[str, Result]) -> pd.DataFrame:
         rounded = rows[size].round(2)  # two equal texts of which one is bold would look like a mistake
         bold.loc[rows.index, size] = (rounded == rounded.min()) & (rounded.max() > rounded.min())
     caption = "Mean error rate (%) of the detector by number of training images; the lowest of the models in bold."
-    table.attrs = {CAPTION: " ".join([caption, *_shortfalls(models), *_settings(models)]), BOLD: bold}
-    return table
+    return Table(table, " ".join([caption, *_shortfalls(models), *_settings(models)]), best=bold)
 
 
 def _shortfalls(models: Mapping[str, Result]) -> list[str]:
@@ -40,17 +39,17 @@ def _shortfalls(models: Mapping[str, Result]) -> list[str]:
     fewer = [
         f"{model}, {row['attack']}: {row['n_train']} instead of {row['train_size']} training images."
         for model, result in models.items()
-        for row in result.tables["detection"].to_dict("records")
+        for row in result.frame("detection").to_dict("records")
         if row["n_train"] < row["train_size"]
     ]
     return ["For want of adversarial samples:", *fewer] if fewer else []
 
 
 def _settings(models: Mapping[str, Result]) -> list[str]:
-    return [f"{model}: {result.tables['detection'].attrs[CAPTION]}" for model, result in models.items()]
+    return [f"{model}: {result.tables['detection'].caption}" for model, result in models.items()]
 
 
-def compare_detection(first: Result, second: Result) -> pd.DataFrame:
+def compare_detection(first: Result, second: Result) -> Table:
     """Error of the second model minus that of the first, as Table 3 has them for the largest training set."""
     left, right = _samples(first, second)
     rows = []
@@ -61,12 +60,12 @@ def compare_detection(first: Result, second: Result) -> pd.DataFrame:
         rows.append((attack, len(counts), both, *paired_difference_of_rates(counts[:, :2], counts[:, 2:])))
     table = pd.DataFrame(rows, columns=["attack", "n_sources", "n_in_both", "error_difference", "low", "high"])
     table[["error_difference", "low", "high"]] *= 100
-    table.attrs[CAPTION] = (
+    caption = (
         "Difference of the errors in Table 3, in percentage points, with the largest training set; 95 % paired "
         "bootstrap interval over the n_sources sources whose images were tested in either model, drawn together for "
         "both, the detectors kept."
     )
-    return table
+    return Table(table, caption)
 
 
 def _judged(samples: pd.DataFrame) -> pd.DataFrame:
@@ -75,7 +74,7 @@ def _judged(samples: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({"wrong": tested["error"] * tested["judged"], "judged": tested["judged"]})
 
 
-def compare_robustness(first: Result, second: Result) -> pd.DataFrame:
+def compare_robustness(first: Result, second: Result) -> Table:
     """Robust accuracy of the second model minus that of the first, on the images that all classify correctly."""
     left, right = (frame[frame["common"]] for frame in _samples(first, second))
     rows = []
@@ -86,11 +85,11 @@ def compare_robustness(first: Result, second: Result) -> pd.DataFrame:
             p_value = mcnemar(*right_on) if prefix == ROBUST else np.nan
             rows.append((column.removeprefix(prefix), quantity, len(both), *_difference(both, column), p_value))
     table = pd.DataFrame(rows, columns=["attack", "quantity", "n", "difference", "low", "high", "mcnemar_p"])
-    table.attrs[CAPTION] = (
+    caption = (
         "On the images that all compared models classify correctly (minimal L2: those where the attack succeeded on "
         "both); 95 % paired bootstrap interval, and the exact p-value of McNemar's test."
     )
-    return table
+    return Table(table, caption)
 
 
 ROBUST, MINIMAL = "robust ", "minimal_l2 "

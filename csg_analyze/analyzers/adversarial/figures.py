@@ -3,42 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from csg_analyze.metrics.arrays import FloatArray
 from csg_analyze.plots.charts import MARKERS, lines_by_layer
 from csg_analyze.plots.panels import matrix_panels
 from csg_analyze.plots.style import COLUMN, FULL, MODEL_COLOURS, style
-from csg_analyze.result import Tables
+from csg_analyze.result import Result
 from csg_analyze.wording import shortened
 
-PICTURES = "pictures"
-"""The name in the `attrs` of the table of examples under which its images lie."""
 
-
-@dataclass(frozen=True, eq=False)
-class Pictures:
-    """Clean and attacked image of every row of a table, float (3, H, W) in [0, 1] each."""
-
-    clean: tuple[FloatArray, ...]
-    adversarial: tuple[FloatArray, ...]
-
-
-def draw_curves(models: Mapping[str, Tables]) -> Figure:
-    """ROC curves of the detector with the largest training set, means over the repeats with one standard deviation.
-
-    The dotted line marks 5 % false alarms.
-    """
+def draw_curves(models: Mapping[str, Result]) -> Figure:
+    """ROC curves with one standard deviation, a panel per attack and a line per model."""
     with style():
         figure, panels = _panels(_attacks(models, "roc"), "false alarms", "adversarial samples found")
         for attack, axes in panels.items():
-            for index, (model, tables) in enumerate(models.items()):
-                curve = tables["roc"][tables["roc"]["attack"] == attack]
+            for index, (model, result) in enumerate(models.items()):
+                curve = _of(result, "roc", attack)
                 colour = MODEL_COLOURS[index % len(MODEL_COLOURS)]
                 x, y, sd = (curve[name].to_numpy() for name in ("false_alarms", "found", "found_sd"))
                 axes.plot(x, y, color=colour, label=shortened(model, 24))
@@ -49,24 +33,26 @@ def draw_curves(models: Mapping[str, Tables]) -> Figure:
     return figure
 
 
-def draw_depth(models: Mapping[str, Tables]) -> Figure:
-    """Which depth gives an attack away: the share of every convolution's features in what the detector goes by."""
+def draw_depth(models: Mapping[str, Result]) -> Figure:
+    """Importance of every convolution over depth, a panel per attack and a line per model."""
     attacks = _attacks(models, "importance")
     frames = {}
-    for model, tables in models.items():
-        table = tables["importance"]
+    for model, result in models.items():
+        table = result.frame("importance")
         wide = table.pivot_table(index="depth", columns="attack", values="importance")
         frames[model] = wide.assign(layer=table.groupby("depth")["layer"].first()).reindex(columns=[*attacks, "layer"])
     return lines_by_layer(frames, {attack: f"share, {shortened(attack, 18)}" for attack in attacks})
 
 
-def draw_transfer(models: Mapping[str, Tables]) -> Figure:
-    """Error (%) of detectors trained on one attack and tested on another."""
-    attacks = list(dict.fromkeys(next(iter(models.values()))["transfer"]["train_attack"]))
+def draw_transfer(models: Mapping[str, Result]) -> Figure:
+    """Error of detectors, a panel per model: trained on the attack of the row, tested on that of the column."""
+    transfers = {model: result.matrices["transfer"] for model, result in models.items()}
+    attacks = list(dict.fromkeys(name for each in transfers.values() for name in each.axes["train_attack"]))
     matrices = {}
-    for model, tables in models.items():
-        wide = tables["transfer"].pivot_table(index="train_attack", columns="test_attack", values="error_percent")
-        matrices[model] = wide.reindex(index=attacks, columns=attacks).to_numpy()
+    for model, each in transfers.items():
+        places = [attacks.index(name) for name in each.axes["train_attack"]]
+        matrices[model] = np.full((len(attacks), len(attacks)), np.nan)
+        matrices[model][np.ix_(places, places)] = each["error_percent"]
     figure = matrix_panels(
         matrices, row_labels=attacks, column_labels=attacks, row_axis="trained on", column_axis="tested on",
         colour_label="error (%)", vmin=0, vmax=50,
@@ -79,15 +65,12 @@ def draw_transfer(models: Mapping[str, Tables]) -> Figure:
     return figure
 
 
-def draw_examples(models: Mapping[str, Tables]) -> Figure:
-    """Clean image, adversarial image and their difference, which is stretched to the full range around grey.
-
-    Above them the label, what the network takes the second for, and the L2 norm of the third for pixels in [0, 1].
-    """
+def draw_examples(models: Mapping[str, Result]) -> Figure:
+    """Rows of clean image, adversarial image and stretched difference, a row per model and attack."""
     rows = [
-        (model, attack, tables["examples"][tables["examples"]["attack"] == attack], tables["examples"].attrs[PICTURES])
-        for model, tables in models.items()
-        for attack in dict.fromkeys(tables["examples"]["attack"])
+        (model, attack, _of(result, "examples", attack), result.pictures["examples"])
+        for model, result in models.items()
+        for attack in dict.fromkeys(result.frame("examples")["attack"])
     ]
     most = max(len(table) for _, _, table, _ in rows)
     gap = 0.25
@@ -103,8 +86,8 @@ def draw_examples(models: Mapping[str, Tables]) -> Figure:
             axes.spines[:].set_visible(False)
         for line, (model, attack, table, pictures) in zip(grid, rows, strict=True):
             line[0].set_ylabel(f"{shortened(model, 16)}\n{shortened(attack, 16)}")
-            for place, row in enumerate(table.itertuples()):
-                clean, adversarial = pictures.clean[row.Index], pictures.adversarial[row.Index]
+            for place, (index, row) in enumerate(zip(table.index.tolist(), table.itertuples(), strict=True)):
+                clean, adversarial = pictures["clean"][index], pictures["adversarial"][index]
                 difference = adversarial - clean
                 stretched = 0.5 + 0.5 * difference / max(float(np.abs(difference).max()), 1e-9)
                 three = line[4 * place : 4 * place + 3]
@@ -115,16 +98,13 @@ def draw_examples(models: Mapping[str, Tables]) -> Figure:
     return figure
 
 
-def draw_robustness(models: Mapping[str, Tables]) -> Figure:
-    """Accuracy under attack by the bound eps, on all images and (dashed) on those that all models classify correctly.
-
-    Bars are 95 % Wilson intervals; at eps = 0 stands the clean accuracy.
-    """
+def draw_robustness(models: Mapping[str, Result]) -> Figure:
+    """Accuracy under attack by eps, a panel per attack; dashed: on the images that all models classify correctly."""
     with style():
         figure, panels = _panels(_attacks(models, "robustness"), "eps (of 255)", "accuracy under attack")
         for attack, axes in panels.items():
-            for index, (model, tables) in enumerate(models.items()):
-                table = tables["robustness"][tables["robustness"]["attack"] == attack]
+            for index, (model, result) in enumerate(models.items()):
+                table = _of(result, "robustness", attack)
                 _robust_line(axes, table, index, shortened(model, 24))
             axes.set(xlim=(0, None), ylim=(-0.02, 1.02))
         next(iter(panels.values())).legend(loc="upper right")
@@ -143,17 +123,14 @@ def _robust_line(axes: Axes, table: pd.DataFrame, index: int, name: str) -> None
         axes.plot(np.insert(x, 0, 0), common, ls="--", lw=0.8, color=colour)
 
 
-def draw_minimal(models: Mapping[str, Tables]) -> Figure:
-    """How many images withstand the attack's smallest perturbations: share whose minimal L2 norm is above the value.
-
-    Over the images that the model classifies correctly; those where the attack found nothing withstand at any size.
-    """
+def draw_minimal(models: Mapping[str, Result]) -> Figure:
+    """Share of images whose smallest perturbation is above the value, a panel per attack and a line per model."""
     with style():
         label = "share of images that withstand"
         figure, panels = _panels(_attacks(models, "withstood"), "L2 norm, pixels in [0, 1]", label)
         for attack, axes in panels.items():
-            for index, (model, tables) in enumerate(models.items()):
-                table = tables["withstood"][tables["withstood"]["attack"] == attack]
+            for index, (model, result) in enumerate(models.items()):
+                table = _of(result, "withstood", attack)
                 colour = MODEL_COLOURS[index % len(MODEL_COLOURS)]
                 axes.step(table["l2"], table["share"], where="post", color=colour, label=shortened(model, 24))
             axes.set(xlim=(0, None), ylim=(0, 1.02))
@@ -178,6 +155,12 @@ def _panels(attacks: Sequence[str], x_label: str, y_label: str) -> tuple[Figure,
     return figure, panels
 
 
-def _attacks(models: Mapping[str, Tables], table: str) -> list[str]:
+def _attacks(models: Mapping[str, Result], table: str) -> list[str]:
     """Every attack of any model, in order."""
-    return list(dict.fromkeys(name for tables in models.values() for name in tables[table]["attack"]))
+    return list(dict.fromkeys(name for result in models.values() for name in result.frame(table)["attack"]))
+
+
+def _of(result: Result, table: str, attack: str) -> pd.DataFrame:
+    """The rows of one attack."""
+    frame = result.frame(table)
+    return frame[frame["attack"] == attack]

@@ -20,29 +20,30 @@ from csg_analyze.analyzers.adversarial.study import (
 from csg_analyze.metrics.adversarial import Differentiable
 from csg_analyze.metrics.arrays import BoolArray, FloatArray, IntArray
 from csg_analyze.metrics.proportions import share_with_interval
+from csg_analyze.result import Matrix
 
 
-def transfer_rows(studies: Mapping[str, Study]) -> list[Row]:
+def transfer_matrix(studies: Mapping[str, Study]) -> Matrix:
     """Detectors with the largest training set of each attack, judged on the test images of every attack.
 
     A test image whose source the detector was trained with, under whatever attack, is left out.
     """
-    rows = []
-    for trained_on, first in studies.items():
-        for tested_on, second in studies.items():
+    rows: list[Row] = []
+    for first in studies.values():
+        for second in studies.values():
             weights = resampled(len(second.pool.sources), resamples=RESAMPLES, seed=0)
             moved = [_moved(a, first, b, second) for a, b in zip(first.largest, second.largest, strict=True)]
-            row: Row = {
-                "train_attack": trained_on,
-                "test_attack": tested_on,
-                "n_test": min(len(trial.clean) + len(trial.adversarial) for trial in moved),
-            }
+            row: Row = {"n_test": min(len(trial.clean) + len(trial.adversarial) for trial in moved)}
             for name in ("error_percent", "auroc"):
                 row[name] = value = float(np.mean([measures(trial, None)[name][0] for trial in moved]))
                 values = np.mean([measures(trial, weights)[name] for trial in moved], axis=0)
                 row[f"{name}_low"], row[f"{name}_high"] = measure_interval(name, value, values, moved)
             rows.append(row)
-    return rows
+    names = list(studies)
+    return Matrix(
+        {"train_attack": names, "test_attack": names},
+        {name: np.array([row[name] for row in rows]).reshape(len(names), -1) for name in rows[0]},
+    )
 
 
 def _moved(trial: Trial, own: Study, other: Trial, study_of_other: Study) -> Trial:

@@ -8,6 +8,8 @@ from typing import Annotated
 import numpy as np
 import pandas as pd
 
+from csg_analyze.about import about
+from csg_analyze.analyzers.adversarial import text
 from csg_analyze.analyzers.adversarial.comparisons import MINIMAL, ROBUST, compare_robustness
 from csg_analyze.analyzers.adversarial.detection import interval, resampled
 from csg_analyze.analyzers.adversarial.figures import draw_minimal, draw_robustness
@@ -15,11 +17,12 @@ from csg_analyze.errors import UsageError
 from csg_analyze.metrics.adversarial import NOT_MOVED, OUTCOMES, UNTARGETED, AttackRun, Attacks
 from csg_analyze.metrics.arrays import BoolArray, FloatArray, IntArray
 from csg_analyze.metrics.proportions import share_with_interval
-from csg_analyze.result import CAPTION, DrawFigure, Number, Result, known
+from csg_analyze.result import Drawing, Number, Result, Table, or_none
 
 RESAMPLES = 2000
 
 
+@about("Accuracy under attack", measures=text.ROBUSTNESS_MEASURES, reading=text.ROBUSTNESS_READING)
 def robustness(
     attacks: Attacks,
     labels: IntArray,
@@ -74,29 +77,29 @@ def robustness(
             settings.append(run.settings)
             continue
         robust, counted = correct.copy(), np.ones(len(chosen), dtype=bool)
-        for text, limit in sorted(limits.items(), key=lambda pair: pair[1]):
+        for bound, limit in sorted(limits.items(), key=lambda pair: pair[1]):
             run = attacks.run(name, chosen[robust], eps=limit, targeted=targeted, seed=seed)
             # an image without a class left as a target was not attacked: it is neither robust nor fooled
             counted &= ~robust | np.isin(chosen, run.sources)
             robust &= ~_on(chosen, run, run.succeeded).astype(bool)
             unmoved = _on(chosen, run, np.asarray(run.outcomes == NOT_MOVED, dtype=np.bool_)).astype(bool)
-            samples[f"{ROBUST}{name}@{text}"] = robust
-            robust_rows.append(_robust_row(name, text, limit, clean, robust, common, counted, unmoved))
-            counts.append(_count_row(name, text, run))
+            samples[f"{ROBUST}{name}@{bound}"] = robust
+            robust_rows.append(_robust_row(name, bound, limit, clean, robust, common, counted, unmoved))
+            counts.append(_count_row(name, bound, run))
             settings.append(run.settings)
-    tables, figures = {"attacks": pd.DataFrame(counts)}, dict[str, DrawFigure]()
+    frames, figures = {"attacks": pd.DataFrame(counts)}, dict[str, Drawing]()
     caption = f"{len(chosen)} images, {int(correct.sum())} classified correctly, {int(common.sum())} by every model. "
     caption += f"{'; '.join(settings)}. Seed {seed}."
     if robust_rows:
-        tables["robustness"], figures["robustness"] = pd.DataFrame(robust_rows), draw_robustness
+        frames["robustness"] = pd.DataFrame(robust_rows)
+        figures["robustness"] = Drawing(draw_robustness, text.ROBUSTNESS_FIGURE)
     if minimal_rows:
-        tables["minimal_l2"] = pd.DataFrame(minimal_rows)
-        tables["withstood"], figures["minimal_l2"] = pd.DataFrame(withstood), draw_minimal
-    for table in tables.values():
-        table.attrs[CAPTION] = caption
+        frames["minimal_l2"] = pd.DataFrame(minimal_rows)
+        frames["withstood"] = pd.DataFrame(withstood)
+        figures["minimal_l2"] = Drawing(draw_minimal, text.MINIMAL_FIGURE)
     return Result(
         summary=_summary(clean, robust_rows, minimal_rows, len(chosen), int(common.sum())),
-        tables=dict(reversed(tables.items())),
+        tables={name: Table(frame, caption) for name, frame in reversed(frames.items())},
         paired={"differences": compare_robustness},
         figures=figures,
         samples=samples,
@@ -118,7 +121,7 @@ def _on(chosen: IntArray, run: AttackRun, values: FloatArray | BoolArray) -> Flo
 
 def _robust_row(
     name: str,
-    text: str,
+    bound: str,
     limit: float,
     clean: tuple[float, float, float],
     robust: BoolArray,
@@ -130,7 +133,7 @@ def _robust_row(
     share, low, high = share_with_interval(int(robust[counted].sum()), n)
     of_common = share_with_interval(int(robust[common].sum()), int(common.sum()))
     return {
-        "attack": name, "eps": text, "eps_value": limit, "n": n, "clean_accuracy": clean[0],
+        "attack": name, "eps": bound, "eps_value": limit, "n": n, "clean_accuracy": clean[0],
         "robust_accuracy": share, "low": low, "high": high, "not_moved": int(unmoved.sum()),
         "without_target": len(counted) - n, "n_common": int(common.sum()),
         "common_robust_accuracy": of_common[0], "common_low": of_common[1], "common_high": of_common[2],
@@ -170,13 +173,13 @@ def _summary(
     n: int,
     n_common: int,
 ) -> dict[str, Number]:
-    summary: dict[str, Number] = {"clean_accuracy": known(clean[0])}
+    summary: dict[str, Number] = {"clean_accuracy": or_none(clean[0])}
     for row in robust:
         for quantity in ("robust_accuracy", "common_robust_accuracy", "not_moved"):
-            summary[f"{row['attack']}@{row['eps']}/{quantity}"] = known(float(str(row[quantity])))
+            summary[f"{row['attack']}@{row['eps']}/{quantity}"] = or_none(float(str(row[quantity])))
     for row in minimal:
         for quantity in ("mean_l2", "median_l2"):
-            summary[f"{row['attack']}/{quantity}"] = known(float(str(row[quantity])))
+            summary[f"{row['attack']}/{quantity}"] = or_none(float(str(row[quantity])))
     return summary | {"n": n, "n_common": n_common}
 
 

@@ -7,11 +7,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from csg_analyze.analyzers.adversarial.figures import PICTURES, Pictures
 from csg_analyze.analyzers.adversarial.study import HELD_OUT
 from csg_analyze.metrics.adversarial import OUTCOMES, SUCCESS, UNTARGETED, AttackRun
 from csg_analyze.metrics.arrays import FloatArray, IntArray
-from csg_analyze.result import CAPTION
+from csg_analyze.result import Pictures, Table
 
 
 def in_words(runs: Mapping[str, AttackRun]) -> str:
@@ -25,10 +24,8 @@ def in_words(runs: Mapping[str, AttackRun]) -> str:
     return "; ".join(parts) + "."
 
 
-def attack_counts(
-    runs: Mapping[str, AttackRun], used: Mapping[str, int], n_candidates: int, enough: int
-) -> pd.DataFrame:
-    """A row an attack: what became of the attacked images, and how large the perturbations of the successes are."""
+def attack_counts(runs: Mapping[str, AttackRun], used: Mapping[str, int], n_candidates: int, enough: int) -> Table:
+    """A row per attack: what became of the attacked images, and how large the perturbations of the successes are."""
     rows = []
     for name, run in runs.items():
         sizes, found = run.l2[run.succeeded], int(run.succeeded.sum())
@@ -47,15 +44,14 @@ def attack_counts(
                 "mean_linf": float(run.linf[run.succeeded].mean()) if found else float("nan"),
             }
         )
-    table = pd.DataFrame(rows)
-    table.attrs[CAPTION] = "; ".join(run.settings for run in runs.values()) + ". Norms are for pixels in [0, 1]."
-    return table
+    settings = "; ".join(run.settings for run in runs.values())
+    return Table(pd.DataFrame(rows), f"{settings}. Norms are for pixels in [0, 1].")
 
 
 def example_table(
     runs: Mapping[str, AttackRun], sample_ids: Sequence[str], labels: IntArray, class_names: Sequence[str]
-) -> pd.DataFrame:
-    """The first successes of every attack; their images lie in the table's attrs, for the figure."""
+) -> tuple[pd.DataFrame, Pictures]:
+    """The first successes of every attack, and their "clean" and "adversarial" images, float (3, H, W) in [0, 1]."""
     rows, images = [], []
     for name, run in runs.items():
         for place, pair in run.examples.items():
@@ -72,9 +68,8 @@ def example_table(
                 }
             )
             images.append(pair)
-    table = pd.DataFrame(rows)
-    table.attrs[PICTURES] = Pictures(tuple(clean for clean, _ in images), tuple(found for _, found in images))
-    return table
+    clean, adversarial = zip(*images, strict=True) if images else ((), ())
+    return pd.DataFrame(rows), Pictures({"clean": clean, "adversarial": adversarial})
 
 
 def attacked_samples(

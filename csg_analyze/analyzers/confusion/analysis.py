@@ -7,9 +7,10 @@ from typing import Annotated, Literal
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
-from csg_analyze.analyzers.confusion.figures import NOTHING, confusion_panels, removal_dots
+from csg_analyze.about import about
+from csg_analyze.analyzers.confusion.figures import NOTHING, draw_confusion, draw_removals
+from csg_analyze.analyzers.confusion.text import CONFUSION_FIGURE, MEASURES, READING, REMOVALS_FIGURE
 from csg_analyze.errors import NotAvailable, UsageError, unknown
 from csg_analyze.metrics.ablation import Ablation
 from csg_analyze.metrics.arrays import BoolArray, FloatArray, IntArray
@@ -25,13 +26,14 @@ from csg_analyze.metrics.confusion import (
 )
 from csg_analyze.metrics.gates import assigned
 from csg_analyze.metrics.mutual_information import mutual_information
-from csg_analyze.result import Number, Result, Tables, known
+from csg_analyze.result import Drawing, Matrix, Number, Result, Table, or_none
 from csg_analyze.wording import listed
 
 EVERY_CELL = 100
 """Classes up to which the table of matrices has every cell; beyond, only those with images."""
 
 
+@about("Confusion without the filters of a class", measures=MEASURES, reading=READING)
 def confusion(
     ablation: Ablation,
     activations: FloatArray,
@@ -97,11 +99,14 @@ def confusion(
     return Result(
         summary=_summary(effects, correct),
         tables={
-            "chosen": effects.iloc[shown].reset_index(drop=True),
-            "removals": effects.iloc[:-1].rename(columns={"removal": "class"}),
-            "matrix": _matrices(matrices, labels, names),
+            "chosen": Table(effects.iloc[shown].reset_index(drop=True)),
+            "removals": Table(effects.iloc[:-1].rename(columns={"removal": "class"})),
         },
-        figures={"confusion": draw_confusion, "indispensability": draw_removals},
+        matrices={"matrix": _matrices(matrices, labels, names)},
+        figures={
+            "confusion": Drawing(draw_confusion, CONFUSION_FIGURE),
+            "indispensability": Drawing(draw_removals, REMOVALS_FIGURE),
+        },
         samples=pd.concat([pd.DataFrame({"sample_id": list(sample_ids)}), correct], axis=1),
         notes=(*_notes(select, gate_threshold, fraction, effects, n_classes), ablation.origin),
     )
@@ -197,14 +202,14 @@ def _summary(effects: pd.DataFrame, correct: pd.DataFrame) -> dict[str, Number]:
     of_set, singles = effects.iloc[-1], effects.iloc[:-1]
     singles = singles[singles["n"] > 0]
     return {
-        "recall_removed": known(float(of_set["recall_after"])),
-        "recall_others": known(float(of_set["others_after"])),
-        "recall_kept": known(float(of_set["others_kept"])),
-        "indispensability": known(float(singles["drop_difference"].mean())),
-        "mean_single_recall": known(float(singles["recall_after"].mean())),
-        "worst_single_recall": known(float(singles["recall_after"].max())),
-        "mean_single_kept": known(float(singles["others_kept"].mean())),
-        "worst_single_kept": known(float(singles["others_kept"].min())),
+        "recall_removed": or_none(float(of_set["recall_after"])),
+        "recall_others": or_none(float(of_set["others_after"])),
+        "recall_kept": or_none(float(of_set["others_kept"])),
+        "indispensability": or_none(float(singles["drop_difference"].mean())),
+        "mean_single_recall": or_none(float(singles["recall_after"].mean())),
+        "worst_single_recall": or_none(float(singles["recall_after"].max())),
+        "mean_single_kept": or_none(float(singles["others_kept"].mean())),
+        "worst_single_kept": or_none(float(singles["others_kept"].min())),
         "own_filters_accuracy": float(correct["correct_own_filters"].mean()),
         "complement_accuracy": float(correct["correct_complement"].mean()),
         "accuracy": float(correct["correct"].mean()),
@@ -214,21 +219,15 @@ def _summary(effects: pd.DataFrame, correct: pd.DataFrame) -> dict[str, Number]:
     }
 
 
-def _matrices(predictions: Mapping[str, IntArray], labels: IntArray, class_names: Sequence[str]) -> pd.DataFrame:
-    """One row a cell of every confusion matrix; `share` is of the true class's images, NaN where it has none."""
-    n_classes, names, parts = len(class_names), np.array(class_names, dtype=object), []
-    for removal, predicted in predictions.items():
-        counts = confusion_matrix(labels, predicted, n_classes)
-        cells = np.nonzero(counts if n_classes > EVERY_CELL else np.ones_like(counts))
-        columns = {
-            "removal": removal,
-            "true": names[cells[0]],
-            "predicted": names[cells[1]],
-            "count": counts[cells],
-            "share": shares(counts, counts.sum(axis=1, keepdims=True))[cells],
-        }
-        parts.append(pd.DataFrame(columns))
-    return pd.concat(parts, ignore_index=True)
+def _matrices(predictions: Mapping[str, IntArray], labels: IntArray, class_names: Sequence[str]) -> Matrix:
+    """A confusion matrix per removal; `share` is of the true class's images, NaN where it has none."""
+    n_classes = len(class_names)
+    counts = np.stack([confusion_matrix(labels, predicted, n_classes) for predicted in predictions.values()])
+    return Matrix(
+        {"removal": list(predictions), "true": class_names, "predicted": class_names},
+        {"count": counts, "share": shares(counts, counts.sum(axis=2, keepdims=True))},
+        listed=counts > 0 if n_classes > EVERY_CELL else None,
+    )
 
 
 def _notes(
@@ -255,18 +254,3 @@ def _notes(
     if n_classes > EVERY_CELL:
         notes.append("cells of the matrices without an image are left out of the table.")
     return tuple(notes)
-
-
-def draw_confusion(models: Mapping[str, Tables]) -> Figure:
-    """Fig. 5: share of every true class given to each predicted class, before and after filters are removed. Arrows
-    point at the classes whose filters are gone; a class without images is grey. Of more than 100 classes the removed
-    ones and those they are taken for are shown, all others as one.
-    """
-    return confusion_panels(models)
-
-
-def draw_removals(models: Mapping[str, Tables]) -> Figure:
-    """The filters of every class removed in turn, a dot a class, the large marks their means. In the upper left corner
-    lie classes whose filters are indispensable for them, and for nobody else.
-    """
-    return removal_dots({model: tables["removals"] for model, tables in models.items()})

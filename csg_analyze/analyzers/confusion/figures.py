@@ -7,18 +7,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from csg_analyze.metrics.arrays import FloatArray
+from csg_analyze.metrics.arrays import FloatArray, IntArray
 from csg_analyze.plots.charts import MANY, MARKERS
 from csg_analyze.plots.matrices import NAME_HEIGHT, draw_matrix, name_columns, name_rows
 from csg_analyze.plots.reduction import thinned
 from csg_analyze.plots.style import COLUMN, FULL, MODEL_COLOURS, SEQUENTIAL, colour_map, frame, style
-from csg_analyze.result import Tables
+from csg_analyze.result import Result
 from csg_analyze.wording import shortened
 
 REMOVED_COLOUR = "#d55e00"
@@ -43,15 +42,15 @@ class Panel:
     removed: Sequence[int] = ()
 
 
-def confusion_panels(models: Mapping[str, Tables]) -> Figure:
-    """A row a model: no filter removed, those of the first chosen class, and, where several are, those of all of them.
+def draw_confusion(models: Mapping[str, Result]) -> Figure:
+    """A row per model: no filter removed, those of the first chosen class, those of all chosen classes.
 
-    models: name -> the tables `matrix`, `chosen` and `removals` of the analyzer. All panels share one scale from 0 to
+    All panels share one scale from 0 to
     1, and arrows point at the removed classes. Of more than 100 classes 12 are shown, the removed ones and those they
     are taken for most; all others are one more row and column.
     """
     names, slots = _shown(models)
-    rows = {model: _panels(tables, slots) for model, tables in models.items()}
+    rows = {model: _panels(result, slots) for model, result in models.items()}
     wide, scale, cmap = max(map(len, rows.values())), Normalize(0, 1), colour_map(SEQUENTIAL)
     of_how_many = f" (of {len(slots):,})" if len(names) < len(slots) or len(names) * NAME_HEIGHT > 1.5 else ""
     longest = 0.055 * max(map(len, thinned(names, 25)[1]))
@@ -77,33 +76,33 @@ def confusion_panels(models: Mapping[str, Tables]) -> Figure:
     return figure
 
 
-def _shown(models: Mapping[str, Tables]) -> tuple[list[str], dict[str, int]]:
-    """Names along the axes, and the row each class is part of: its own, or the last one for all that are not shown."""
-    tables = next(iter(models.values()))
-    names: list[str] = tables["removals"]["class"].tolist()
+def _shown(models: Mapping[str, Result]) -> tuple[list[str], IntArray]:
+    """Names along the axes, and the row that each class is part of: its own, or the last one for all not shown."""
+    result = next(iter(models.values()))
+    names = list(result.matrices["matrix"].axes["true"])
     if len(names) <= EVERY_CLASS:
-        return names, {name: index for index, name in enumerate(names)}
-    removed = _removed(tables)
-    cells = pd.concat([each["matrix"] for each in models.values()])
-    taken_for = cells[cells["true"].isin(removed)].groupby("predicted")["share"].sum().sort_values(ascending=False)
-    wanted = dict.fromkeys([*removed, *taken_for.index, *names])
-    chosen = set(itertools.islice(wanted, SHOWN))
-    shown = [name for name in names if name in chosen]
-    places = {name: index for index, name in enumerate(shown)}
-    return [*shown, f"{len(names) - len(shown)} others"], {name: places.get(name, len(shown)) for name in names}
+        return names, np.arange(len(names))
+    removed = [names.index(name) for name in _removed(result)]
+    taken_for = sum(np.nansum(each.matrices["matrix"]["share"][:, removed], axis=(0, 1)) for each in models.values())
+    order = dict.fromkeys([*removed, *np.argsort(-np.asarray(taken_for), kind="stable").tolist()])
+    shown = sorted(itertools.islice(order, SHOWN))
+    slots: IntArray = np.full(len(names), len(shown))
+    slots[shown] = np.arange(len(shown))
+    return [*(names[c] for c in shown), f"{len(names) - len(shown)} others"], slots
 
 
-def _removed(tables: Tables) -> list[str]:
+def _removed(result: Result) -> list[str]:
     """The chosen classes; where there are several, the last row of `chosen` is their set."""
-    removals: list[str] = tables["chosen"]["removal"].tolist()
+    removals: list[str] = result.frame("chosen")["removal"].tolist()
     return removals[: max(1, len(removals) - 1)]
 
 
-def _panels(tables: Tables, slots: Mapping[str, int]) -> list[Panel]:
-    chosen, before = tables["chosen"], tables["removals"]["recall_before"].mean()
-    removed = [slots[name] for name in _removed(tables)]
+def _panels(result: Result, slots: IntArray) -> list[Panel]:
+    chosen, before = result.frame("chosen"), result.frame("removals")["recall_before"].mean()
+    names = list(result.matrices["matrix"].axes["true"])
+    removed = [int(slots[names.index(name)]) for name in _removed(result)]
     title = ["no filter removed", f"mean recall {_text(before)}"]
-    panels = [Panel(title, _shares(tables, NOTHING, slots))]
+    panels = [Panel(title, _shares(result, NOTHING, slots))]
     for index in dict.fromkeys((0, len(chosen) - 1)):
         row = chosen.iloc[index]
         fits = index == 0 or len(row["removal"]) <= 20
@@ -112,7 +111,7 @@ def _panels(tables: Tables, slots: Mapping[str, int]) -> list[Panel]:
             f"{row['n_filters']} filter{'' if row['n_filters'] == 1 else 's'} removed",
             f"recall {_text(row['recall_after'])}, others {_text(row['others_after'])}",
         ]
-        panels.append(Panel(title, _shares(tables, row["removal"], slots), removed[:1] if index == 0 else removed))
+        panels.append(Panel(title, _shares(result, row["removal"], slots), removed[:1] if index == 0 else removed))
     return panels
 
 
@@ -120,12 +119,11 @@ def _text(share: float) -> str:
     return "–" if np.isnan(share) else f"{share:.2f}"
 
 
-def _shares(tables: Tables, removal: str, slots: Mapping[str, int]) -> FloatArray:
-    """One matrix (true, predicted) from its cells, those that share a row or column added up; NaN without images."""
-    cells = tables["matrix"][tables["matrix"]["removal"] == removal]
-    size = max(slots.values()) + 1
-    counts = np.zeros((size, size))
-    np.add.at(counts, (cells["true"].map(slots).to_numpy(), cells["predicted"].map(slots).to_numpy()), cells["count"])
+def _shares(result: Result, removal: str, slots: IntArray) -> FloatArray:
+    """One matrix (true, predicted), classes that share a row or column added up; NaN without images."""
+    matrix = result.matrices["matrix"]
+    counts = np.zeros((slots.max() + 1,) * 2)
+    np.add.at(counts, (slots[:, None], slots), matrix["count"][list(matrix.axes["removal"]).index(removal)])
     images = counts.sum(axis=1, keepdims=True)
     return np.where(images > 0, counts / np.maximum(images, 1), np.nan)
 
@@ -139,17 +137,17 @@ def _draw(axes: Axes, panel: Panel, scale: Normalize, *, inches: float) -> None:
         axes.plot(1.035, row, "<", ms=4, color=REMOVED_COLOUR, mew=0, clip_on=False, transform=beside)
 
 
-def removal_dots(models: Mapping[str, pd.DataFrame]) -> Figure:
-    """Every class removed in turn: the recall it still has against the share of their recall the others keep.
+def draw_removals(models: Mapping[str, Result]) -> Figure:
+    """Every class removed in turn: the recall it still has against the share of their recall that the others keep.
 
-    models: name -> one row a class, with the columns recall_after, others_kept and drop_difference; NaN: no dot. The
-    larger mark is the mean of all classes.
+    A class without either has no dot. The larger mark is the mean of all classes.
     """
+    frames = {model: result.frame("removals") for model, result in models.items()}
     with style():
         figure = Figure(figsize=(COLUMN, 2.75), layout="constrained")
         axes = figure.add_subplot()
         top = 1.0
-        for index, (model, table) in enumerate(models.items()):
+        for index, (model, table) in enumerate(frames.items()):
             table = table.dropna(subset=["recall_after", "others_kept"])
             many = len(table) > MANY
             marker, colour = MARKERS[index % len(MARKERS)], MODEL_COLOURS[index % len(MODEL_COLOURS)]

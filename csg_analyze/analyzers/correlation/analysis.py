@@ -8,7 +8,9 @@ from typing import Annotated
 import numpy as np
 import pandas as pd
 
+from csg_analyze.about import about
 from csg_analyze.analyzers.correlation.figures import MARKED, MOST_ROWS, draw_curves, draw_matrices
+from csg_analyze.analyzers.correlation.text import CURVES_FIGURE, MEASURES, READING
 from csg_analyze.errors import UsageError
 from csg_analyze.metrics.arrays import FloatArray, IntArray
 from csg_analyze.metrics.correlation import (
@@ -25,7 +27,7 @@ from csg_analyze.metrics.correlation import (
 from csg_analyze.metrics.groups import SHARED, UNASSIGNED, FilterGroups, divided, undivided
 from csg_analyze.metrics.specificity import class_means
 from csg_analyze.plots.reduction import block_size, reduced
-from csg_analyze.result import Number, Result, known
+from csg_analyze.result import Drawing, Matrix, Number, Result, Table, or_none
 from csg_analyze.wording import listed
 
 THRESHOLDS = np.linspace(0, 1, 101)
@@ -45,6 +47,7 @@ REDUNDANCY = (
 ALL = "(all filters)"
 
 
+@about("Correlation of the filters' weights", measures=MEASURES, reading=READING)
 def correlation(
     filter_weights: FilterWeights,
     activations: FloatArray,
@@ -94,19 +97,19 @@ def correlation(
         "grouped_by": groups.by,
         "layer": filter_weights.layer,
     }
-    summary = {name: known(value) for name, value in summary.items()}
+    summary = {name: or_none(value) for name, value in summary.items()}
     order = np.argsort(groups.owner, kind="stable")
     title, matrix = _matrix(correlations, order)
     return Result(
         summary=summary,
         tables={
-            "redundancy": pd.DataFrame([{name: summary[name] for name in REDUNDANCY}]),
-            "groups": _group_table(correlations, groups, names),
-            "filters": _filter_table(filter_weights.weights, correlations, groups, names, order),
-            "curve": curve,
-            title: matrix,
+            "redundancy": Table(pd.DataFrame([{name: summary[name] for name in REDUNDANCY}])),
+            "groups": Table(_group_table(correlations, groups, names)),
+            "filters": Table(_filter_table(filter_weights.weights, correlations, groups, names, order)),
+            "curve": Table(curve),
         },
-        figures={"matrices": draw_matrices, "curves": draw_curves},
+        matrices={title: matrix},
+        figures={"matrices": Drawing(draw_matrices), "curves": Drawing(draw_curves, CURVES_FIGURE)},
         notes=_notes(filter_weights, groups, summary, means, class_names, self_pairs(correlations, groups.most_active)),
     )
 
@@ -199,18 +202,17 @@ def _filter_table(
     )
 
 
-def _matrix(correlations: FloatArray, order: IntArray) -> tuple[str, pd.DataFrame]:
-    """Name and rows of the table that Fig. 7 is drawn from: every element, or the means of blocks of neighbours."""
+def _matrix(correlations: FloatArray, order: IntArray) -> tuple[str, Matrix]:
+    """Name and values of the matrix that Fig. 7 shows: every element, or the means of blocks of neighbours."""
     ordered = correlations[np.ix_(order, order)]
     if len(order) <= MOST_ROWS:
-        columns = {"filter": np.repeat(order, len(order)), "other_filter": np.tile(order, len(order))}
-        return "matrix", pd.DataFrame({**columns, "correlation": ordered.ravel()})
+        filters = order.tolist()
+        return "matrix", Matrix({"filter": filters, "other_filter": filters}, {"correlation": ordered})
     block = block_size(len(order), MOST_ROWS)
     np.fill_diagonal(ordered, np.nan)  # or every block on the diagonal would seem correlated
     pixels = reduced(ordered, block, block, "mean")
-    first = np.arange(len(pixels)) * block
-    columns = {"first_place": np.repeat(first, len(pixels)), "other_first_place": np.tile(first, len(pixels))}
-    return "matrix_blocks", pd.DataFrame({**columns, "mean_correlation": pixels.ravel()})
+    first = (np.arange(len(pixels)) * block).tolist()
+    return "matrix_blocks", Matrix({"first_place": first, "other_first_place": first}, {"mean_correlation": pixels})
 
 
 def _notes(

@@ -14,12 +14,13 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from scipy.optimize import isotonic_regression
 
+from csg_analyze.analyzers.correlation.text import MATRICES_FIGURE
 from csg_analyze.metrics.arrays import FloatArray
 from csg_analyze.plots.charts import MARKERS
 from csg_analyze.plots.matrices import NAME_HEIGHT
 from csg_analyze.plots.reduction import block_size
 from csg_analyze.plots.style import COLUMN, FULL, MODEL_COLOURS, SIGNED, captioned, colour_map, frame, style
-from csg_analyze.result import Tables
+from csg_analyze.result import Result
 from csg_analyze.wording import shortened
 
 MOST_ROWS = 256
@@ -33,36 +34,29 @@ STRONG = 99.0
 """Percentile of the magnitudes off the diagonal at which the scale ends: a scale up to 1 would hide them."""
 
 
-def draw_matrices(models: Mapping[str, Tables]) -> Figure:
-    """Fig. 7: correlation of the filters' weights, filters ordered by the class they belong to, on one colour scale.
-
-    Without a gate the class is the one with the filter's highest mean activation. C_IC is the paper's: a signed mean,
-    in which a filter of two groups meets itself.
-    """
-    panels = []
-    blocks = set()
-    for model, tables in models.items():
-        table = tables.get("matrix", tables.get("matrix_blocks"))
-        assert table is not None
-        n_rows = math.isqrt(len(table))
-        groups, scores = tables["groups"], tables["redundancy"].iloc[0]
-        n_filters, by = int(scores["n_filters"]), scores["grouped_by"]
-        panels.append(
-            CorrelationPanel(
-                title=model,
-                scores=f"r({MARKED:g}) = {_number(scores[f'r_{MARKED:g}'])}   C_IC = {_number(scores['c_ic'])}",
-                matrix=table.iloc[:, -1].to_numpy().reshape(n_rows, n_rows),
-                block=block_size(n_filters, MOST_ROWS),
-                groups=list(zip(groups["group"], groups["n_filters"], strict=True)),
-                axis=f"{n_filters:,} filters" + (f", by class ({by})" if isinstance(by, str) else ""),
-            )
-        )
-        blocks.add(panels[-1].block)
-    caption = " ".join((draw_matrices.__doc__ or "").split())
-    if max(blocks) > 1:
-        sizes = ", ".join(f"{block} x {block}" for block in sorted(blocks - {1}))
+def draw_matrices(models: Mapping[str, Result]) -> Figure:
+    """Fig. 7, a panel per model."""
+    panels = [_panel(model, result) for model, result in models.items()]
+    blocks = {panel.block for panel in panels} - {1}
+    caption = MATRICES_FIGURE
+    if blocks:
+        sizes = ", ".join(f"{block} x {block}" for block in sorted(blocks))
         caption += f" Of more than {MOST_ROWS} filters, a pixel is the mean of {sizes} neighbours."
     return captioned(correlation_panels(panels), caption)
+
+
+def _panel(model: str, result: Result) -> CorrelationPanel:
+    matrix = result.matrices.get("matrix") or result.matrices["matrix_blocks"]
+    groups, scores = result.frame("groups"), result.frame("redundancy").iloc[0]
+    n_filters, by = int(scores["n_filters"]), scores["grouped_by"]
+    return CorrelationPanel(
+        title=model,
+        scores=f"r({MARKED:g}) = {_number(scores[f'r_{MARKED:g}'])}   C_IC = {_number(scores['c_ic'])}",
+        matrix=next(iter(matrix.arrays.values())),
+        block=block_size(n_filters, MOST_ROWS),
+        groups=list(zip(groups["group"], groups["n_filters"], strict=True)),
+        axis=f"{n_filters:,} filters" + (f", by class ({by})" if isinstance(by, str) else ""),
+    )
 
 
 def _number(value: object) -> str:
@@ -71,9 +65,9 @@ def _number(value: object) -> str:
     return f"{round(value, 3) + 0:.3f}".replace("-", "−")  # + 0 makes a rounded -0.0 a plain zero
 
 
-def draw_curves(models: Mapping[str, Tables]) -> Figure:
-    """Fig. 8: share of the elements of the correlation matrix (its diagonal included) that are at least s."""
-    return share_curves({model: tables["curve"] for model, tables in models.items()}, share="r", marked=MARKED)
+def draw_curves(models: Mapping[str, Result]) -> Figure:
+    """Fig. 8, a line per model."""
+    return share_curves({model: result.frame("curve") for model, result in models.items()}, share="r", marked=MARKED)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from csg_analyze.about import about
 from csg_analyze.analyzers.gallery.cards import Gallery
 from csg_analyze.analyzers.gallery.pages import gallery_pages
 from csg_analyze.errors import UsageError
@@ -20,10 +21,28 @@ from csg_analyze.metrics.groups import SHARED, UNASSIGNED, owners
 from csg_analyze.metrics.mutual_information import mutual_information
 from csg_analyze.metrics.specificity import class_means, dead_filters
 from csg_analyze.plots.panels import counts, style
-from csg_analyze.result import Number, Result, Tables
+from csg_analyze.result import Drawing, Number, Result, Table
 from csg_analyze.wording import listed
 
+MEASURES = """
+Every filter on a card of its own: the class it belongs to and how sure that is, its mutual information with every class
+and its gate, the images that activate it most with its map over each, and the filter most like it.
 
+A filter belongs to the class of its largest gate entry, without a gate to the class it has the highest mutual
+information with. Where the largest value is the same for several classes it is shared; with a gate closed to all
+classes, or with the same activation on every image, it is unassigned.
+"""
+READING = """
+How sure the class is: `exemplar_share` is the share of the images that activate the filter most which are of its class.
+`mi_margin` is 1 where the filter tells of its class alone, 0 where it tells as much of another class, and negative
+where it tells more of another. `active_on_class` is "no" where the filter is less active on its class than on average:
+then it tells of the class by its silence. The nearest filter is the one whose weights have the cosine of the largest
+magnitude with those of this filter.
+"""
+FIGURE = "How many of the images that activate a filter most are of the filter's own class."
+
+
+@about("A gallery of all filters", measures=MEASURES, reading=READING)
 def filters(
     activations: FloatArray,
     labels: IntArray,
@@ -84,12 +103,12 @@ def filters(
     return Result(
         summary=_summary(table, owner, alive, per_class, n_classes, n_exemplars),
         tables={
-            "per_class": per_class,
-            "filters": table,
-            "exemplars": listed_exemplars,
-            "purity": _purity_table(table["exemplar_share"], n_exemplars),
+            "per_class": Table(per_class),
+            "filters": Table(table),
+            "exemplars": Table(listed_exemplars),
+            "purity": Table(_purity_table(table["exemplar_share"], n_exemplars)),
         },
-        figures={"purity": draw_purity},
+        figures={"purity": Drawing(draw_purity, FIGURE)},
         notes=_notes(table, gate, filter_weights, per_class, n_exemplars),
         pages=partial(gallery_pages, gallery, per_page=per_page),
     )
@@ -232,9 +251,9 @@ def _notes(
     return tuple(notes)
 
 
-def draw_purity(models: Mapping[str, Tables]) -> Figure:
-    """How many of the images that activate a filter most are of the filter's own class."""
-    tables = {model: tables["purity"] for model, tables in models.items()}
+def draw_purity(models: Mapping[str, Result]) -> Figure:
+    """Filters by how many of their exemplars are of their own class, for all models."""
+    tables = {model: result.frame("purity") for model, result in models.items()}
     with style():
         figure = counts(tables, category="of_class", value="n_filters", label="filters")
         most = max(len(table) - 1 for table in tables.values())

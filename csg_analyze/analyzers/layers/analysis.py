@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from csg_analyze.about import about
 from csg_analyze.analyzers.layers.probes import Probe, probe_correct
 from csg_analyze.errors import UsageError
 from csg_analyze.metrics.arrays import FloatArray, IntArray
@@ -17,12 +18,28 @@ from csg_analyze.metrics.mutual_information import chance_permutations, informat
 from csg_analyze.metrics.proportions import share_with_interval
 from csg_analyze.metrics.specificity import dead_filters, mutual_information_score
 from csg_analyze.plots.charts import lines_by_layer
-from csg_analyze.result import Result, Tables
+from csg_analyze.result import Drawing, Result, Table
 
 R_S = 0.1  # the paper's threshold for correlated filters, Fig. 7
+FIGURE = (
+    "MIS (dotted: under permuted labels), accuracy of a linear probe (95 % interval) and r at s = 0.1 over depth, one "
+    "colour per model."
+)
 MOST_PERMUTATIONS = 4  # a filter, for the chance level: there are many layers, and its first digit is enough here
 
 
+@about(
+    "Class-specificity of every convolution",
+    measures="""
+    For every convolution, from one pass over the data: the MIS of its filters, the accuracy of a linear probe on its
+    averaged output, and the share of pairs of filters whose weights have a cosine of at least 0.1.
+    """,
+    reading="""
+    The probe is trained on one half of the images and judged on the other, in turn; it shows what a layer knows about
+    the classes as a whole, and MIS what its single filters know. `mis_chance` is the MIS under permuted labels. Filters
+    with the same output on every image (`dead_filters`) count in MIS all the same.
+    """,
+)
 def layers(
     layer_activations: Mapping[str, FloatArray],
     layer_weights: Mapping[str, FloatArray],
@@ -77,8 +94,9 @@ def layers(
             "n_layers": len(table),
             "n": len(labels),
         },
-        tables={"layers": table},
-        figures={"depth": draw_depth},
+        tables={"layers": Table(table)},
+        figures={"depth": Drawing(draw_depth, FIGURE)},
+        sample_sizes={"MIS": len(labels)},
         notes=(
             f"activations are each convolution's own output, averaged, before normalisation and ReLU; the {probe} "
             "probe is trained on half of the images and judged on the other half, in turn.",
@@ -88,10 +106,10 @@ def layers(
     )
 
 
-def draw_depth(models: Mapping[str, Tables]) -> Figure:
-    """MIS (dotted: under permuted labels), probe accuracy (95 % interval) and r_0.1 over depth, one colour a model."""
+def draw_depth(models: Mapping[str, Result]) -> Figure:
+    """A panel per quantity, for all models."""
     return lines_by_layer(
-        {model: tables["layers"] for model, tables in models.items()},
+        {model: result.frame("layers") for model, result in models.items()},
         {"mis": "MIS (nats)", "probe_accuracy": "linear probe accuracy", "r_0.1": "r at s = 0.1"},
         intervals={"probe_accuracy": ("low", "high")},
         baselines={"mis": "mis_chance"},

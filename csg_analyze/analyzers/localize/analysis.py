@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 import numpy as np
 import pandas as pd
 
+from csg_analyze.about import about
 from csg_analyze.analyzers.localize.baselines import BASELINES
 from csg_analyze.analyzers.localize.comparisons import caption, differences, table_2
 from csg_analyze.analyzers.localize.figures import draw_iou_curves, draw_maps
@@ -33,6 +34,8 @@ from csg_analyze.analyzers.localize.tables import (
     BOXES_AND_PIXELS,
     REGIONS,
     TOTAL,
+    drawn_at_random,
+    example_pictures,
     example_table,
     filter_table,
     iou_curves,
@@ -41,16 +44,18 @@ from csg_analyze.analyzers.localize.tables import (
     sample_table,
     wide,
 )
+from csg_analyze.analyzers.localize.text import CURVES_FIGURE, MAPS_FIGURE, MEASURES, READING
 from csg_analyze.errors import NotAvailable, UsageError, unknown
 from csg_analyze.metrics.arrays import FloatArray, IntArray
 from csg_analyze.metrics.attribution import Attribution, FeatureMaps
 from csg_analyze.metrics.objects import Objects
-from csg_analyze.result import Number, Result, known
+from csg_analyze.result import Drawing, Number, Result, Table, or_none
 
 Protocol = Literal["heldout", "paper"]
 METHODS = ("gradmap", "activmap", "cam", "gradcam")
 
 
+@about("Localization of objects", measures=MEASURES, reading=READING)
 def localize(
     objects: Objects,
     feature_maps: FeatureMaps,
@@ -122,14 +127,15 @@ def localize(
         scored[name] = replace(found, scores=found.scores.without_thresholds())
     per_class = pd.concat(numbers, ignore_index=True)
     said = caption(setting, protocol, class_names, wanted, gradmap_filters)
+    examples = drawn_at_random(setting, len(class_names), seed)
     tables = {
-        **{title: wide(per_class, class_names, metrics, said) for title, metrics in parts_of(rates).items()},
-        "per_class": per_class,
-        "iou_by_threshold": iou_curves(setting, scored),
-        "examples": example_table(setting, scored, wanted, class_names, sample_ids, pictures, seed),
+        **{title: Table(wide(per_class, class_names, metrics), said) for title, metrics in parts_of(rates).items()},
+        "per_class": Table(per_class),
+        "iou_by_threshold": Table(iou_curves(setting, scored)),
+        "examples": Table(example_table(setting, examples, scored, wanted, class_names, sample_ids)),
     }
     if choice is not None:
-        tables["filters"] = filter_table(setting, choice, class_names)
+        tables["filters"] = Table(filter_table(setting, choice, class_names))
     if "gradmap" in wanted:
         notes.append(attribution.gradient_origin)
     notes += notes_on(setting, {name: scored[name] for name in wanted}, choice, feature_maps, class_names, per_class)
@@ -137,12 +143,13 @@ def localize(
     return Result(
         summary=_summary(per_class, list(scored), setting, protocol),
         tables=tables,
+        pictures={"examples": example_pictures(setting, examples, scored, wanted, pictures)},
         comparisons={
             "table_2": partial(table_2, title=REGIONS),
             "table_2_boxes_and_pixels": partial(table_2, title=BOXES_AND_PIXELS),
         },
         paired={"differences": partial(differences, n=bootstrap, seed=seed)},
-        figures={"maps": draw_maps, "iou_curves": draw_iou_curves},
+        figures={"maps": Drawing(draw_maps, MAPS_FIGURE), "iou_curves": Drawing(draw_iou_curves, CURVES_FIGURE)},
         samples=sample_table(setting, scored, wanted, class_names, sample_ids),
         notes=tuple(notes),
         pages=partial(extremes_pages, ranking),
@@ -244,7 +251,7 @@ def _summary(per_class: pd.DataFrame, methods: Sequence[str], setting: Setting, 
     totals = per_class[per_class["class"] == TOTAL].set_index(["method", "metric"])["value"]
     metrics = [*parts_of(setting.deltas)[REGIONS], "max_box_acc_v2", "pxap"]
     found: dict[str, Number] = {
-        f"{method}/{metric}": known(float(totals[method, metric])) for method in methods for metric in metrics
+        f"{method}/{metric}": or_none(float(totals[method, metric])) for method in methods for metric in metrics
     }
     return found | {
         "protocol": protocol,

@@ -10,7 +10,7 @@ import pandas as pd
 from csg_analyze.analyzers.localize.baselines import BASELINES
 from csg_analyze.analyzers.localize.methods import Setting
 from csg_analyze.analyzers.localize.scores import interval, resamples
-from csg_analyze.result import BOLD, CAPTION, Result
+from csg_analyze.result import Result, Table
 from csg_analyze.wording import listed
 
 NAMES = {
@@ -66,12 +66,12 @@ def caption(setting: Setting, protocol: str, class_names: Sequence[str], methods
     )
 
 
-def table_2(results: Mapping[str, Result], *, title: str) -> pd.DataFrame:
+def table_2(results: Mapping[str, Result], *, title: str) -> Table:
     """Every method and metric, one model below the other, the best of each column in bold; the baselines once.
 
     title: which of the two tables of numbers.
     """
-    frames = {model: result.tables[title] for model, result in results.items()}
+    frames = {model: result.frame(title) for model, result in results.items()}
     columns = list(dict.fromkeys(name for frame in frames.values() for name in frame.columns[2:]))
     indexed = {model: frame.set_index(["method", "metric"]).reindex(columns=columns) for model, frame in frames.items()}
     keys = dict.fromkeys(key for frame in indexed.values() for key in frame.index)
@@ -88,17 +88,16 @@ def table_2(results: Mapping[str, Result], *, title: str) -> pd.DataFrame:
             rows.append({**head, "model": model, **row})
             heavy = {name: len(block) > 1 and name in best and bool(row[name] == best[name]) for name in columns}
             bold.append({**dict.fromkeys((*head, "model"), False), **heavy})
-    table = pd.DataFrame(rows)
-    captions = {model: str(frame.attrs.get(CAPTION, "")) for model, frame in frames.items()}
+    captions = {model: result.tables[title].caption for model, result in results.items()}
     if len(set(captions.values())) == 1:
         shared = next(iter(captions.values()))
     else:
         shared = " ".join(f"{model}: {text}" for model, text in captions.items())
-    table.attrs = {CAPTION: f"The best model of each row and class is bold. {shared}", BOLD: pd.DataFrame(bold)}
-    return table
+    caption = f"The best model of each row and class is bold. {shared}"
+    return Table(pd.DataFrame(rows), caption, best=pd.DataFrame(bold))
 
 
-def differences(first: Result, second: Result, *, n: int, seed: int) -> pd.DataFrame:
+def differences(first: Result, second: Result, *, n: int, seed: int) -> Table:
     """The second model minus the first, image by image: mean difference, its 95 % interval from paired resamples.
 
     Means are over images for every method, also for ActivMap, whose totals in Table 2 are over filters.
@@ -126,9 +125,8 @@ def differences(first: Result, second: Result, *, n: int, seed: int) -> pd.DataF
                 "n": int(there.sum()),
             }
         )
-    table = pd.DataFrame(rows)
-    table.attrs[CAPTION] = (
+    return Table(
+        pd.DataFrame(rows),
         "Paired: both models on the same images, those cut from one picture resampled together. An interval without 0 "
-        "says that the models differ on images like these; of training runs it says nothing."
+        "says that the models differ on images like these; of training runs it says nothing.",
     )
-    return table

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -11,27 +10,15 @@ from matplotlib.figure import Figure
 
 from csg_analyze.analyzers.localize.baselines import BASELINES
 from csg_analyze.analyzers.localize.overlays import overlays
-from csg_analyze.metrics.arrays import BoolArray, FloatArray
-from csg_analyze.plots.style import COLUMN, FULL, MODEL_COLOURS, captioned, style
-from csg_analyze.result import Tables
+from csg_analyze.metrics.arrays import FloatArray
+from csg_analyze.plots.style import COLUMN, FULL, MODEL_COLOURS, style
+from csg_analyze.result import Result
 from csg_analyze.wording import shortened
 
-PICTURES = "pictures"
-"""Where the table of examples keeps what its rows look like: in its `attrs`."""
+IMAGES, REGIONS_OF = "images", "regions of objects"
+"""What the pictures of the examples call the images and their objects; all else is a method's maps."""
 
 SHORT = {"gradmap": "GradMap", "activmap": "ActivMap", "cam": "CAM", "gradcam": "Grad-CAM"}
-
-
-@dataclass(frozen=True, eq=False)
-class Pictures:
-    """E images, uint8 (E, H, W, 3); where their objects are, (E, H, W); and by method the maps (E, h, w).
-
-    Compared by identity, as pandas compares `attrs` where frames are joined.
-    """
-
-    images: np.ndarray
-    regions: BoolArray
-    maps: Mapping[str, FloatArray]
 
 
 def short(method: str) -> str:
@@ -39,35 +26,43 @@ def short(method: str) -> str:
     return SHORT.get(method, method.removeprefix("captum:"))
 
 
-def draw_maps(models: Mapping[str, Tables]) -> Figure:
-    """Fig. 9: images drawn at random, the objects outlined, and below them every model's maps, each on its own scale
-    from dark (lowest) to bright (highest), with the IoU of the region it is cut to. Of GradMap and ActivMap the mean of
-    the maps of the filters of the image's class.
-    """
-    examples = {model: tables["examples"] for model, tables in models.items()}
-    first = next(iter(examples.values()))
-    pictures: Pictures = first.attrs[PICTURES]
-    methods = list(dict.fromkeys(name for table in examples.values() for name in table.attrs[PICTURES].maps))
+def draw_maps(models: Mapping[str, Result]) -> Figure:
+    """Fig. 9: a row of images, then one per method and model; images and outlines are those of the first model."""
+    first = next(iter(models.values()))
+    table, images = first.frame("examples"), np.stack(list(first.pictures["examples"][IMAGES]))
+    regions, sample_ids = np.stack(list(first.pictures["examples"][REGIONS_OF])), table["sample_id"].tolist()
     rows = [
-        (method, model, table.set_index("sample_id").reindex(first["sample_id"]), table)
-        for method in methods
-        for model, table in examples.items()
-        if method in table.attrs[PICTURES].maps
+        (method, model, result)
+        for method in dict.fromkeys(name for result in models.values() for name in _methods(result))
+        for model, result in models.items()
+        if method in _methods(result)
     ]
-    plain = overlays(pictures.images, None, pictures.regions)
     with style():
-        figure, panels = _grid(len(rows) + 1, len(first), pictures.images.shape[1:3])
+        figure, panels = _grid(len(rows) + 1, len(table), images.shape[1:3])
         panels[0][0].set_ylabel("image", fontsize=7)
-        for axes, picture, name in zip(panels[0], plain, first["class"], strict=True):
+        for axes, picture, name in zip(panels[0], overlays(images, None, regions), table["class"], strict=True):
             axes.imshow(picture, interpolation="nearest")
             axes.set_title(shortened(str(name), 14), fontsize=7, pad=2)
-        for line, (method, model, values, table) in zip(panels[1:], rows, strict=True):
-            drawn = _drawn(pictures, table, first["sample_id"].tolist(), method)
+        for line, (method, model, result) in zip(panels[1:], rows, strict=True):
+            pictures = overlays(images, _maps(result, sample_ids, method), regions)
+            ious = result.frame("examples").set_index("sample_id").reindex(sample_ids)[f"{method}_iou"]
             line[0].set_ylabel(f"{short(method)}\n{shortened(model, 14)}", fontsize=7)
-            for axes, picture, iou in zip(line, drawn, values[f"{method}_iou"], strict=True):
+            for axes, picture, iou in zip(line, pictures, ious, strict=True):
                 axes.imshow(picture, interpolation="nearest")
                 axes.set_xlabel("–" if np.isnan(iou) else f"{iou:.2f}", fontsize=6, labelpad=1)
     return figure
+
+
+def _methods(result: Result) -> list[str]:
+    return [name for name in result.pictures["examples"].arrays if name not in (IMAGES, REGIONS_OF)]
+
+
+def _maps(result: Result, sample_ids: Sequence[str], method: str) -> FloatArray:
+    """This model's maps of some images; of images that it was not scored on, blank ones."""
+    maps = result.pictures["examples"][method]
+    places = {name: place for place, name in enumerate(result.frame("examples")["sample_id"])}
+    blank = np.full(maps[0].shape, np.nan)
+    return np.stack([maps[places[name]] if name in places else blank for name in sample_ids])
 
 
 def _grid(rows: int, columns: int, size: tuple[int, ...]) -> tuple[Figure, list[list[Axes]]]:
@@ -92,22 +87,9 @@ def _grid(rows: int, columns: int, size: tuple[int, ...]) -> tuple[Figure, list[
     return figure, panels
 
 
-def _drawn(pictures: Pictures, table: object, wanted: list[str], method: str) -> np.ndarray:
-    """This model's maps on the first model's images; where a model was scored on others, its maps are blank."""
-    own: Pictures = table.attrs[PICTURES]  # type: ignore[attr-defined]
-    places = {name: place for place, name in enumerate(table["sample_id"])}  # type: ignore[index]
-    blank = np.full(own.maps[method].shape[1:], np.nan)
-    maps = np.stack([own.maps[method][places[name]] if name in places else blank for name in wanted])
-    return overlays(pictures.images, maps, pictures.regions)
-
-
-def draw_iou_curves(models: Mapping[str, Tables]) -> Figure:
-    """Mean IoU with the objects of the region above each threshold of the maps, scaled to [0, 1] one by one.
-
-    A panel a method, at most 100 thresholds, evenly spaced; the baselines are grey, the whole image as a level. The
-    peak of a line is what the best threshold for all images together would reach.
-    """
-    curves = {model: tables["iou_by_threshold"] for model, tables in models.items()}
+def draw_iou_curves(models: Mapping[str, Result]) -> Figure:
+    """Mean IoU by threshold, a panel per method, a line per model."""
+    curves = {model: result.frame("iou_by_threshold") for model, result in models.items()}
     methods = list(dict.fromkeys(name for table in curves.values() for name in table["method"]))
     shown = [name for name in methods if name not in BASELINES]
     first = next(iter(curves.values()))
@@ -132,4 +114,4 @@ def draw_iou_curves(models: Mapping[str, Tables]) -> Figure:
         panels[0].set_ylabel("mean IoU")
         handles, labels = panels[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 5 if width == FULL else 2))
-    return captioned(figure, " ".join((draw_iou_curves.__doc__ or "").split()))
+    return figure

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from csg_analyze.analyzers.localize.figures import PICTURES, Pictures
+from csg_analyze.analyzers.localize.figures import IMAGES, REGIONS_OF
 from csg_analyze.analyzers.localize.gathering import curve_levels
 from csg_analyze.analyzers.localize.methods import FilterChoice, Scored, Setting
 from csg_analyze.analyzers.localize.scores import (
@@ -19,7 +19,7 @@ from csg_analyze.analyzers.localize.scores import (
     resamples,
 )
 from csg_analyze.metrics.arrays import FloatArray, IntArray
-from csg_analyze.result import CAPTION
+from csg_analyze.result import Pictures
 
 TOTAL = "(total)"
 WIDE = 30
@@ -73,11 +73,8 @@ def parts_of(deltas: Sequence[float]) -> dict[str, tuple[str, ...]]:
     return {REGIONS: names[: 1 + len(deltas)], BOXES_AND_PIXELS: names[1 + len(deltas) :]}
 
 
-def wide(per_class: pd.DataFrame, class_names: Sequence[str], metrics: Sequence[str], said: str) -> pd.DataFrame:
-    """One row a method and metric, one column a class (up to 30), then the total with its 95 % interval.
-
-    said: the table's caption.
-    """
+def wide(per_class: pd.DataFrame, class_names: Sequence[str], metrics: Sequence[str]) -> pd.DataFrame:
+    """One row per method and metric, one column per class (up to 30), then the total with its 95 % interval."""
     size = len(class_names) + 1
     per_class = per_class[per_class["metric"].isin(metrics)]
     heads = per_class.iloc[::size][["method", "metric"]].reset_index(drop=True)
@@ -86,9 +83,7 @@ def wide(per_class: pd.DataFrame, class_names: Sequence[str], metrics: Sequence[
     columns = {f"{class_names[c]}": values[:, c] for c in shown}
     totals = per_class.iloc[size - 1 :: size]
     ends = {"total": values[:, -1], "low": totals["low"].to_numpy(), "high": totals["high"].to_numpy()}
-    table = pd.concat([heads, pd.DataFrame({**columns, **ends})], axis=1)
-    table.attrs[CAPTION] = said
-    return table
+    return pd.concat([heads, pd.DataFrame({**columns, **ends})], axis=1)
 
 
 def iou_curves(setting: Setting, scored: Mapping[str, Scored]) -> pd.DataFrame:
@@ -139,34 +134,46 @@ def sample_table(
     return pd.DataFrame(columns)
 
 
-def example_table(
-    setting: Setting,
-    scored: Mapping[str, Scored],
-    methods: Sequence[str],
-    class_names: Sequence[str],
-    sample_ids: Sequence[str],
-    pictures: Callable[[IntArray], np.ndarray],
-    seed: int,
-) -> pd.DataFrame:
-    """Scored images drawn at random, of as many classes as there is room for, with the IoU of every method.
+def drawn_at_random(setting: Setting, n_classes: int, seed: int) -> IntArray:
+    """Scored images to look at, at most `EXAMPLES`, of as many classes as there is room for, in the classes' order.
 
     The draw depends on the images alone: it is the same for all models that were scored on the same ones.
     """
     rng = np.random.default_rng([seed, len(setting.scored)])
-    by_class = [rng.permutation(setting.scored[setting.labels[setting.scored] == c]) for c in range(len(class_names))]
+    by_class = [rng.permutation(setting.scored[setting.labels[setting.scored] == c]) for c in range(n_classes)]
     classes = np.sort(rng.permutation([c for c, members in enumerate(by_class) if len(members)])[:EXAMPLES])
     rounds = [by_class[c][turn] for turn in range(EXAMPLES) for c in classes if turn < len(by_class[c])]
-    images = np.array(sorted(rounds[:EXAMPLES], key=lambda i: setting.labels[i]))
-    table = pd.DataFrame(
+    return np.array(sorted(rounds[:EXAMPLES], key=lambda i: setting.labels[i]))
+
+
+def example_table(
+    setting: Setting,
+    images: IntArray,
+    scored: Mapping[str, Scored],
+    methods: Sequence[str],
+    class_names: Sequence[str],
+    sample_ids: Sequence[str],
+) -> pd.DataFrame:
+    """The images to look at, one per row, with the IoU of every method."""
+    return pd.DataFrame(
         {
             "sample_id": [sample_ids[i] for i in images.tolist()],
             "class": [class_names[c] for c in setting.labels[images].tolist()],
             **{f"{name}_iou": scored[name].scores.iou[images] for name in methods},
         }
     )
+
+
+def example_pictures(
+    setting: Setting,
+    images: IntArray,
+    scored: Mapping[str, Scored],
+    methods: Sequence[str],
+    pictures: Callable[[IntArray], np.ndarray],
+) -> Pictures:
+    """The same images, uint8 (H, W, 3), their objects' regions (H, W), and the map (h, w) of every method."""
     maps = {name: scored[name].previews[images] for name in methods}
-    table.attrs[PICTURES] = Pictures(pictures(images), setting.objects.regions(images)[0], maps)
-    return table
+    return Pictures({IMAGES: pictures(images), REGIONS_OF: setting.objects.regions(images)[0], **maps})
 
 
 def _mean(values: FloatArray) -> float:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from csg_analyze.about import Headline, about
 from csg_analyze.analyzers.mis.permutations import (
     PermutationTest,
     adjusted_p_values,
@@ -29,12 +30,33 @@ from csg_analyze.metrics.specificity import (
     rank_correlation,
 )
 from csg_analyze.plots.panels import gate_and_information
-from csg_analyze.result import Number, Result, Tables
+from csg_analyze.result import Drawing, Matrix, Number, Result, Table
 from csg_analyze.wording import listed
 
 Estimator = Literal["exact", "sklearn"]
+FIGURE = "Fig. 4: the gate, the mutual information of every model on one scale, and the overlap of both."
 
 
+@about(
+    "Mutual information of filters and classes",
+    measures="""
+    How much the averaged activation of a filter tells about whether an image is of a class: their mutual information
+    M, in nats, for every filter and every class. The score MIS is the mean over the filters of their largest entry.
+    """,
+    reading="""
+    The estimate is above 0 even where there is nothing to know: `mis_chance` is the MIS of the same filters under
+    permuted labels, and `mis_above_chance` is what is left above it. That level falls with the number of images, so
+    that scores from different numbers of images cannot be compared. Dead filters have the same activation on every
+    image and tell nothing, but the estimate of their mutual information is not 0; `mis_without_dead` leaves them out.
+
+    Beside MIS stand the class selectivity index (Morcos et al. 2018) and mutual information as a share of the entropy
+    of the class; `shares_above_1` counts the entries whose estimate exceeds that entropy. With `--permutations` every
+    entry gets a significance level, and `significant_filters` is the share of filters whose largest entry is more than
+    chance, corrected for the number of filters (Benjamini and Hochberg 1995).
+    """,
+    caption="mutual information score MIS and its chance level, the MIS under permuted labels",
+    headlines=(Headline("mis", "MIS", best="highest"), Headline("mis_chance", "Chance")),
+)
 def mis(
     activations: FloatArray,
     labels: IntArray,
@@ -82,13 +104,13 @@ def mis(
             "dead": ~alive,
         }
     )
-    tidy = _tidy(matrix, normalised, class_names)
+    by_cell = {"mi": matrix, "normalised_mi": normalised}
     summary = _summary(matrix, float(chance.mean()), normalised, filters, len(labels))
     if gate is not None:
-        tidy["gate"] = gate.T.ravel()
+        by_cell["gate"] = gate.T
         summary["gate_overlap"] = overlap_with_gate(matrix[alive], gate[:, alive]) if alive.any() else None
     if test is not None:
-        tidy["p_value"] = test.p_values.ravel()
+        by_cell["p_value"] = test.p_values
         filters["best_p_value"] = test.best_p_values
         filters["adjusted_p_value"] = adjusted_p_values(test.best_p_values, alive)
         filters["chance_mi"] = chance
@@ -108,8 +130,10 @@ def mis(
     )
     return Result(
         summary=summary,
-        tables={"per_class": per_class, "filters": filters, "matrix": tidy},
-        figures={"matrices": draw_matrices},
+        tables={"per_class": Table(per_class), "filters": Table(filters)},
+        matrices={"matrix": Matrix({"filter": range(len(matrix)), "class": class_names}, by_cell)},
+        figures={"matrices": Drawing(draw_matrices, FIGURE)},
+        sample_sizes={"MIS": len(labels)},
         notes=(
             *_notes(per_class, filters, normalised),
             _chance_note(permutations, len(matrix), estimator),
@@ -193,18 +217,6 @@ def _by_scikit_learn(
     return np.stack(columns, axis=1)
 
 
-def _tidy(matrix: FloatArray, normalised: FloatArray, class_names: Sequence[str]) -> pd.DataFrame:
-    n_filters, n_classes = matrix.shape
-    return pd.DataFrame(
-        {
-            "filter": np.repeat(np.arange(n_filters), n_classes),
-            "class": list(class_names) * n_filters,
-            "mi": matrix.ravel(),
-            "normalised_mi": normalised.ravel(),
-        }
-    )
-
-
 def _mean(values: FloatArray) -> float | None:
     return float(np.nanmean(values)) if np.isfinite(values).any() else None
 
@@ -265,14 +277,11 @@ def _significance_notes(permutations: int, n_alive: int, significance: float) ->
         )
 
 
-def draw_matrices(models: Mapping[str, Tables]) -> Figure:
-    """Fig. 4: the gate, the mutual information of every model on one scale, and the overlap of both."""
-    names = next(iter(models.values()))["per_class"]["class"].tolist()
-    information: dict[str, FloatArray] = {}
-    gates: dict[str, FloatArray] = {}
-    for model, tables in models.items():
-        wide = tables["matrix"].pivot_table(index="class", columns="filter")
-        information[model] = wide["mi"].loc[names].to_numpy()
-        if "gate" in tables["matrix"]:
-            gates[model] = wide["gate"].loc[names].to_numpy()
-    return gate_and_information(information, gates, class_names=names)
+def draw_matrices(models: Mapping[str, Result]) -> Figure:
+    """Fig. 4, (C, K) per model."""
+    matrices = {model: result.matrices["matrix"] for model, result in models.items()}
+    return gate_and_information(
+        {model: matrix["mi"].T for model, matrix in matrices.items()},
+        {model: matrix["gate"].T for model, matrix in matrices.items() if "gate" in matrix.arrays},
+        class_names=next(iter(matrices.values())).axes["class"],
+    )

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from csg_analyze.about import about
 from csg_analyze.analyzers.similarity.scores import (
     clustered_order,
     highest_off_diagonal,
@@ -20,13 +21,30 @@ from csg_analyze.metrics.arrays import FloatArray, IntArray
 from csg_analyze.metrics.correlation import cosines
 from csg_analyze.metrics.specificity import class_means
 from csg_analyze.plots.panels import matrix_panels
-from csg_analyze.result import Number, Result, Tables, known
+from csg_analyze.result import Drawing, Matrix, Number, Result, Table, or_none
 from csg_analyze.wording import listed
 
 PAIRS = 10
+FIGURE = (
+    "Fig. 6: cosine of each class's mean feature (row) with each row of the gate (column), over true positives (TP) "
+    "and false negatives (FN), on one scale. Grey: no such images, or no gate."
+)
 KINDS = {"tp": "true positives", "fn": "false negatives"}
 
 
+@about(
+    "Similarity of features and gate rows",
+    measures="""
+    Whether the mean feature of a class points where the gate of that class points: the cosine of every class's mean
+    activations with every row of the gate, over the images that are classified correctly (S_TP) and over those that
+    are not (S_FN).
+    """,
+    reading="""
+    Where S_TP has its maxima on the diagonal, features point along their own class's gate. What is high off the
+    diagonal of S_FN are pairs of classes whose missed images show the features of the other class. Rows of classes
+    without such images, and columns of classes whose gate row is zero, are blank.
+    """,
+)
 def similarity(
     activations: FloatArray,
     labels: IntArray,
@@ -70,11 +88,11 @@ def similarity(
     return Result(
         summary=summary,
         tables={
-            "pairs": _pairs(matrices["fn"], confused, class_names),
-            "per_class": _per_class(matrices, counts, class_names).iloc[places].reset_index(drop=True),
-            "matrix": _tidy(matrices, places, class_names),
+            "pairs": Table(_pairs(matrices["fn"], confused, class_names)),
+            "per_class": Table(_per_class(matrices, counts, class_names).iloc[places].reset_index(drop=True)),
         },
-        figures={"similarity": draw_similarity},
+        matrices={"matrix": _ordered(matrices, places, class_names)},
+        figures={"similarity": Drawing(draw_similarity, FIGURE)},
         notes=_notes(counts, gate, class_names, order),
     )
 
@@ -82,7 +100,7 @@ def similarity(
 def _scores(kind: str, matrix: FloatArray) -> dict[str, Number]:
     on, off = mean_on_and_off_diagonal(matrix)
     scores = {"mean_diagonal": on, "mean_off_diagonal": off, "diagonal_share": share_with_maximum_on_diagonal(matrix)}
-    return {f"{kind}_{name}": known(value) for name, value in scores.items()}
+    return {f"{kind}_{name}": or_none(value) for name, value in scores.items()}
 
 
 def _pairs(false_negatives: FloatArray, confused: IntArray, class_names: Sequence[str]) -> pd.DataFrame:
@@ -114,10 +132,10 @@ def _per_class(
     return pd.DataFrame(table)
 
 
-def _tidy(matrices: Mapping[str, FloatArray], places: IntArray, class_names: Sequence[str]) -> pd.DataFrame:
+def _ordered(matrices: Mapping[str, FloatArray], places: IntArray, class_names: Sequence[str]) -> Matrix:
     names = [class_names[c] for c in places]
-    columns = {f"{kind}_similarity": matrix[np.ix_(places, places)].ravel() for kind, matrix in matrices.items()}
-    return pd.DataFrame({"class": np.repeat(names, len(names)), "gate_of": names * len(names), **columns})
+    values = {f"{kind}_similarity": matrix[np.ix_(places, places)] for kind, matrix in matrices.items()}
+    return Matrix({"class": names, "gate_of": names}, values)
 
 
 def _notes(counts: Mapping[str, IntArray], gate: FloatArray, class_names: Sequence[str], order: str) -> tuple[str, ...]:
@@ -134,16 +152,16 @@ def _notes(counts: Mapping[str, IntArray], gate: FloatArray, class_names: Sequen
     return tuple(notes)
 
 
-def draw_similarity(models: Mapping[str, Tables]) -> Figure:
-    """Fig. 6: cosine of each class's mean feature (row) with each row of the gate (column), over true positives (TP)
-    and false negatives (FN), on one scale. Grey: no such images, or no gate."""
-    names, keys = _order_of(next(iter(models.values())))
+def draw_similarity(models: Mapping[str, Result]) -> Figure:
+    """Fig. 6: a panel per kind and model, all with the classes of the first model in its order."""
+    keys = _classes(next(iter(models.values())))
+    names = [name for name, _ in keys]
     panels = {}
     for kind in KINDS:
-        for model, tables in models.items():
-            place = {key: index for index, key in enumerate(_order_of(tables)[1])}
+        for model, result in models.items():
+            place = {key: index for index, key in enumerate(_classes(result))}
             rows = np.array([place.get(key, len(place)) for key in keys])  # a class this model lacks: the blank row
-            matrix = tables["matrix"][f"{kind}_similarity"].to_numpy().reshape(len(place), len(place))
+            matrix = result.matrices["matrix"][f"{kind}_similarity"]
             padded = np.pad(matrix, (0, 1), constant_values=np.nan)
             panels[f"{kind.upper()}, {model}"] = padded[np.ix_(rows, rows)]
     return matrix_panels(
@@ -157,7 +175,7 @@ def draw_similarity(models: Mapping[str, Tables]) -> Figure:
     )
 
 
-def _order_of(tables: Tables) -> tuple[list[str], list[tuple[str, int]]]:
-    """Class names in the order of the tables, and what tells the classes apart where two share a name."""
-    names, labels = tables["per_class"]["class"].tolist(), tables["per_class"]["label"].tolist()
-    return names, list(zip(names, labels, strict=True))
+def _classes(result: Result) -> list[tuple[str, int]]:
+    """Name and label of every class in the order of the tables: the label tells those apart that share a name."""
+    per_class = result.frame("per_class")
+    return list(zip(per_class["class"].tolist(), per_class["label"].tolist(), strict=True))

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import base64
-import inspect
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from csg_analyze.errors import UsageError
 from csg_analyze.plots.style import save, style
 from csg_analyze.report.document import Report, Section
 from csg_analyze.report.ledger import Ledger
-from csg_analyze.report.shown_tables import Table, summary_table, write_tables
-from csg_analyze.report.tables import stacked, write_parquet
+from csg_analyze.report.section_tables import summary_table, write_tables
+from csg_analyze.report.tables import ShownTable, stacked
+from csg_analyze.report.writing import write_parquet
 from csg_analyze.result import Result
 
 
@@ -42,8 +41,8 @@ class Outcome:
     anchor: str
     title: str
     description: tuple[str, ...]
-    summary: Table | None
-    tables: tuple[Table, ...]
+    summary: ShownTable | None
+    tables: tuple[ShownTable, ...]
     pictures: tuple[Picture, ...]
     notes: tuple[tuple[str, str], ...]
     skipped: tuple[tuple[str, str], ...]
@@ -60,11 +59,10 @@ def write_section(section: Section, report: Report, ledger: Ledger) -> Outcome:
     skipped = {
         name: model.skipped[section.analyzer] for name, model in models.items() if section.analyzer in model.skipped
     }
-    paragraphs = re.split(r"\n\s*\n", inspect.cleandoc(section.description))
     return Outcome(
         anchor=re.sub(r"[^A-Za-z0-9]+", "-", section.analyzer).strip("-") or "section",
-        title=section.title,
-        description=tuple(" ".join(text.split()) for text in paragraphs if text.strip()),
+        title=section.about.title,
+        description=section.about.paragraphs,
         summary=summary_table(results),
         tables=write_tables(section, results, report, ledger),
         pictures=tuple(_write_figures(section, results, report, ledger)),
@@ -78,25 +76,20 @@ def write_section(section: Section, report: Report, ledger: Ledger) -> Outcome:
 def _write_figures(
     section: Section, results: Mapping[str, Result], report: Report, ledger: Ledger
 ) -> Iterator[Picture]:
-    for title, draw, part in report.shared(results, lambda result: result.figures):
+    for title, drawing, part in report.shared(results, lambda result: result.figures):
         try:
             with style():
-                figure = draw({name: result.tables for name, result in part.items()})
+                figure = drawing.draw(part)
             name = ledger.name(section.analyzer, title)
             png = save(figure, ledger.folder / "figures", name)
         except Exception as error:
             error.add_note(f"while drawing the figure {title!r} of the analyzer {section.analyzer!r}")
             raise
-        caption = str(figure.get_label()) or _first_paragraph(draw) or title.replace("_", " ")
+        caption = str(figure.get_label()) or drawing.caption or title.replace("_", " ")
         width, height = figure.get_size_inches()
         text = base64.b64encode(png).decode("ascii")
         pdf = "".join(ledger.kept(f"figures/{name}.pdf"))
         yield Picture(next(ledger.figures), caption, f"figures/{name}.png", pdf, text, float(width), float(height))
-
-
-def _first_paragraph(draw: Callable[..., Any]) -> str:
-    documentation = inspect.getdoc(getattr(draw, "func", draw)) or ""  # .func: what functools.partial holds
-    return " ".join(documentation.split("\n\n")[0].split())
 
 
 def _write_samples(section: Section, results: Mapping[str, Result], ledger: Ledger) -> str:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
+import fnmatch
 from collections.abc import Iterator, Mapping
 
 import numpy as np
 import pandas as pd
-from rich import box
-from rich.table import Table
-from rich.text import Text
 
 from csg_analyze.metrics.means import Mean
-from csg_analyze.paper import CLAIMS, TABLE_1, TABLE_3
+from csg_analyze.paper import CLAIMS
 from csg_analyze.report.document import JSON, Report, as_json
 from csg_analyze.report.seeds import Seeds, differences, mean_of, seeds_of, value_of
-from csg_analyze.report.tables import plain_text
+from csg_analyze.report.tables import ShownTable, as_text, shown
 from csg_analyze.wording import DASH
 
 
@@ -36,8 +34,8 @@ def over_seeds(report: Report, seeds: Seeds) -> pd.DataFrame:
             row |= {f"{pair.label} {name}": getattr(mean, name) for name in ("mean", "sd", "low", "high")}
             row |= {f"{pair.label} seed {seed}": difference for seed, difference in each.items()}
         if report.paper:
-            known = report.paper.get((analyzer, number), {})
-            row |= {f"paper {training}": known.get(training, np.nan) for training in ("STD", "CSG")}
+            of_paper = report.paper.get((analyzer, number), {})
+            row |= {f"paper {training}": of_paper.get(training, np.nan) for training in ("STD", "CSG")}
         rows.append(row)
     return pd.DataFrame(rows)
 
@@ -45,23 +43,23 @@ def over_seeds(report: Report, seeds: Seeds) -> pd.DataFrame:
 def over_seeds_as_shown(table: pd.DataFrame, seeds: Seeds) -> pd.DataFrame:
     """The same table as a reader wants it: mean ± sd in one cell, a difference with its interval, texts alone."""
     named = [a if a == n else f"{a}: {n}" for a, n in zip(table["analyzer"], table["number"], strict=True)]
-    shown = pd.DataFrame({"number": named}, dtype=object)
+    cells = pd.DataFrame({"number": named}, dtype=object)
     for group in seeds.groups:
-        shown[f"{group.label} (n = {len(group.models)})"] = [
+        cells[f"{group.label} (n = {len(group.models)})"] = [
             _plus_minus(mean, sd)
             for mean, sd in zip(table[f"{group.label} mean"], table[f"{group.label} sd"], strict=True)
         ]
     for pair in seeds.pairs:
         name = pair.label
         parts = (table[f"{name} {part}"] for part in ("mean", "low", "high"))
-        shown[name] = [_with_interval(*values) for values in zip(*parts, strict=True)]
+        cells[name] = [_with_interval(*values) for values in zip(*parts, strict=True)]
         for seed in pair.seeds if len(pair.seeds) > 1 else ():
             column = f"seed {seed}" if len(seeds.pairs) == 1 else f"{pair.csg.label}, seed {seed}"
-            shown[column] = [_signed(value) for value in table[f"{name} seed {seed}"]]
+            cells[column] = [_signed(value) for value in table[f"{name} seed {seed}"]]
     for training in ("STD", "CSG"):
         if f"paper {training}" in table:
-            shown[f"paper {training}"] = [_fixed(value) for value in table[f"paper {training}"]]
-    return shown
+            cells[f"paper {training}"] = [_fixed(value) for value in table[f"paper {training}"]]
+    return cells
 
 
 def headline_over_seeds(report: Report) -> str:
@@ -74,13 +72,13 @@ def headline_over_seeds(report: Report) -> str:
     if not worth_showing(report, seeds):
         return "\n".join(cautions)
     numbers = over_seeds(report, seeds)
-    shown = over_seeds_as_shown(numbers[in_headline(report, numbers)], seeds)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for place, column in enumerate(shown.columns):
-        table.add_column(Text(column), justify="right" if place else "left")
-    for texts in shown.to_numpy():
-        table.add_row(*(Text(text) for text in texts))
-    return "\n".join([plain_text(table), *cautions, *(f"note: {note}" for note in seeds.notes)])
+    table = seeds_table(over_seeds_as_shown(numbers[in_headline(report, numbers)], seeds))
+    return "\n".join([as_text(table), *cautions, *(f"note: {note}" for note in seeds.notes)])
+
+
+def seeds_table(cells: pd.DataFrame) -> ShownTable:
+    """What `over_seeds_as_shown` gives, for a page or a terminal."""
+    return shown(cells, numeric=[place > 0 for place in range(len(cells.columns))])
 
 
 def worth_showing(report: Report, seeds: Seeds) -> bool:
@@ -94,19 +92,19 @@ def in_headline(report: Report, numbers: pd.DataFrame) -> list[bool]:
     return [where in chosen for where in zip(numbers["analyzer"], numbers["number"], strict=True)]
 
 
-def headline_numbers(report: Report) -> list[tuple[str, str]]:
-    """What the page shows first: Table 1's and Table 3's, what the paper has or claims, the first of every analyzer."""
-    first = [
-        (section.analyzer, next(iter(model.results[section.analyzer].summary)))
-        for section in report.presented()
-        for model in report.models
-        if section.analyzer in model.results and model.results[section.analyzer].summary
-    ]
-    table_1 = [where for where in TABLE_1.values() if not where[1].endswith(("_low", "_high"))]
-    analyzer, part = TABLE_3
-    ran = [model.results[analyzer].summary for model in report.models if analyzer in model.results]
-    table_3 = [(analyzer, name) for summary in ran for name in summary if part in name]
-    return list(dict.fromkeys([*table_1, *report.paper, *CLAIMS, *first, *table_3]))
+def headline_numbers(report: Report) -> set[tuple[str, str]]:
+    """What the page shows first: every declared headline, the first number of every analysis, and what the paper has
+    a number for or claims.
+    """
+    first: set[tuple[str, str]] = set()
+    declared: set[tuple[str, str]] = set()
+    for section in report.presented():
+        for model in report.models:
+            names = list(model.results[section.analyzer].summary) if section.analyzer in model.results else []
+            first.update((section.analyzer, name) for name in names[:1])
+            for headline in section.about.headlines:
+                declared.update((section.analyzer, name) for name in fnmatch.filter(names, headline.number))
+    return {*declared, *first, *report.paper, *CLAIMS}
 
 
 def group_document(report: Report, seeds: Seeds) -> dict[str, JSON]:
@@ -138,11 +136,11 @@ def group_document(report: Report, seeds: Seeds) -> dict[str, JSON]:
 
 
 def _nested(means: Mapping[tuple[str, str], Mean]) -> JSON:
-    found: dict[str, dict[str, JSON]] = {}
+    nested: dict[str, dict[str, JSON]] = {}
     for (analyzer, number), mean in means.items():
         if mean.n:
-            found.setdefault(analyzer, {})[number] = as_json(mean._asdict())
-    return found
+            nested.setdefault(analyzer, {})[number] = as_json(mean._asdict())
+    return nested
 
 
 def _numbers(report: Report, seeds: Seeds) -> Iterator[tuple[str, str]]:

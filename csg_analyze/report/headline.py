@@ -1,0 +1,117 @@
+"""The first table of a report: what its analyses declare as headlines, as in the paper's Table 1."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from csg_analyze.about import Headline
+from csg_analyze.paper import TABLE_1
+from csg_analyze.report.document import Report, Section
+from csg_analyze.report.seeds import different_sample_sizes
+from csg_analyze.report.tables import ShownTable, as_text, shown
+from csg_analyze.wording import DASH, cell
+
+TEXT_COLUMNS = ("Model", "Architecture", "Training")
+
+
+def first_table(report: Report) -> pd.DataFrame:
+    """The headlines in full precision, a row per model; what a model does not have is missing.
+
+    Columns: model, architecture, classes, filters, training, then every headline with the ends of its interval, of the
+    analyses that ran.
+    """
+    rows = []
+    for model in report.models:
+        row: dict[str, object] = {
+            "model": model.name,
+            "architecture": model.architecture,
+            "classes": model.n_classes,
+            "filters": model.n_filters,
+            "training": model.training,
+        }
+        for section, headline in _columns(report):
+            result = model.results.get(section.analyzer)
+            row |= {name: None if result is None else result.summary.get(name) for name in headline.numbers}
+        rows.append(row)
+    numbers = [name for _, headline in _columns(report) for name in headline.numbers]
+    table = pd.DataFrame(rows, columns=["model", "architecture", "classes", "filters", "training", *numbers])
+    table[numbers] = table[numbers].astype(float)
+    table["filters"] = table["filters"].astype("Int64")
+    return table
+
+
+def first_table_as_shown(report: Report) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The same as text, and which of its cells are bold: the best of a headline where models differ.
+
+    Nothing is bold among models of different classes, nor a number that depends on how many images it comes from among
+    models that were analysed on different numbers.
+    """
+    numbers = first_table(report)
+    columns = {"Model": "model", "Architecture": "architecture", "C": "classes", "K": "filters", "Training": "training"}
+    cells = pd.DataFrame({title: numbers[name].map(cell) for title, name in columns.items()}, dtype=object)
+    bold = pd.DataFrame(False, index=cells.index, columns=cells.columns)
+    one_task = len({model.class_names for model in report.models}) == 1
+    incomparable = different_sample_sizes(report.models)
+    for _, headline in _columns(report):
+        values = numbers[headline.number]
+        cells[headline.column] = values.map(cell)
+        rounded = values.round(4)  # two equal texts of which one is bold would look like a mistake
+        best = (rounded == rounded.max()) & (rounded.max() > rounded.min())
+        bold[headline.column] = best & bool(one_task and headline.best and headline.column not in incomparable)
+        if headline.interval is not None:
+            cells[headline.interval_column] = _intervals(numbers, *headline.interval, form=headline.interval_form)
+            bold[headline.interval_column] = False
+    return cells, bold
+
+
+def _columns(report: Report) -> list[tuple[Section, Headline]]:
+    """The headlines that have a column, of the analyses that ran: the paper's first, in its order."""
+    ran = {name for model in report.models for name in model.results}
+    sections = [section for section in report.sections if section.analyzer in ran]
+    sections.sort(key=lambda each: TABLE_1.index(each.analyzer) if each.analyzer in TABLE_1 else len(TABLE_1))
+    return [(section, headline) for section in sections for headline in section.about.headlines if headline.column]
+
+
+def _intervals(numbers: pd.DataFrame, low: str, high: str, *, form: str) -> list[str]:
+    pairs = zip(numbers[low], numbers[high], strict=True)
+    return [DASH if pd.isna(a) or pd.isna(b) else f"[{a:{form}}, {b:{form}}]" for a, b in pairs]
+
+
+def measured(report: Report) -> pd.DataFrame:
+    """Every number of every summary, a row per number (`number`) and a column per model; None: not measured."""
+    rows = []
+    for section in report.presented():
+        results = {model.name: model.results.get(section.analyzer) for model in report.models}
+        names = dict.fromkeys(name for result in results.values() if result is not None for name in result.summary)
+        for name in names:
+            values = {model: None if r is None else r.summary.get(name) for model, r in results.items()}
+            rows.append({"number": f"{section.analyzer}: {name}", **values})
+    return pd.DataFrame(rows, columns=["number", *(model.name for model in report.models)], dtype=object)
+
+
+def has_headlines(report: Report) -> bool:
+    """Whether the first table shows headlines: also where nothing ran at all, and there are none."""
+    return bool(_columns(report)) or not any(model.results for model in report.models)
+
+
+def headline_table(report: Report) -> ShownTable:
+    """The first table: the headlines; where no analysis that declares one ran, everything that was measured."""
+    if not has_headlines(report):
+        table = measured(report)
+        numeric = [False] + [True] * len(report.models)
+        return shown(table, numeric=numeric, caption="What was measured, one number per row.")
+    cells, bold = first_table_as_shown(report)
+    return shown(cells, best=bold, numeric=[name not in TEXT_COLUMNS for name in cells], caption=_caption(report))
+
+
+def _caption(report: Report) -> str:
+    columns = _columns(report)
+    phrases = "; ".join(dict.fromkeys(section.about.caption for section, _ in columns if section.about.caption))
+    best = [headline.column for _, headline in columns if headline.best]
+    bold = f" The best {' and '.join(best)} are bold." if best and len(report.models) > 1 else ""
+    return f"{phrases[:1].upper()}{phrases[1:]}.{bold}" if phrases else bold.strip()
+
+
+def headline(report: Report) -> str:
+    """The first table as plain text for a terminal or a log, without a newline at the end."""
+    return as_text(headline_table(report))
