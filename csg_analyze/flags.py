@@ -97,18 +97,20 @@ def parted(annotation: Any) -> tuple[Any, ParameterInfo | str | None]:
     return plain, next((words for words in told if isinstance(words, ParameterInfo | str)), None)
 
 
-def changes_of(kind: Any, panels: Mapping[str, str], without: Collection[str] = ()) -> Iterator[Parameter]:
+def changes_of(kind: Any, without: Collection[str] = (), panel: str = "") -> Iterator[Parameter]:
     """For a dataclass that checks its own values: every field as an optional flag whose value stays text.
 
-    panels: titles of the groups that flags are shown in, by the first field of each.
+    A dataclass among its fields is a group of flags, and what is annotated to it the title they are shown under.
+    panel: the title over fields that are in no such group.
     """
-    panel = ""
     hints = get_type_hints(kind, include_extras=True)
     for field in fields(kind):
         if field.name in without:
             continue
-        panel = panels.get(field.name, panel)
         plain, words = parted(hints[field.name])
+        if is_dataclass(plain):
+            yield from changes_of(plain, without, str(words or panel))
+            continue
         switch, name = plain is bool, named(field.name)
         spelled = f"{name}/--no-{name[2:]}" if switch else name
         metavar = None if switch else _metavar(plain)

@@ -13,7 +13,8 @@ from urllib.parse import unquote
 import pytest
 
 from csg_analyze.checkpoints import load_classifier
-from csg_analyze.checkpoints.origin import CONTROL_FIELDS, CSG_FIELDS, WITHOUT_EFFECT, origin_of
+from csg_analyze.checkpoints.flat_recipes import grouped
+from csg_analyze.checkpoints.origin import OWN_GROUPS, WITHOUT_EFFECT, origin_of
 from csg_analyze.checkpoints.twins import besides_the_gate
 from training.recipes import RECIPES
 
@@ -48,13 +49,15 @@ def test_a_kept_checkpoint_says_how_it_was_trained(path: Path) -> None:
     assert classifier.training == ("CSG" if kind == "csg" else "STD")
     assert (classifier.gate is None) == (kind != "csg")
     if kind != "base":
-        # kept before there were controls, whose fields a checkpoint of another training leaves at None
-        without_effect = WITHOUT_EFFECT | CONTROL_FIELDS | (CSG_FIELDS if kind == "std" else frozenset())
-        trained = {name: value for name, value in classifier.record["recipe"].items() if name not in without_effect}
+        without_effect = {*WITHOUT_EFFECT, "control", *(OWN_GROUPS["CSG"] if kind == "std" else ())}
+        recorded = grouped(classifier.record["recipe"])
         recipe = asdict(RECIPES[FORKS[path.relative_to(REPORTS).parts[0].partition("-")[0]]])
         if "fixed-gates" in str(path):
-            recipe["fixed_gate"] = (6, 4)
-        assert trained == {name: value for name, value in recipe.items() if name not in without_effect}
+            recipe["gate"]["fixed_gate"] = (6, 4)
+        for groups in (recorded, recipe):
+            for name in without_effect:
+                del groups[name]
+        assert recorded == recipe
 
 
 @pytest.mark.parametrize("kept", ["animals", "cifar10-resnet20"])

@@ -1,4 +1,4 @@
-"""csg-train std | csg | control: the flags of a training are the fields of `Recipe`.
+"""csg-train std | csg | control: the flags of a training are the fields of a `Recipe`'s groups.
 
 Importing this module imports no torch, so that --help answers at once.
 """
@@ -17,7 +17,7 @@ import typer
 
 from csg_analyze import console, flags
 from csg_analyze.errors import UsageError
-from training.recipes import PANELS, RECIPES, Recipe, Training, adjusted, find_recipe
+from training.recipes import RECIPES, Recipe, Training, adjusted, find_recipe
 
 HELP = f"""Train a network, with class-specific gates (csg), without (std), or around a prescribed head (control).
 
@@ -50,7 +50,7 @@ def build_app() -> typer.Typer:
 
 def training_command(training: Training, summary: str) -> Callable[..., None]:
     """The command of one training: `run_training`'s own flags, then one for every field of a recipe but its name."""
-    fields = flags.changes_of(Recipe, PANELS, without=("name",))
+    fields = flags.changes_of(Recipe, without=("name",))
     return flags.command(run_training, fixed={"training": training}, more=fields, summary=summary)
 
 
@@ -84,15 +84,15 @@ def run_training(
     from training.loop import train
     from training.progress import reporter_for
 
-    how: dict[str, Any] = {
+    options: dict[str, Any] = {
         "training": training, "data": data, "out": out, "start": start, "device": device, "resume": resume,
         "force": force, "reporter": reporter_for(quiet=quiet),
     }  # fmt: skip
     with _stop_like_interrupt():
         if seeds is None:
-            train(chosen, seed=seed, tensorboard=tensorboard, **how)
+            train(chosen, seed=seed, tensorboard=tensorboard, **options)
         else:
-            train_group(chosen, seeds=parse_seeds(seeds), **how)
+            train_group(chosen, seeds=parse_seeds(seeds), **options)
 
 
 @contextmanager

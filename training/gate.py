@@ -1,4 +1,4 @@
-"""The class-specific gate G (C, K): its penalty, its projection, its fixed form, and the gated path (Sec. 3).
+"""The class-specific gate G (C, K): penalty, projection, bound, fixed form, and the gated path (Sec. 3).
 
 The gate multiplies the feature layer's output, after its last ReLU. Before that ReLU would be the same network:
 with G >= 0, ReLU(G x) = G ReLU(x).
@@ -6,6 +6,7 @@ with G >= 0, ReLU(G x) = G ReLU(x).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Literal
@@ -58,14 +59,33 @@ def fixed_gate(n_classes: int, n_filters: int, owned: int, shared: int) -> Tenso
     """
     if owned < 1 or shared < 0 or n_classes * owned + shared != n_filters:
         fitting = n_filters // n_classes
-        found = f"--fixed-gate {owned},{shared} asks for {n_classes} x {owned} + {shared} filters"
+        asked = f"--fixed-gate {owned},{shared} asks for {n_classes} x {owned} + {shared} filters"
         hint = f"{fitting},{n_filters - n_classes * fitting} fits" if fitting else "there are more classes than filters"
-        raise UsageError(f"{found}, but the feature layer has {n_filters}; {hint}.")
+        raise UsageError(f"{asked}, but the feature layer has {n_filters}; {hint}.")
     gate = torch.zeros(n_classes, n_filters)
     for c in range(n_classes):
         gate[c, c * owned : (c + 1) * owned] = 1
     gate[:, n_classes * owned :] = 1
     return gate
+
+
+def bound_of(gate_bound: str, n_classes: int, n_filters: int) -> float:
+    """The bound g that `K`, `1.5K`, `0.1CK` or `128` stands for.
+
+    Raises UsageError for other text, and for g < K: every filter belongs to a class, so ||G||_1 >= K (Sec. 3.2).
+    """
+    match = re.fullmatch(r"(\d*\.?\d*)\s*\*?\s*(C?\s*\*?\s*K)?", gate_bound.strip(), re.IGNORECASE)
+    number, unit = match.groups() if match else ("", None)
+    if not match or not (number or unit) or number == ".":
+        raise UsageError(f"--gate-bound takes a number, or a multiple of K or CK (K, 1.5K, 0.1CK), not {gate_bound!r}.")
+    per_unit = 1 if unit is None else n_filters * (n_classes if unit[0] in "cC" else 1)
+    bound = float(number or 1) * per_unit
+    if bound < n_filters * (1 - 1e-9):  # 0.1CK may round to just below K
+        raise UsageError(
+            f"--gate-bound {gate_bound} (here {bound:g}) is below K = {n_filters}, but every filter keeps one gate at "
+            f"1 and the norm never falls under K; give at least K."
+        )
+    return bound
 
 
 @contextmanager

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from csg_analyze.data import Dataset
 from csg_analyze.errors import UsageError
 from csg_analyze.files import sha256_of
+from training.identity import Identity
 from training.loop import train
 from training.output import check_before, is_complete
 from training.progress import Reporter, reading, reporter_for
 from training.recipes import Recipe, Training
-from training.setting import fingerprints_of, identity_of, load_splits
+from training.setup import load_splits
 from training.state import check_state, state_path
 
 SEED = "{seed}"
@@ -58,12 +58,12 @@ def train_group(
     resume: bool = False,
     force: bool = False,
     reporter: Reporter | None = None,
-    **how: Any,
+    **further: Any,
 ) -> list[Path]:
     """Train one checkpoint a seed with `train`; returns their paths, `path_of(out, seed)`.
 
     The data is read once. resume: what is complete is left as it is, what was interrupted goes on, the rest is
-    trained. how: further arguments of `train`. Raises UsageError before any training where one of the files cannot be
+    trained. further: other arguments of `train`. Raises UsageError before any training where one of the files cannot be
     written or belongs to a training with another recipe, data or start.
     """
     out, reporter = Path(out), reporter or reporter_for()
@@ -75,9 +75,9 @@ def train_group(
     splits = load_splits(recipe, data, progress=reading(reporter))
     for seed, path in paths.items():
         checkpoint = starts[seed]
-        fingerprints = fingerprints_of(*splits, None if checkpoint is None else sha256_of(checkpoint))
         if not force:
-            identity = identity_of(training, asdict(recipe), seed, fingerprints)
+            sha256 = None if checkpoint is None else sha256_of(checkpoint)
+            identity = Identity.of(training, recipe, seed, splits, sha256)
             check_state(state_path(path), identity)
             is_complete(path, identity)
         check_before(path, resume=resume, force=force)
@@ -85,6 +85,6 @@ def train_group(
         reporter.say(f"seed {seed} ({number} of {len(paths)}): {path}")
         train(
             recipe, training=training, data=splits, out=path, seed=seed, start=starts[seed], resume=resume,
-            force=force, reporter=reporter, **how,
+            force=force, reporter=reporter, **further,
         )  # fmt: skip
     return list(paths.values())

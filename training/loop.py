@@ -10,8 +10,8 @@ from training.epoch import run_epoch
 from training.output import check_before, is_complete, outcome, write_checkpoint
 from training.progress import Reporter, TensorBoard, log_path, reading, reporter_for, write_log
 from training.recipes import Recipe, Training
-from training.setting import Setting, begin, prepare
-from training.state import Run, restore_state, save_state, state_path
+from training.setup import Setup, begin, prepare
+from training.state import TrainingState, restore_state, save_state, state_path
 
 
 def train(
@@ -39,53 +39,55 @@ def train(
     finite number. KeyboardInterrupt passes through after saying how to go on. Both leave the state file.
     """
     out, reporter = Path(out), reporter or reporter_for()
-    state = state_path(out)
+    state_file = state_path(out)
     check_before(out, resume=resume, force=force)
-    where, progress = choose_device(device), reading(reporter)
-    setting = prepare(recipe, training, data, seed=seed, start=start, device=where, progress=progress)
-    if resume and not force and is_complete(out, setting.identity):
+    chosen, progress = choose_device(device), reading(reporter)
+    setup = prepare(recipe, training, data, seed=seed, start=start, device=chosen, progress=progress)
+    if resume and not force and is_complete(out, setup.identity):
         reporter.say(f"{out} is complete already")
         return out
-    run = begin(setting)
-    if resume and state.exists():
-        restore_state(state, run, setting.identity)
-        reporter.say(f"going on after epoch {len(run.rows)} of {recipe.epochs}")
+    state = begin(setup)
+    if resume and state_file.exists():
+        restore_state(state_file, state, setup.identity)
+        reporter.say(f"going on after epoch {len(state.rows)} of {recipe.optimisation.epochs}")
     elif resume:
-        reporter.say(f"nothing to resume ({state} does not exist); starting from scratch")
-    board = None if tensorboard is None else TensorBoard(tensorboard, epochs_done=len(run.rows))
+        reporter.say(f"nothing to resume ({state_file} does not exist); starting from scratch")
+    board = None if tensorboard is None else TensorBoard(tensorboard, epochs_done=len(state.rows))
     try:
-        run_epochs(setting, run, out, reporter, board)
+        run_epochs(setup, state, out, reporter, board)
     finally:
         if board is not None:
             board.close()
-    write_checkpoint(out, setting, run)
-    state.unlink(missing_ok=True)
-    reporter.say(f"{out}: {outcome(run)}")
+    write_checkpoint(out, setup, state)
+    state_file.unlink(missing_ok=True)
+    reporter.say(f"{out}: {outcome(state)}")
     return out
 
 
-def run_epochs(setting: Setting, run: Run, out: Path, reporter: Reporter, board: TensorBoard | None) -> None:
+def run_epochs(setup: Setup, state: TrainingState, out: Path, reporter: Reporter, board: TensorBoard | None) -> None:
     """All epochs that are left, the state and the log written after each."""
-    epochs, state = setting.recipe.epochs, state_path(out)
-    saved = len(run.rows)
+    epochs, state_file = setup.recipe.optimisation.epochs, state_path(out)
+    saved = len(state.rows)
     try:
-        save_state(state, run, setting.identity)
+        save_state(state_file, state, setup.identity)
         with reporter:
-            for note in setting.start.notes:
+            for note in setup.start.notes:
                 reporter.say(f"note: {note}")
             if saved:  # a kill between state and log leaves the log one row short
-                write_log(log_path(out), run.rows)
-            reporter.begin(saved * setting.steps, epochs * setting.steps, epochs)
+                write_log(log_path(out), state.rows)
+            reporter.begin(saved * setup.steps, epochs * setup.steps, epochs)
             while saved < epochs:
-                row = run_epoch(setting, run, reporter)
-                run.rows.append(row)
-                save_state(state, run, setting.identity)
-                saved = len(run.rows)
-                write_log(log_path(out), run.rows)
+                row = run_epoch(setup, state, reporter)
+                state.rows.append(row)
+                save_state(state_file, state, setup.identity)
+                saved = len(state.rows)
+                write_log(log_path(out), state.rows)
                 reporter.epoch(row)
                 if board is not None:
                     board.epoch(row)
     except KeyboardInterrupt:
-        if state.exists():
-            reporter.say(f"interrupted; {state} holds the run after {saved} of {epochs} epochs: go on with --resume")
+        if state_file.exists():
+            reporter.say(
+                f"interrupted; {state_file} holds the run after {saved} of {epochs} epochs: go on with --resume"
+            )
         raise

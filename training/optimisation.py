@@ -15,16 +15,17 @@ import torch
 from torch import nn
 
 from csg_analyze.errors import unknown
-from training.recipes import Recipe, Schedule
+from training.fields import CsgPath, Optimisation, Schedule
+from training.recipes import Recipe
 
 PathName = Literal["std", "csg", "joint", "rest"]
-"""What a step runs: the STD path, the CSG path, or both; an epoch of rest has no step."""
+"""The path that a step takes: STD, CSG, or both at once; an epoch of rest has no step."""
 
 ONECYCLE_START, ONECYCLE_END = 25.0, 1e4  # torch's OneCycleLR: start = peak / 25, end = start / 1e4
 
 
 @dataclass(frozen=True)
-class Optimisation:
+class PathOptimizer:
     """The optimizer of one path and its learning rate over time. prefixes: the layers it trains; empty: all."""
 
     optimizer: torch.optim.Optimizer
@@ -32,15 +33,15 @@ class Optimisation:
     schedule: Schedule
     prefixes: tuple[str, ...]
 
-    def set_rate(self, recipe: Recipe, done: float) -> float:
+    def set_rate(self, settings: Optimisation, done: float) -> float:
         """Give the optimizer its rate at a share `done` in [0, 1] of all steps; returns that rate."""
-        rate = self.peak * factor(self.schedule, done, recipe)
+        rate = self.peak * factor(self.schedule, done, settings)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         return rate
 
 
-def factor(schedule: Schedule, done: float, recipe: Recipe) -> float:
+def factor(schedule: Schedule, done: float, settings: Optimisation) -> float:
     """What the peak learning rate is multiplied by at a share `done` in [0, 1] of all steps.
 
     onecycle: from 1/25 up to 1 at `ramp`, then down to 4e-6, along half cosines (torch's defaults; the momentum stays).
@@ -49,36 +50,34 @@ def factor(schedule: Schedule, done: float, recipe: Recipe) -> float:
     if schedule == "constant":
         return 1.0
     if schedule == "step":
-        return recipe.step_factor ** bisect_right(sorted(recipe.milestones), done)
+        return settings.step_factor ** bisect_right(sorted(settings.milestones), done)
     if schedule == "cosine":
         return _half_cosine(1.0, 0.0, done)
     start = 1 / ONECYCLE_START
-    if done < recipe.ramp:
-        return _half_cosine(start, 1.0, done / recipe.ramp)
-    return _half_cosine(1.0, start / ONECYCLE_END, (done - recipe.ramp) / (1 - recipe.ramp))
+    if done < settings.ramp:
+        return _half_cosine(start, 1.0, done / settings.ramp)
+    return _half_cosine(1.0, start / ONECYCLE_END, (done - settings.ramp) / (1 - settings.ramp))
 
 
 def _half_cosine(first: float, last: float, share: float) -> float:
     return last + (first - last) * (1 + math.cos(math.pi * share)) / 2
 
 
-def optimisations(network: nn.Module, recipe: Recipe, paths: frozenset[PathName]) -> dict[PathName, Optimisation]:
+def path_optimizers(network: nn.Module, recipe: Recipe, paths: frozenset[PathName]) -> dict[PathName, PathOptimizer]:
     """One optimizer a path; the joint path has the STD path's settings, the CSG path its own where the recipe has some.
 
     Raises UsageError for a prefix that is no layer of the network.
     """
-    built: dict[PathName, Optimisation] = {}
-    for path in sorted(paths - {"rest"}):
-        csg = path == "csg"
-        peak = (csg and recipe.csg_lr) or recipe.lr
-        decay = recipe.csg_weight_decay if csg and recipe.csg_weight_decay is not None else recipe.weight_decay
-        prefixes = recipe.csg_trainable if csg else recipe.std_trainable
-        optimizer = _optimizer(
-            (csg and recipe.csg_optimizer) or recipe.optimizer, trained(network, prefixes), peak, decay, recipe.momentum
-        )
-        schedule = (csg and recipe.csg_schedule) or recipe.schedule
-        built[path] = Optimisation(optimizer, peak, schedule, prefixes)
-    return built
+    return {path: _path_optimizer(network, recipe, csg=path == "csg") for path in sorted(paths - {"rest"})}
+
+
+def _path_optimizer(network: nn.Module, recipe: Recipe, *, csg: bool) -> PathOptimizer:
+    std, own = recipe.optimisation, recipe.csg_path if csg else CsgPath()
+    peak = own.csg_lr or std.lr
+    decay = std.weight_decay if own.csg_weight_decay is None else own.csg_weight_decay
+    prefixes = own.csg_trainable if csg else std.std_trainable
+    optimizer = _optimizer(own.csg_optimizer or std.optimizer, trained(network, prefixes), peak, decay, std.momentum)
+    return PathOptimizer(optimizer, peak, own.csg_schedule or std.schedule, prefixes)
 
 
 def _optimizer(

@@ -1,4 +1,4 @@
-"""What a training says while it runs: a bar on a terminal, plain lines elsewhere, a CSV log, TensorBoard on request."""
+"""Progress of a training: a bar on a terminal, plain lines elsewhere, a CSV log, TensorBoard on request."""
 
 from __future__ import annotations
 
@@ -60,12 +60,12 @@ class Reporter(Protocol):
         ...
 
     def say(self, line: str) -> None:
-        """Something the user should know."""
+        """A sentence for the user."""
         ...
 
 
 class Silent:
-    """Says nothing; the other reporters fill in what they show."""
+    """Says nothing; the other reporters override the methods by which they say something."""
 
     def __enter__(self) -> Reporter:
         return self
@@ -109,8 +109,8 @@ class Lines(Silent):
             self.first += self.total // self.epochs
             self.done += self.total // self.epochs
         test = "" if row.test_accuracy is None else f", test accuracy {row.test_accuracy:.4f}"
-        shown = figures(row.train_loss, row.train_accuracy, row.l1_density)
-        self._line(f"epoch {row.epoch}/{self.epochs} ({row.path}, {row.seconds:.0f} s): {shown}{test}")
+        numbers = figures(row.train_loss, row.train_accuracy, row.l1_density)
+        self._line(f"epoch {row.epoch}/{self.epochs} ({row.path}, {row.seconds:.0f} s): {numbers}{test}")
 
     def say(self, line: str) -> None:
         """The line."""
@@ -128,7 +128,7 @@ class Bar(Silent):
     """A progress bar on a terminal, over all steps of the training, with the last test accuracy."""
 
     def __init__(self) -> None:
-        columns = (TextColumn("{task.description}"), BarColumn(bar_width=8), TextColumn("{task.fields[shown]}"))
+        columns = (TextColumn("{task.description}"), BarColumn(bar_width=8), TextColumn("{task.fields[numbers]}"))
         self.bar = Progress(*columns, TimeRemainingColumn(), console=stderr_console(), refresh_per_second=4)
         self.task: TaskID | None = None
         self.test = ""
@@ -146,14 +146,14 @@ class Bar(Silent):
     def begin(self, done: int, total: int, epochs: int) -> None:
         """Draw the bar."""
         self.epochs = epochs
-        self.task = self.bar.add_task("starting", total=total, completed=done, shown="")
+        self.task = self.bar.add_task("starting", total=total, completed=done, numbers="")
 
     def step(self, epoch: int, done: int, loss: float, accuracy: float, density: float | None) -> None:
         """Move it on."""
         assert self.task is not None
         gate = "" if density is None else f"  density {density:.3f}"  # with the rest, 80 columns
-        shown = f"loss {loss:.3f}  acc {accuracy:.3f}{gate}{self.test}"
-        self.bar.update(self.task, completed=done, description=f"epoch {epoch}/{self.epochs}", shown=shown)
+        numbers = f"loss {loss:.3f}  acc {accuracy:.3f}{gate}{self.test}"
+        self.bar.update(self.task, completed=done, description=f"epoch {epoch}/{self.epochs}", numbers=numbers)
 
     def epoch(self, row: Row) -> None:
         """Note the test accuracy."""
@@ -221,7 +221,7 @@ class TensorBoard:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError as error:
             raise UsageError("--tensorboard needs the package tensorboard; pip install tensorboard.") from error
-        # what an interrupted run wrote after its last saved epoch is dropped from view
+        # events after the last saved epoch of an interrupted run are dropped from view
         self.writer = SummaryWriter(str(folder), purge_step=epochs_done + 1)
 
     def epoch(self, row: Row) -> None:

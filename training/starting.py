@@ -20,7 +20,7 @@ STATISTICS_IMAGES = 10_000
 
 @dataclass(frozen=True)
 class Start:
-    """What training begins with. notes: what the user should know about it."""
+    """The network before its first step, with its gate if it has one. notes: remarks for the user, a sentence each."""
 
     network: nn.Module
     architecture: str
@@ -36,30 +36,33 @@ def starting_point(recipe: Recipe, train: Dataset, *, checkpoint: Path | None, s
 
     A checkpoint brings its normalisation, its feature layer and its gate along. Its head is kept where its classes are
     those of the data, as far as the file says; else a new one is drawn from the seed, and a note says so.
-    Raises UsageError for an unknown architecture or layer, and for a checkpoint that is none or does not fit.
+    Raises UsageError for an unknown architecture or layer, and for a file that is no checkpoint or does not fit.
     """
     with seeded(mixed_seed(seed, 0, use=2), torch.device("cpu")):
-        fresh = build(recipe.arch, len(train.class_names))
+        fresh = build(recipe.network.arch, len(train.class_names))
     height, width = train.image_size
     size = height if height == width else None
     if checkpoint is None:
         mean, std = _channels(recipe, None, train)
-        feature_layer = recipe.layer or find_layers(fresh, torch.zeros(1, 3, height, width))[0]
-        return Start(fresh, recipe.arch, Preprocessing(mean, std, size, recipe.resize), feature_layer)
-    found = load_classifier(checkpoint, architecture=recipe.arch, layer=recipe.layer, device="cpu")
-    mean, std = _channels(recipe, found.preprocessing, train)
-    network, notes = found.network.network, found.notes
-    gate = None if found.gate is None else torch.from_numpy(found.gate).float()
-    if found.n_classes != len(train.class_names) or (found.class_names or train.class_names) != train.class_names:
-        notes += (f"the head of {checkpoint} is for {_classes(found.n_classes, found.class_names)}; drawing a new one",)
-        if found.architecture != recipe.arch:  # one name, two networks (alexnet): the checkpoint's weights decided
+        feature_layer = recipe.network.layer or find_layers(fresh, torch.zeros(1, 3, height, width))[0]
+        return Start(fresh, recipe.network.arch, Preprocessing(mean, std, size, recipe.data.resize), feature_layer)
+    loaded = load_classifier(checkpoint, architecture=recipe.network.arch, layer=recipe.network.layer, device="cpu")
+    mean, std = _channels(recipe, loaded.preprocessing, train)
+    network, notes = loaded.network.network, loaded.notes
+    gate = None if loaded.gate is None else torch.from_numpy(loaded.gate).float()
+    if loaded.n_classes != len(train.class_names) or (loaded.class_names or train.class_names) != train.class_names:
+        notes += (
+            f"the head of {checkpoint} is for {_classes(loaded.n_classes, loaded.class_names)}; drawing a new one",
+        )
+        # one name, two networks (alexnet): the checkpoint's weights decided
+        if loaded.architecture != recipe.network.arch:
             with seeded(mixed_seed(seed, 0, use=2), torch.device("cpu")):
-                fresh = build(found.architecture, len(train.class_names))
-        kept = {name: value for name, value in network.state_dict().items() if not name.startswith(found.head + ".")}
+                fresh = build(loaded.architecture, len(train.class_names))
+        kept = {name: value for name, value in network.state_dict().items() if not name.startswith(loaded.head + ".")}
         fresh.load_state_dict(kept, strict=False)
         network, gate = fresh, None
     return Start(
-        network, found.architecture, Preprocessing(mean, std, size, recipe.resize), found.feature_layer, gate,
+        network, loaded.architecture, Preprocessing(mean, std, size, recipe.data.resize), loaded.feature_layer, gate,
         sha256_of(checkpoint), notes,
     )  # fmt: skip
 
@@ -71,12 +74,13 @@ def _classes(n: int, names: tuple[str, ...] | None) -> str:
 Channels = tuple[float, float, float]
 
 
-def _channels(recipe: Recipe, known: Preprocessing | None, train: Dataset) -> tuple[Channels, Channels]:
+def _channels(recipe: Recipe, checkpoint: Preprocessing | None, train: Dataset) -> tuple[Channels, Channels]:
     """Mean and std: the recipe's, else the checkpoint's, else those of the training images."""
-    if recipe.mean is not None and recipe.std is not None:
-        return recipe.mean, recipe.std
-    mean, std = (known.mean, known.std) if known is not None else pixel_statistics(train)
-    return recipe.mean or mean, recipe.std or std
+    data = recipe.data
+    if data.mean is not None and data.std is not None:
+        return data.mean, data.std
+    mean, std = (checkpoint.mean, checkpoint.std) if checkpoint is not None else pixel_statistics(train)
+    return data.mean or mean, data.std or std
 
 
 def pixel_statistics(dataset: Dataset) -> tuple[Channels, Channels]:

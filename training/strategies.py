@@ -1,4 +1,4 @@
-"""What differs between trainings: what a step's loss is, and what happens after the step.
+"""What differs between trainings: the loss of a step, and what happens after the step.
 
 A further method is one more class with these four members, not one more loop.
 """
@@ -14,9 +14,10 @@ from torch import Tensor, nn
 
 from csg_analyze.errors import UsageError, unknown
 from csg_analyze.models import execution_order
-from training.gate import Psi, fixed_gate, gated, penalty, project_
+from training.fields import Gate, Turns
+from training.gate import Psi, bound_of, fixed_gate, gated, penalty, project_
 from training.optimisation import PathName
-from training.recipes import Recipe, bound_of
+from training.recipes import Recipe
 from training.turns import turn_of
 
 
@@ -37,7 +38,7 @@ class Strategy(Protocol):
         ...
 
     def after_step(self, path: PathName, scaler: torch.amp.GradScaler) -> None:
-        """What follows the network's update; gradients of the step are still there."""
+        """Called after the network's update, while the gradients of the step are still there."""
         ...
 
 
@@ -65,33 +66,34 @@ class ClassSpecific:
     """CSG: Algorithm 1 (alternate) or Eq. 3 in every step (joint).
 
     gate: (C, K), a leaf that gradients flow to unless it is fixed. gate_optimizer: None for a fixed gate, which has
-    no penalty either. feature_layer: what the gate multiplies.
+    no penalty either. feature_layer: the module whose output the gate multiplies. bound: g of Eq. 2.
     """
 
     gate: Tensor
     gate_optimizer: torch.optim.Optimizer | None
     feature_layer: nn.Module
     bound: float
-    recipe: Recipe
+    settings: Gate
+    turns: Turns
 
     def path(self, epoch: int) -> PathName:
-        """Whose turn it is."""
-        return turn_of(self.recipe, epoch)
+        """The path whose turn it is."""
+        return turn_of(self.turns, epoch)
 
     def loss(self, path: PathName, network: nn.Module, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """CE; lambda1 CE^G + lambda2 d; or CE + lambda1 CE^G + lambda2 d. Logits are the STD path's where it runs."""
         if path == "std":
             return Standard().loss(path, network, images, labels)
-        detached = self.recipe.gated_loss_trains == "head"
+        detached = self.settings.gated_loss_trains == "head"
         with gated(self.feature_layer, self.gate, labels, beside_plain=path == "joint", detached=detached):
             logits = network(images)
         plain, blocked = logits.chunk(2) if path == "joint" else (logits, logits)
-        loss = self.recipe.lambda1 * F.cross_entropy(blocked, labels)
+        loss = self.settings.lambda1 * F.cross_entropy(blocked, labels)
         if path == "joint":
             loss = loss + F.cross_entropy(plain, labels)
         if self.gate_optimizer is not None:
-            psi: Psi = self.recipe.psi
-            loss = loss + self.recipe.lambda2 * penalty(self.gate, self.bound, psi)
+            psi: Psi = self.settings.psi
+            loss = loss + self.settings.lambda2 * penalty(self.gate, self.bound, psi)
         return loss, plain
 
     def after_step(self, path: PathName, scaler: torch.amp.GradScaler) -> None:
@@ -105,7 +107,7 @@ class ClassSpecific:
 
 @dataclass(frozen=True)
 class FeatureLayer:
-    """What the gate multiplies: (N, K, h, w) maps. norms_behind: names of the batch norms that run after it."""
+    """The module whose output, (N, K, h, w), the gate multiplies. norms_behind: names of the batch norms after it."""
 
     name: str
     module: nn.Module
@@ -120,23 +122,24 @@ def class_specific(recipe: Recipe, layer: FeatureLayer, start: Tensor) -> ClassS
     Raises UsageError for a gate bound or fixed gate that does not fit, a training without a CSG epoch, and the joint
     scheme on a network with batch norm behind the feature layer.
     """
-    if recipe.scheme == "joint" and layer.norms_behind:
+    if recipe.turns.scheme == "joint" and layer.norms_behind:
         raise UsageError(
             f"--scheme joint runs both paths as one batch behind layer {layer.name!r}, but batch norm "
             f"{layer.norms_behind[0]!r} there would mix them; take --scheme alternate or another --layer."
         )
     n_classes, n_filters = start.shape
-    if recipe.fixed_gate is not None:
-        gate, optimizer = fixed_gate(n_classes, n_filters, *recipe.fixed_gate).to(start.device), None
+    if recipe.gate.fixed_gate is not None:
+        gate, optimizer = fixed_gate(n_classes, n_filters, *recipe.gate.fixed_gate).to(start.device), None
     else:
         gate = start.float().clone().requires_grad_()
-        optimizer = torch.optim.SGD([gate], recipe.gate_rate)
-    bound = bound_of(recipe.gate_bound, n_classes, n_filters)
-    strategy = ClassSpecific(gate, optimizer, layer.module, bound, recipe)
-    if all(strategy.path(epoch) == "std" for epoch in range(recipe.epochs)):
+        optimizer = torch.optim.SGD([gate], recipe.gate.gate_rate)
+    bound = bound_of(recipe.gate.gate_bound, n_classes, n_filters)
+    strategy = ClassSpecific(gate, optimizer, layer.module, bound, recipe.gate, recipe.turns)
+    if all(strategy.path(epoch) == "std" for epoch in range(recipe.optimisation.epochs)):
         raise UsageError(
-            f"none of the {recipe.epochs} epochs takes the CSG path (--warmup-epochs {recipe.warmup_epochs}, "
-            f"--period {recipe.period}, --csg-epochs {recipe.csg_epochs}); give more --epochs or fewer --warmup-epochs."
+            f"none of the {recipe.optimisation.epochs} epochs takes the CSG path (--warmup-epochs "
+            f"{recipe.turns.warmup_epochs}, --period {recipe.turns.period}, --csg-epochs {recipe.turns.csg_epochs}); "
+            "give more --epochs or fewer --warmup-epochs."
         )
     return strategy
 
@@ -146,7 +149,7 @@ def find_feature_layer(network: nn.Module, name: str, probe: Tensor) -> FeatureL
 
     Raises UsageError for a name the network does not have, suggesting the nearest, and for a layer without filters.
     """
-    modules: dict[str, nn.Module] = {known: module for known, module in network.named_modules() if known}
+    modules: dict[str, nn.Module] = {path: module for path, module in network.named_modules() if path}
     if name not in modules:
         raise unknown("layer", name, modules)
     order = execution_order(network, probe)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from training.fields import Turns
 from training.optimisation import PathName
-from training.recipes import Recipe
 
 
-def turn_of(recipe: Recipe, epoch: int) -> PathName:
+def turn_of(turns: Turns, epoch: int) -> PathName:
     """STD while warming up; then joint, or CSG in the last (the authors' `epoch % 3 >= 2`) or first of a period."""
-    if epoch < recipe.warmup_epochs:
+    if epoch < turns.warmup_epochs:
         return "std"
-    if recipe.scheme == "joint":
+    if turns.scheme == "joint":
         return "joint"
-    begins = 0 if recipe.csg_turn == "first" else recipe.period - recipe.csg_epochs
-    return "csg" if begins <= epoch % recipe.period < begins + recipe.csg_epochs else "std"
+    first = 0 if turns.csg_turn == "first" else turns.period - turns.csg_epochs
+    return "csg" if first <= epoch % turns.period < first + turns.csg_epochs else "std"

@@ -29,8 +29,7 @@ def describe(classifier: Classifier) -> str:
         shared = int((assigned(gate).sum(axis=0) > 1).sum())
         lines["gate"] = f"{gate.shape[0]} x {gate.shape[1]}, L1-density {l1_density(gate):.4f}, {shared} shared filters"
     for name, value in classifier.record.items():
-        text = ", ".join(f"{k}={v}" for k, v in value.items()) if isinstance(value, dict) else str(value)
-        lines[f"record: {name}"] = text
+        lines[f"record: {name}"] = _fields(value)
     width = max(map(len, lines))
     body = [f"  {name:<{width}}  {text}" for name, text in lines.items()]
     return "\n".join([classifier.name, *body, *(f"  note: {note}" for note in classifier.notes)])
@@ -38,3 +37,10 @@ def describe(classifier: Classifier) -> str:
 
 def _numbers(values: tuple[float, ...]) -> str:
     return ",".join(f"{value:.4g}" for value in values)
+
+
+def _fields(value: object) -> str:
+    """`epochs=4, lr=0.1` of recorded fields, those in groups of a recipe included."""
+    if not isinstance(value, dict):
+        return str(value)
+    return ", ".join(_fields(each) if isinstance(each, dict) else f"{name}={each}" for name, each in value.items())

@@ -1,58 +1,72 @@
-"""Which training a checkpoint of csg-train came from: what makes seeds a group, and two checkpoints twins."""
+"""Which training a checkpoint of csg-train came from: the same run, seeds of one group, and twins.
+
+A recipe is recorded in groups, and what trainings have in common is told by the groups that each of them reads.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-GATE_FIELDS = frozenset(
-    {"lambda1", "lambda2", "psi", "gate_bound", "gate_start", "gate_rate", "fixed_gate", "gated_loss_trains"}
-)
-"""The fields of a recipe that concern the gate and its loss."""
-TURN_FIELDS = frozenset({"scheme", "warmup_epochs", "period", "csg_epochs", "csg_turn"})
-"""The fields that say which epochs take the CSG path: in the alternate scheme it takes them from the STD path."""
-PATH_FIELDS = {
-    "csg_optimizer": "optimizer",
-    "csg_lr": "lr",
-    "csg_weight_decay": "weight_decay",
-    "csg_schedule": "schedule",
-    "csg_trainable": "std_trainable",
-}
-"""How CSG epochs train the network, its head above all, and the field that all other epochs read in its place."""
-CSG_FIELDS = GATE_FIELDS | TURN_FIELDS | frozenset(PATH_FIELDS)
-"""The fields of a recipe that only CSG training reads; an STD checkpoint records them too."""
-CONTROL_FIELDS = frozenset({"head", "head_norm"})
-"""The fields that only a control reads: the head it is given. Checkpoints from before there were controls lack them."""
-WITHOUT_EFFECT = frozenset({"name", "eval_every"})
-"""The fields that change no weight."""
+from csg_analyze.checkpoints.flat_recipes import grouped
 
-OWN_FIELDS = {
-    "STD": frozenset[str](),
-    "CSG": CSG_FIELDS,
-    "CONTROL": TURN_FIELDS | frozenset(PATH_FIELDS) | CONTROL_FIELDS,
+OWN_GROUPS: Mapping[str, tuple[str, ...]] = {
+    "STD": (),
+    "CSG": ("turns", "gate", "csg_path"),
+    "CONTROL": ("turns", "csg_path", "control"),
 }
-"""What each training reads besides what all of them read."""
+"""The groups of a recipe that each training reads besides those that all of them read; every checkpoint records all."""
+WITHOUT_EFFECT = ("name", "evaluation")
+"""The parts of a recipe that change no weight."""
 
 Fields = tuple[tuple[str, str], ...]
+"""(name, value as JSON) of each field."""
 
 
 @dataclass(frozen=True)
 class Origin:
-    """A training, as its checkpoint tells it.
+    """A training: all that its weights depend on, the machine aside.
 
-    shared: (name, value) of all that every training reads, the data's fingerprints among them. own: of what CSG or a
-    control reads besides; empty for STD. start: SHA-256 of the checkpoint that was fine-tuned; seeds may each have had
-    their own. head: the name of the network's last layer, where known.
+    training: "STD", "CSG" or "CONTROL". recipe: all fields of the recipe, each named `group.field`, in the order of the
+    record. data: fingerprints of the training and test data. start: SHA-256 of the checkpoint that was fine-tuned;
+    seeds may each have had their own. head: the name of the network's last layer, where known.
     """
 
     training: str
     seed: int
-    shared: Fields
-    own: Fields
+    recipe: Fields
+    data: Fields
     start: str | None
     head: str | None = None
+
+    @classmethod
+    def of(
+        cls,
+        training: str,
+        recipe: Mapping[str, Any],
+        seed: int,
+        fingerprints: Mapping[str, Any],
+        head: str | None = None,
+    ) -> Origin:
+        """From plain values as a checkpoint records them. fingerprints: of the data, and the start's SHA-256."""
+        start = fingerprints.get("start")
+        data = {name: value for name, value in fingerprints.items() if name != "start"}
+        began = None if start is None else str(start)
+        return cls(training, seed, _as_fields(_dotted(grouped(recipe))), _as_fields(data.items()), began, head)
+
+    @property
+    def shared(self) -> Fields:
+        """Field -> value of all that every training reads, the data's fingerprints among them, in order of name."""
+        apart = {*WITHOUT_EFFECT, *(group for groups in OWN_GROUPS.values() for group in groups)}
+        groups = {_group(field) for field, _ in self.recipe} - apart
+        return tuple(sorted((*self._fields_of(groups), *self.data)))
+
+    @property
+    def own(self) -> Fields:
+        """Field -> value of what CSG or a control reads besides, in order of name; empty for STD."""
+        return tuple(sorted(self._fields_of(OWN_GROUPS[self.training])))
 
     @property
     def group(self) -> tuple[str, Fields, Fields, bool]:
@@ -67,28 +81,56 @@ class Origin:
         """
         return self.shared, self.start
 
-    @property
-    def fields(self) -> dict[str, Any]:
-        """Name -> value of all that the training read, as a recipe holds them (tuples as lists)."""
-        return {name: json.loads(value) for name, value in (*self.shared, *self.own)}
+    def values(self, group: str) -> dict[str, Any]:
+        """Field -> value of one group of the recipe (tuples as lists), in the order of the record."""
+        return {name: json.loads(value) for name, value in self._fields_of((group,))}
+
+    def differences(self, other: Origin) -> Iterator[tuple[str, Any, Any]]:
+        """(name, value, value in the other) of whatever keeps the two from being one run; nothing where they are one.
+
+        Fields that have no effect on this training count too: a run is gone on with as it was begun. A field that only
+        the other has does not count, and one that the other lacks counts as None there.
+        """
+        recorded = other._all_values()
+        for name, value in self._all_values().items():
+            if recorded.get(name) != value:
+                yield name, value, recorded.get(name)
+
+    def _fields_of(self, groups: Collection[str]) -> Fields:
+        return tuple((_field(name), value) for name, value in self.recipe if _group(name) in groups)
+
+    def _all_values(self) -> dict[str, Any]:
+        fields = {_field(name): json.loads(value) for name, value in (*self.recipe, *self.data)}
+        return {**fields, "training": self.training, "seed": self.seed, "start": self.start}
 
 
 def origin_of(training: str | None, record: Mapping[str, Any], head: str | None = None) -> Origin | None:
     """The origin that a checkpoint's record tells; None where it is not from csg-train or tells too little."""
     recipe, seed, fingerprints = record.get("recipe"), record.get("seed"), record.get("fingerprints")
-    if training not in OWN_FIELDS or not isinstance(seed, int):
+    if training is None or training not in OWN_GROUPS or not isinstance(seed, int):
         return None
     if not isinstance(recipe, Mapping) or not isinstance(fingerprints, Mapping):
         return None
-    start = fingerprints.get("start")
-    data = {name: value for name, value in fingerprints.items() if name != "start"}
-    apart = CSG_FIELDS | CONTROL_FIELDS | WITHOUT_EFFECT
-    common = {name: value for name, value in recipe.items() if name not in apart}
-    own = {name: value for name, value in recipe.items() if name in OWN_FIELDS[training]}
-    began = None if start is None else str(start)
-    return Origin(training, seed, _fields({**common, **data}), _fields(own), began, head)
+    return Origin.of(training, recipe, seed, fingerprints, head)
 
 
-def _fields(values: Mapping[str, Any]) -> Fields:
+def _dotted(recipe: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """(`group.field`, value) of every field; the recipe's name is in no group."""
+    for name, value in recipe.items():
+        if isinstance(value, Mapping):
+            yield from ((f"{name}.{field}", each) for field, each in value.items())
+        else:
+            yield str(name), value
+
+
+def _group(name: str) -> str:
+    return name.partition(".")[0]
+
+
+def _field(name: str) -> str:
+    return name.rpartition(".")[2]
+
+
+def _as_fields(values: Iterable[tuple[str, Any]]) -> Fields:
     # as text: values from a file may be lists, which cannot be compared by hash
-    return tuple(sorted((str(name), json.dumps(value, default=str)) for name, value in values.items()))
+    return tuple((str(name), json.dumps(value, default=str)) for name, value in values)

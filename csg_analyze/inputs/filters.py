@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from csg_analyze.checkpoints import Classifier
+from csg_analyze.checkpoints.flat_recipes import grouped
 from csg_analyze.errors import NotAvailable, UsageError, unknown
 from csg_analyze.hooks import watched
 from csg_analyze.metrics.arrays import FloatArray
@@ -49,8 +50,9 @@ def layer_weights(classifier: Classifier) -> Mapping[str, FloatArray]:
 def fixed_gate(classifier: Classifier) -> tuple[int, int]:
     """(m1, m2) of a fixed gate (Sec. 4.3): m1 filters a class, m2 of all; from the recipe, else from the gate."""
     recipe = classifier.record.get("recipe")
-    given = recipe.get("fixed_gate") if isinstance(recipe, Mapping) else None
-    sizes = recorded_sizes(given, classifier.n_classes, classifier.n_filters)
+    gate = grouped(recipe).get("gate") if isinstance(recipe, Mapping) else None
+    recorded = gate.get("fixed_gate") if isinstance(gate, Mapping) else None
+    sizes = recorded_sizes(recorded, classifier.n_classes, classifier.n_filters)
     if sizes is None and classifier.gate is not None:
         sizes = fixed_sizes(classifier.gate)
     if sizes is None:

@@ -23,9 +23,10 @@ from csg_analyze.data import Dataset
 from csg_analyze.models import build
 from tests.examples import random_dataset
 from training.epoch import run_epoch
+from training.fields import Evaluation, Network, Optimisation
 from training.progress import Silent
 from training.recipes import Recipe
-from training.setting import begin, prepare
+from training.setup import begin, prepare
 
 N, BATCH, ROUNDS, SECONDS = 4096, 128, 7, 150.0
 TARGET = 1.5
@@ -74,10 +75,11 @@ def plain_loop(data: Dataset) -> Callable[[], object]:
 
 def our_epoch(data: Dataset) -> Callable[[], object]:
     """An epoch of csg-train; the ten test images cost nothing."""
-    recipe = Recipe("bench", "resnet20", epochs=1000, batch_size=BATCH, lr=0.01, schedule="constant", eval_every=1000)
-    setting = prepare(recipe, "std", (data, random_dataset(10)), seed=0, start=None, device=torch.device("cpu"))
-    run = begin(setting)
-    return lambda: run.rows.append(run_epoch(setting, run, Silent()))
+    optimisation = Optimisation(epochs=1000, batch_size=BATCH, lr=0.01, schedule="constant")
+    recipe = Recipe("bench", Network("resnet20"), optimisation=optimisation, evaluation=Evaluation(eval_every=1000))
+    setup = prepare(recipe, "std", (data, random_dataset(10)), seed=0, start=None, device=torch.device("cpu"))
+    state = begin(setup)
+    return lambda: state.rows.append(run_epoch(setup, state, Silent()))
 
 
 def main() -> None:

@@ -16,37 +16,38 @@ import torch
 from tests.examples import random_dataset
 from training.augment import batches, plan_epoch
 from training.epoch import make_step
+from training.fields import Network, Optimisation
 from training.optimisation import freeze_others
-from training.recipes import Recipe
-from training.setting import Setting, begin, prepare
-from training.state import Run
+from training.recipes import Recipe, changed
+from training.setup import Setup, begin, prepare
+from training.state import TrainingState
 
 BATCH, ROUNDS, SECONDS = 128, 60, 75.0
 TARGET = 1.03
 
 
-def prepared(training: Literal["std", "csg"], recipe: Recipe) -> tuple[Setting, Run]:
+def prepared(training: Literal["std", "csg"], recipe: Recipe) -> tuple[Setup, TrainingState]:
     """A run at its beginning."""
     data = random_dataset(4 * BATCH), random_dataset(10)
-    setting = prepare(recipe, training, data, seed=0, start=None, device=torch.device("cpu"))
-    run = begin(setting)
-    freeze_others(run.network.network, ())
-    return setting, run
+    setup = prepare(recipe, training, data, seed=0, start=None, device=torch.device("cpu"))
+    state = begin(setup)
+    freeze_others(state.network.network, ())
+    return setup, state
 
 
-def seconds_a_step(setting: Setting, run: Run, images: torch.Tensor, labels: torch.Tensor) -> float:
+def seconds_a_step(setup: Setup, state: TrainingState, images: torch.Tensor, labels: torch.Tensor) -> float:
     """The time of one step of the run's first epoch's path."""
-    optimisation = run.optimisations[run.strategy.path(0)]
+    optimizer = state.optimizers[state.strategy.path(0)]
     start = time.perf_counter()
-    make_step(setting, run, optimisation, images, labels)
+    make_step(setup, state, optimizer, images, labels)
     return time.perf_counter() - start
 
 
 def main() -> None:
     """Print the ratios."""
-    common = Recipe("bench", "resnet20", epochs=1, batch_size=BATCH, lr=0.01)
-    csg = Recipe("bench", "resnet20", epochs=1, batch_size=BATCH, lr=0.01, period=1, csg_epochs=1)
-    joint = Recipe("bench", "resnet20", epochs=1, batch_size=BATCH, lr=0.01, scheme="joint")
+    optimisation = Optimisation(epochs=1, batch_size=BATCH, lr=0.01)
+    common = Recipe("bench", Network("resnet20"), optimisation=optimisation)
+    csg, joint = changed(common, period=1, csg_epochs=1), changed(common, scheme="joint")
     runs = {"STD": prepared("std", common), "CSG": prepared("csg", csg), "joint": prepared("csg", joint)}
     plan = plan_epoch(4 * BATCH, seed=0, epoch=0, shift=4, flip=True)
     batch = next(batches(runs["STD"][0].train, plan, BATCH, torch.device("cpu")))

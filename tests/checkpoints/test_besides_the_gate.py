@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields
 from typing import Any
 
 import pytest
@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from csg_analyze.checkpoints.origin import CSG_FIELDS, GATE_FIELDS, PATH_FIELDS, TURN_FIELDS, Origin, origin_of
-from csg_analyze.checkpoints.twins import Difference, besides_the_gate, csg_epochs, trains
+from csg_analyze.checkpoints.origin import Origin, origin_of
+from csg_analyze.checkpoints.twins import Difference, besides_the_gate, counterpart, csg_epochs, trains
+from training.fields import CsgPath, Optimisation
 from training.optimisation import trained
-from training.recipes import RECIPES, Recipe
+from training.recipes import RECIPES, Recipe, changed
 from training.strategies import ClassSpecific
 
 FORK = RECIPES["cifar10-resnet20-fork"]
@@ -36,12 +37,12 @@ def differing(recipe: Recipe, head: str | None = "linear") -> dict[str, tuple[st
     return {field: (std, csg) for field, std, csg in besides_the_gate(*twins(recipe, head))}
 
 
-def test_every_field_of_csg_concerns_the_gate_the_turns_or_how_the_network_is_trained() -> None:
-    parts = [GATE_FIELDS, TURN_FIELDS, frozenset(PATH_FIELDS)]
-    assert sum(map(len, parts)) == len(CSG_FIELDS)
-    for field, instead in PATH_FIELDS.items():
-        assert field not in GATE_FIELDS
-        assert instead in Recipe.__dataclass_fields__
+def test_every_field_of_the_csg_path_has_one_that_other_epochs_read_in_its_place() -> None:
+    optimisation = {field.name for field in fields(Optimisation)}
+    pairs = {field.name: counterpart(field.name, optimisation) for field in fields(CsgPath)}
+    assert set(pairs.values()) < optimisation
+    assert len(set(pairs.values())) == len(pairs)
+    assert (pairs["csg_lr"], pairs["csg_trainable"]) == ("lr", "std_trainable")
 
 
 def test_the_fork_s_twins_differ_in_more_than_the_gate() -> None:
@@ -58,19 +59,19 @@ def test_the_fork_s_twins_differ_in_more_than_the_gate() -> None:
 
 
 def test_what_std_records_and_ignores_does_not_differ() -> None:
-    std = replace(FORK, csg_weight_decay=5e-3, csg_lr=9.0, csg_epochs=2, lambda1=7.0)
+    std = changed(FORK, csg_weight_decay=5e-3, csg_lr=9.0, csg_epochs=2, lambda1=7.0)
     assert besides_the_gate(*twins(FORK, std=std)) == besides_the_gate(*twins(FORK))
 
 
 def test_joint_twins_differ_in_the_gate_and_its_loss_alone() -> None:
     for changes in ({}, {"lambda1": 20.0, "gate_rate": 0.3, "gated_loss_trains": "head"}, {"warmup_epochs": 3}):
-        assert differing(replace(JOINT, **changes)) == {}  # type: ignore[arg-type]
+        assert differing(changed(JOINT, **changes)) == {}  # type: ignore[arg-type]
 
 
 def test_a_csg_path_with_std_s_settings_differs_in_the_epochs_alone() -> None:
-    alike = replace(JOINT, scheme="alternate", epochs=6, csg_lr=JOINT.lr, csg_optimizer="sgd")
+    alike = changed(JOINT, scheme="alternate", epochs=6, csg_lr=JOINT.optimisation.lr, csg_optimizer="sgd")
     assert differing(alike) == {"STD epochs": ("6", "4"), "CSG epochs": ("none", "2")}
-    other = differing(replace(alike, csg_optimizer="adam", csg_lr=0.01))
+    other = differing(changed(alike, csg_optimizer="adam", csg_lr=0.01))
     assert (other["csg_optimizer"], other["csg_lr"]) == (("sgd", "adam"), ("0.2", "0.01"))
 
 
@@ -89,26 +90,27 @@ def test_a_csg_path_with_std_s_settings_differs_in_the_epochs_alone() -> None:
 def test_the_head_is_named_where_only_one_of_them_trained_it(
     std_trains: tuple[str, ...], csg_trains: tuple[str, ...], head: str | None, expected: tuple[str, str] | None
 ) -> None:
-    found = differing(replace(FORK, std_trainable=std_trains, csg_trainable=csg_trains), head)
+    found = differing(changed(FORK, std_trainable=std_trains, csg_trainable=csg_trains), head)
     assert found.get(f"the head {head}") == expected
 
 
 def test_a_head_that_only_std_trained_is_named_too() -> None:
-    every = replace(FORK, std_trainable=(), csg_trainable=("layer3",), period=1, epochs=2)
+    every = changed(FORK, std_trainable=(), csg_trainable=("layer3",), period=1, epochs=2)
     assert differing(every)["the head linear"] == ("trained", "not trained, as it was at the start")
 
 
 @given(
     st.builds(
-        Recipe, st.just("r"), st.just("resnet8"), epochs=st.integers(1, 40),
+        changed, st.just(FORK), epochs=st.integers(1, 40),
         scheme=st.sampled_from(["alternate", "joint"]),
         warmup_epochs=st.integers(0, 45), period=st.integers(1, 7), csg_epochs=st.integers(1, 7),
         csg_turn=st.sampled_from(["first", "last"]),
-    ).filter(lambda recipe: recipe.csg_epochs <= recipe.period)
+    ).filter(lambda recipe: recipe.turns.csg_epochs <= recipe.turns.period)
 )  # fmt: skip
 def test_csg_epochs_are_those_in_which_training_takes_that_path(recipe: Recipe) -> None:
-    strategy = ClassSpecific(torch.zeros(1, 1), None, nn.Identity(), 1.0, recipe)
-    assert csg_epochs(asdict(recipe)) == [strategy.path(epoch) for epoch in range(recipe.epochs)].count("csg")
+    epochs = recipe.optimisation.epochs
+    strategy = ClassSpecific(torch.zeros(1, 1), None, nn.Identity(), 1.0, recipe.gate, recipe.turns)
+    assert csg_epochs(epochs, asdict(recipe.turns)) == [strategy.path(epoch) for epoch in range(epochs)].count("csg")
 
 
 @pytest.mark.parametrize("prefixes", [[], ["0"], ["1", "2.0"], ["2"]])
@@ -139,7 +141,7 @@ def test_a_control_differs_in_its_head_and_its_epochs() -> None:
 
     def control(**changes: Any) -> dict[str, tuple[str, str]]:
         record = {
-            "recipe": asdict(replace(FORK, **changes)), "seed": 0, "fingerprints": {"data": "d", "start": "s"}
+            "recipe": asdict(changed(FORK, **changes)), "seed": 0, "fingerprints": {"data": "d", "start": "s"}
         }  # fmt: skip
         origin = origin_of("CONTROL", record, "linear")
         assert origin is not None
@@ -158,7 +160,8 @@ def test_checkpoints_from_before_controls_group_with_new_ones() -> None:
     fingerprints = {"data": "d", "start": "s"}
     for training in ("STD", "CSG"):
         new = asdict(FORK)
-        old = {name: value for name, value in new.items() if name not in ("head", "head_norm")}
+        groups = [new[field.name] for field in fields(Recipe) if field.name not in ("name", "control")]
+        old = {"name": new["name"], **{name: value for group in groups for name, value in group.items()}}
         found = [
             origin_of(training, {"recipe": recipe, "seed": 0, "fingerprints": fingerprints}) for recipe in (old, new)
         ]

@@ -28,7 +28,7 @@ ACCURACY = {STD: {0: 0.90, 1: 0.91, 2: 0.92}, CSG: {0: 0.91, 1: 0.90, 2: 0.95}}
 def model(
     training: str, seed: int, *, lambda1: str = "1.0", origin: bool = True, **numbers: float | str
 ) -> ModelReport:
-    own = (("lambda1", lambda1),) if training == CSG else ()
+    gate = (("gate.lambda1", lambda1),) if training == CSG else ()
     accuracy = ACCURACY[training][seed]
     return ModelReport(
         name=f"{training.lower()}{seed}-{lambda1}",
@@ -42,7 +42,7 @@ def model(
             "accuracy": Result({"accuracy": accuracy, "n": 10, "worst": "cat", **numbers}),
             "mis": Result({"mis": accuracy / 5, "undefined": None}),
         },
-        origin=Origin(training, seed, (("lr", "0.1"),), own, f"base{seed}") if origin else None,
+        origin=Origin(training, seed, (("optimisation.lr", "0.1"), *gate), (), f"base{seed}") if origin else None,
     )
 
 

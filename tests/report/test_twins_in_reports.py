@@ -18,14 +18,12 @@ from csg_analyze.report.summary import summary_document
 from csg_analyze.result import Result, Table
 from tests.report.test_seeds import CSG, STD, TWINS, model, report_of
 
-SHARED = (
-    ("epochs", "4"), ("lr", "0.1"), ("schedule", '"onecycle"'), ("std_trainable", '["conv1"]'),
-    ("weight_decay", "0.0005"),
-)  # fmt: skip
-OWN = (
-    ("csg_epochs", "1"), ("csg_schedule", "null"), ("csg_trainable", '["fc"]'), ("csg_turn", '"first"'),
-    ("csg_weight_decay", "0.02"), ("lambda1", "1.0"), ("period", "4"), ("scheme", '"alternate"'),
-    ("warmup_epochs", "0"),
+RECIPE = (
+    ("optimisation.epochs", "4"), ("optimisation.lr", "0.1"), ("optimisation.weight_decay", "0.0005"),
+    ("optimisation.schedule", '"onecycle"'), ("optimisation.std_trainable", '["conv1"]'),
+    ("turns.scheme", '"alternate"'), ("turns.warmup_epochs", "0"), ("turns.period", "4"), ("turns.csg_epochs", "1"),
+    ("turns.csg_turn", '"first"'), ("gate.lambda1", "1.0"), ("csg_path.csg_weight_decay", "0.02"),
+    ("csg_path.csg_schedule", "null"), ("csg_path.csg_trainable", '["fc"]'),
 )  # fmt: skip
 BESIDES = (
     "CSG - STD: the twins differ, besides the gate and its loss, in STD epochs (STD: 4; CSG: 3); CSG epochs (STD: "
@@ -44,7 +42,7 @@ def forked(training: str, seed: int, start: str = "") -> ModelReport:
 
     found = model(training, seed)
     accuracy = replace(found.results["accuracy"], paired={"differences": subtract})
-    origin = Origin(training, seed, SHARED, OWN if training == CSG else (), start or f"base{seed}", "fc")
+    origin = Origin(training, seed, RECIPE, (), start or f"base{seed}", "fc")
     return replace(found, origin=origin, results={**found.results, "accuracy": accuracy})
 
 

@@ -1,11 +1,10 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 import torch
 
 from csg_analyze.data import Dataset
+from training.fields import Data, Gate, Network, Optimisation, Turns
 from training.recipes import Recipe
 
 NAMES = ("red", "green", "blue")
@@ -29,8 +28,14 @@ def data() -> tuple[Dataset, Dataset]:
 @pytest.fixture
 def recipe() -> Recipe:
     """Three short epochs of the smallest network; lambda2 is large enough to be seen in so few steps."""
-    base = Recipe("tiny", "resnet8", epochs=3, batch_size=16, lr=0.05, shift=2, scheme="joint", lambda2=0.1)
-    return replace(base)
+    return Recipe(
+        "tiny",
+        Network("resnet8"),
+        Data(shift=2),
+        Optimisation(epochs=3, batch_size=16, lr=0.05),
+        turns=Turns(scheme="joint"),
+        gate=Gate(lambda2=0.1),
+    )
 
 
 @pytest.fixture(params=["std", "joint", "alternate"])

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +14,9 @@ from csg_analyze.data import Dataset
 from csg_analyze.errors import UsageError
 from csg_analyze.models import build
 from training.control import block_head, control, prescribe_
+from training.fields import ControlHead, Head
 from training.loop import train
-from training.recipes import Head, Recipe
+from training.recipes import Recipe, changed
 
 TRUNK = ("conv1", "bn1", "layer1", "layer2", "layer3")
 PROBE = torch.full((1, 3, 16, 16), 0.5)
@@ -25,7 +25,7 @@ PROBE = torch.full((1, 3, 16, 16), 0.5)
 @pytest.fixture
 def fork(recipe: Recipe) -> Recipe:
     """One CSG epoch for gate and head, then two in which the trunk follows a frozen head."""
-    return replace(
+    return changed(
         recipe, scheme="alternate", period=3, csg_turn="first", std_trainable=TRUNK, csg_trainable=("linear",),
         csg_lr=0.1, csg_weight_decay=1e-2,
     )  # fmt: skip
@@ -53,17 +53,17 @@ def test_heads(fork: Recipe) -> None:
     before = head()
     for kind in ("own", "dense"):
         same = head()
-        prescribe_(same, replace(fork, head=kind), seed=0)
+        prescribe_(same, ControlHead(head=kind), seed=0)
         assert torch.equal(same.weight, before.weight)
         assert torch.equal(same.bias, before.bias)
     argmax = head()
-    prescribe_(argmax, replace(fork, head="argmax-blocks"), seed=0)
+    prescribe_(argmax, ControlHead(head="argmax-blocks"), seed=0)
     assert torch.equal(argmax.weight.argmax(0), before.weight.argmax(0))
     assert sorted(set(argmax.weight.flatten().tolist())) == [-0.25, 0.5]
     assert not argmax.bias.any()
     drawn = [head() for _ in range(3)]
     for layer, seed in zip(drawn, (0, 0, 1), strict=True):
-        prescribe_(layer, replace(fork, head="random-blocks"), seed=seed)
+        prescribe_(layer, ControlHead(head="random-blocks"), seed=seed)
     assert torch.equal(drawn[0].weight, drawn[1].weight)
     assert not torch.equal(drawn[0].weight, drawn[2].weight)
     assert float(drawn[0].weight.detach().norm()) == pytest.approx(float(argmax.weight.detach().norm()))
@@ -72,7 +72,7 @@ def test_heads(fork: Recipe) -> None:
 @pytest.mark.parametrize("kind", ["random-blocks", "argmax-blocks", "scaled"])
 def test_the_norm_is_the_one_asked_for(fork: Recipe, kind: Head) -> None:
     layer, before = head(), head()
-    prescribe_(layer, replace(fork, head=kind, head_norm=4.5), seed=0)
+    prescribe_(layer, ControlHead(head=kind, head_norm=4.5), seed=0)
     assert float(layer.weight.detach().norm()) == pytest.approx(4.5, rel=1e-6)
     if kind == "scaled":
         factor = 4.5 / float(before.weight.detach().norm())
@@ -82,14 +82,14 @@ def test_the_norm_is_the_one_asked_for(fork: Recipe, kind: Head) -> None:
 
 def test_random_blocks_draw_every_class_alike(fork: Recipe) -> None:
     layer = nn.Linear(4000, 4)
-    prescribe_(layer, replace(fork, head="random-blocks"), seed=3)
+    prescribe_(layer, ControlHead(head="random-blocks"), seed=3)
     shares = torch.bincount(layer.weight.argmax(0), minlength=4) / 4000
     assert shares.sub(0.25).abs().max() < 0.03
 
 
 def test_a_control_takes_the_std_epochs_of_its_twin(fork: Recipe) -> None:
     for kind, first in (("random-blocks", "rest"), ("own", "rest"), ("dense", "csg")):
-        strategy = control(replace(fork, head=kind), build("resnet8", 3), PROBE, seed=0)
+        strategy = control(changed(fork, head=kind), build("resnet8", 3), PROBE, seed=0)
         assert [strategy.path(epoch) for epoch in range(6)] == [first, "std", "std"] * 2
         assert strategy.gate is None
 
@@ -107,15 +107,15 @@ def test_a_control_takes_the_std_epochs_of_its_twin(fork: Recipe) -> None:
 )
 def test_controls_that_would_be_none_are_refused(fork: Recipe, changes: dict[str, object], message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        control(replace(fork, **changes), build("resnet8", 3), PROBE, seed=0)  # type: ignore[arg-type]
+        control(changed(fork, **changes), build("resnet8", 3), PROBE, seed=0)  # type: ignore[arg-type]
 
 
 def test_a_head_is_for_controls(fork: Recipe, data: tuple[Dataset, Dataset], tmp_path: Path) -> None:
     for training in ("std", "csg"):
         with pytest.raises(UsageError, match="--head own is for a control"):
-            train(replace(fork, head="own"), training=training, data=data, out=tmp_path / "x.pt")  # type: ignore[arg-type]
+            train(changed(fork, head="own"), training=training, data=data, out=tmp_path / "x.pt")  # type: ignore[arg-type]
     with pytest.raises(UsageError, match=r"needs a linear head, but 'classifier\.1' is a Conv2d"):
-        control(replace(fork, head="own"), build("squeezenet1_1", 3), torch.full((1, 3, 64, 64), 0.5), seed=0)
+        control(changed(fork, head="own"), build("squeezenet1_1", 3), torch.full((1, 3, 64, 64), 0.5), seed=0)
 
 
 def test_the_head_of_a_checkpoint_is_the_prescribed_one(
@@ -124,7 +124,7 @@ def test_the_head_of_a_checkpoint_is_the_prescribed_one(
     base = train(fork, training="std", data=data, out=tmp_path / "base.pt")
     heads = {}
     for kind in ("random-blocks", "own", "dense"):
-        recipe = replace(fork, head=kind)
+        recipe = changed(fork, head=kind)
         out = train(recipe, training="control", data=data, out=tmp_path / f"{kind}.pt", start=base, seed=5)
         classifier = load_classifier(out)
         heads[kind] = classifier.network.network.get_submodule("linear").weight.detach()
@@ -134,7 +134,7 @@ def test_the_head_of_a_checkpoint_is_the_prescribed_one(
     own, expected = start.get_submodule("linear"), nn.Linear(64, 3)
     assert torch.equal(heads["own"], own.weight)
     assert not torch.equal(heads["dense"], own.weight)
-    prescribe_(expected, replace(fork, head="random-blocks"), seed=5)
+    prescribe_(expected, ControlHead(head="random-blocks"), seed=5)
     assert torch.equal(heads["random-blocks"], expected.weight)
     log = (tmp_path / "own.pt.log.csv").read_text().splitlines()
     assert [row.split(",")[1:4] for row in log[1:2]] == [["rest", "", ""]]
@@ -143,13 +143,13 @@ def test_the_head_of_a_checkpoint_is_the_prescribed_one(
 
 def test_a_control_learns_on_the_steps_of_its_twin(fork: Recipe, data: tuple[Dataset, Dataset], tmp_path: Path) -> None:
     """With the head a CSG network had after its first epoch, a control ends where that network does."""
-    base = train(replace(fork, epochs=1), training="std", data=data, out=tmp_path / "base.pt")
+    base = train(changed(fork, epochs=1), training="std", data=data, out=tmp_path / "base.pt")
     csg = train(fork, training="csg", data=data, out=tmp_path / "csg.pt", start=base)
     content = torch.load(base, weights_only=True)
     learnt = torch.load(csg, weights_only=True)["state_dict"]
     content["state_dict"] |= {name: learnt[name] for name in ("linear.weight", "linear.bias")}
     torch.save(content, tmp_path / "with-head.pt")
-    recipe = replace(fork, head="own")
+    recipe = changed(fork, head="own")
     out = train(recipe, training="control", data=data, out=tmp_path / "c.pt", start=tmp_path / "with-head.pt")
     found = torch.load(out, weights_only=True)["state_dict"]
     for name, value in learnt.items():
@@ -159,7 +159,7 @@ def test_a_control_learns_on_the_steps_of_its_twin(fork: Recipe, data: tuple[Dat
 def test_an_interrupted_control_resumes(fork: Recipe, data: tuple[Dataset, Dataset], tmp_path: Path) -> None:
     from tests.training.test_loop import Stopping, assert_same
 
-    recipe = replace(fork, head="scaled")
+    recipe = changed(fork, head="scaled")
     whole = train(recipe, training="control", data=data, out=tmp_path / "whole.pt")
     for after in (1, 2):
         out = tmp_path / f"{after}.pt"

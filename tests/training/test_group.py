@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,7 @@ from csg_analyze.errors import UsageError
 from training.group import parse_seeds, path_of, start_of, train_group
 from training.loop import train
 from training.progress import Row, Silent
-from training.recipes import Recipe
+from training.recipes import Recipe, changed
 
 Data = tuple[Dataset, Dataset]
 
@@ -35,7 +34,7 @@ class Heard(Silent):
 
 @pytest.fixture
 def short(recipe: Recipe) -> Recipe:
-    return replace(recipe, epochs=2)
+    return changed(recipe, epochs=2)
 
 
 def weights(path: Path) -> dict[str, torch.Tensor]:
@@ -123,7 +122,7 @@ def test_each_seed_may_start_from_its_own_checkpoint(short: Recipe, data: Data, 
 def test_a_seed_of_another_recipe_stops_the_group_before_it_begins(short: Recipe, data: Data, tmp_path: Path) -> None:
     out = tmp_path / "g.pt"
     train_group(short, training="std", data=data, out=out, seeds=(2,), reporter=Silent())
-    other, heard = replace(short, lr=0.01), Heard()
+    other, heard = changed(short, lr=0.01), Heard()
     for resume in (False, True):
         with pytest.raises(UsageError, match=r"g-seed2\.pt' belongs to another run: --lr was 0\.05 and is now 0\.01"):
             train_group(other, training="std", data=data, out=out, seeds=(0, 1, 2), resume=resume, reporter=heard)

@@ -6,7 +6,8 @@ from torch import nn
 
 from csg_analyze.errors import UsageError
 from csg_analyze.models import build
-from training.optimisation import factor, freeze_others, optimisations, trained
+from training.fields import CsgPath, Network, Optimisation
+from training.optimisation import factor, freeze_others, path_optimizers, trained
 from training.recipes import Recipe
 
 
@@ -21,44 +22,49 @@ def torch_rates(make: object, steps: int) -> list[float]:
     return rates
 
 
-def ours(recipe: Recipe, steps: int) -> list[float]:
-    return [factor(recipe.schedule, step / steps, recipe) for step in range(steps)]
+def ours(settings: Optimisation, steps: int) -> list[float]:
+    return [factor(settings.schedule, step / steps, settings) for step in range(steps)]
 
 
 def test_cosine_and_step_are_torchs() -> None:
-    cosine = Recipe("r", "resnet8", schedule="cosine")
+    cosine = Optimisation(schedule="cosine")
     theirs = torch_rates(lambda o: torch.optim.lr_scheduler.CosineAnnealingLR(o, 40), 40)
     assert ours(cosine, 40) == pytest.approx(theirs)
-    step = Recipe("r", "resnet8", schedule="step", milestones=(0.75, 0.5), step_factor=0.2)
+    step = Optimisation(schedule="step", milestones=(0.75, 0.5), step_factor=0.2)
     theirs = torch_rates(lambda o: torch.optim.lr_scheduler.MultiStepLR(o, [20, 30], 0.2), 40)
     assert ours(step, 40) == pytest.approx(theirs)
-    assert ours(Recipe("r", "resnet8", schedule="constant"), 5) == [1.0] * 5
+    assert ours(Optimisation(schedule="constant"), 5) == [1.0] * 5
 
 
 def test_onecycle_is_torchs_up_to_its_rounding_of_the_phases() -> None:
     # torch's phases are one step shorter than the share of the steps: with many steps that does not show
-    recipe = Recipe("r", "resnet8", schedule="onecycle", ramp=0.3)
+    settings = Optimisation(schedule="onecycle", ramp=0.3)
     theirs = torch_rates(lambda o: torch.optim.lr_scheduler.OneCycleLR(o, 1.0, total_steps=4000, pct_start=0.3), 4000)
-    assert ours(recipe, 4000) == pytest.approx(theirs, abs=2e-3)
-    assert factor("onecycle", 0.3, recipe) == pytest.approx(1)
-    assert factor("onecycle", 1.0, recipe) == pytest.approx(4e-6)
+    assert ours(settings, 4000) == pytest.approx(theirs, abs=2e-3)
+    assert factor("onecycle", 0.3, settings) == pytest.approx(1)
+    assert factor("onecycle", 1.0, settings) == pytest.approx(4e-6)
 
 
 def test_csg_path_has_its_own_settings() -> None:
     recipe = Recipe(
-        "r", "resnet8", lr=0.1, weight_decay=0.01, csg_lr=0.002, csg_optimizer="adam", csg_weight_decay=0.0,
-        csg_schedule="constant", std_trainable=("layer3", "linear"), csg_trainable=("linear",),
-    )  # fmt: skip
+        "r",
+        Network("resnet8"),
+        optimisation=Optimisation(lr=0.1, weight_decay=0.01, std_trainable=("layer3", "linear")),
+        csg_path=CsgPath(
+            csg_lr=0.002, csg_optimizer="adam", csg_weight_decay=0.0, csg_schedule="constant", csg_trainable=("linear",)
+        ),
+    )
     network = build("resnet8", 3)
-    both = optimisations(network, recipe, frozenset({"std", "csg"}))
+    both = path_optimizers(network, recipe, frozenset({"std", "csg"}))
     std, csg = both["std"].optimizer, both["csg"].optimizer
     assert isinstance(std, torch.optim.SGD)
     assert isinstance(csg, torch.optim.Adam)
     assert (std.param_groups[0]["weight_decay"], csg.param_groups[0]["weight_decay"]) == (0.01, 0.0)
-    assert both["csg"].set_rate(recipe, 0.9) == csg.param_groups[0]["lr"] == 0.002
-    assert both["std"].set_rate(recipe, 0.25) == std.param_groups[0]["lr"] == pytest.approx(0.1)
+    assert both["csg"].set_rate(recipe.optimisation, 0.9) == csg.param_groups[0]["lr"] == 0.002
+    assert both["std"].set_rate(recipe.optimisation, 0.25) == std.param_groups[0]["lr"] == pytest.approx(0.1)
     assert len(csg.param_groups[0]["params"]) == 2
-    same = optimisations(network, Recipe("r", "resnet8", lr=0.1), frozenset({"csg"}))["csg"]
+    plain = Recipe("r", Network("resnet8"), optimisation=Optimisation(lr=0.1))
+    same = path_optimizers(network, plain, frozenset({"csg"}))["csg"]
     assert (same.peak, same.schedule, type(same.optimizer)) == (0.1, "onecycle", torch.optim.SGD)
 
 

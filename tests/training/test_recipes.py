@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import fields
 
 import pytest
 from hypothesis import given
@@ -9,23 +9,27 @@ from pydantic import ValidationError
 
 from csg_analyze.errors import UsageError
 from csg_analyze.models import architectures
-from training.recipes import RECIPES, Recipe, adjusted, bound_of, find_recipe
+from training.fields import Network, Optimisation
+from training.gate import bound_of
+from training.recipes import RECIPES, Recipe, adjusted, changed, find_recipe
 
 
 @pytest.mark.parametrize("recipe", RECIPES.values(), ids=list(RECIPES))
 def test_named_recipes_are_consistent(recipe: Recipe) -> None:
     assert RECIPES[recipe.name] is recipe
-    assert recipe.arch in architectures()
-    assert recipe.csg_epochs <= recipe.period
-    assert bound_of(recipe.gate_bound, 1000 if "imagenet" in recipe.name else 10, 64) >= 64
+    assert recipe.network.arch in architectures()
+    assert recipe.turns.csg_epochs <= recipe.turns.period
+    assert bound_of(recipe.gate.gate_bound, 1000 if "imagenet" in recipe.name else 10, 64) >= 64
 
 
 def test_voc_recipe_is_the_authors() -> None:
     recipe = RECIPES["voc-resnet152"]
-    assert (recipe.scheme, recipe.warmup_epochs, recipe.period, recipe.csg_epochs) == ("alternate", 10, 3, 1)
-    assert (recipe.optimizer, recipe.lr, recipe.csg_lr, recipe.batch_size) == ("adam", 1e-5, 1e-3, 32)
-    assert (recipe.schedule, recipe.milestones, recipe.epochs) == ("step", (0.4, 0.6, 0.8), 150)
-    assert (recipe.lambda1, recipe.lambda2, bound_of(recipe.gate_bound, 6, 2048)) == (1, 1e-3, 0.2 * 6 * 2048)
+    data, optimisation, turns, gate = recipe.data, recipe.optimisation, recipe.turns, recipe.gate
+    assert (turns.scheme, turns.warmup_epochs, turns.period, turns.csg_epochs) == ("alternate", 10, 3, 1)
+    assert (optimisation.optimizer, optimisation.lr, optimisation.batch_size) == ("adam", 1e-5, 32)
+    assert (recipe.csg_path.csg_lr, data.shift_fill) == (1e-3, "black")
+    assert (optimisation.schedule, optimisation.milestones, optimisation.epochs) == ("step", (0.4, 0.6, 0.8), 150)
+    assert (gate.lambda1, gate.lambda2, bound_of(gate.gate_bound, 6, 2048)) == (1, 1e-3, 0.2 * 6 * 2048)
 
 
 def test_recipe_follows_data_and_network() -> None:
@@ -39,12 +43,12 @@ def test_recipe_follows_data_and_network() -> None:
 
 
 def test_flags_change_fields_of_every_kind() -> None:
-    changed = adjusted(
+    new = adjusted(
         RECIPES["voc-resnet152"],
         {"epochs": "7", "lr": "1e-3", "mean": ".1,.2,.3", "milestones": "0.5", "flip": False, "size": "none",
          "csg_trainable": "layer4, fc", "fixed_gate": "2,0", "psi": "smooth-l1"},
     )  # fmt: skip
-    assert changed == replace(
+    assert new == changed(
         RECIPES["voc-resnet152"], epochs=7, lr=1e-3, mean=(0.1, 0.2, 0.3), milestones=(0.5,), flip=False, size=None,
         csg_trainable=("layer4", "fc"), fixed_gate=(2, 0), psi="smooth-l1",
     )  # fmt: skip
@@ -72,14 +76,22 @@ def test_bad_values_name_their_flag(changes: dict[str, str | bool], message: str
         adjusted(RECIPES["imagenet-resnet18"], changes)
 
 
-def test_every_field_says_what_it_is() -> None:
-    for field in fields(Recipe):
-        assert Recipe.__pydantic_fields__[field.name].description  # type: ignore[attr-defined]
+def test_every_field_says_what_it_is_and_has_a_name_of_its_own() -> None:
+    groups = [type(getattr(RECIPES["scenes-resnet8"], field.name)) for field in fields(Recipe)[1:]]
+    names = [field.name for group in groups for field in fields(group)]
+    assert len(set(names)) == len(names)
+    for group in (Recipe, *groups):
+        for field in fields(group):
+            assert group.__pydantic_fields__[field.name].description
 
 
 def test_a_recipe_cannot_be_made_wrong() -> None:
     with pytest.raises(ValidationError):
-        Recipe("r", "resnet8", epochs=0)
+        Recipe("r", Network("resnet8"), optimisation=Optimisation(epochs=0))
+    with pytest.raises(ValidationError):
+        changed(RECIPES["scenes-resnet8"], epochs=0)
+    with pytest.raises(ValidationError, match="epoch"):
+        changed(RECIPES["scenes-resnet8"], epoch=1)
 
 
 @given(st.integers(2, 50), st.integers(1, 200), st.floats(1, 3).map(lambda x: round(x, 3)))

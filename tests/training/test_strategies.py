@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 import torch
 import torch.nn.functional as F
@@ -10,7 +8,7 @@ from torch import nn
 from csg_analyze.errors import UsageError
 from csg_analyze.models import build
 from training.gate import project_
-from training.recipes import Recipe
+from training.recipes import Recipe, changed
 from training.strategies import ClassSpecific, Standard, class_specific, find_feature_layer
 
 PROBE = torch.full((1, 3, 16, 16), 0.5)
@@ -39,7 +37,7 @@ def logits_with(net: nn.Module, gate: torch.Tensor) -> torch.Tensor:
 
 
 def test_losses_of_the_three_paths(recipe: Recipe) -> None:
-    recipe = replace(recipe, lambda1=3.0, lambda2=0.25)
+    recipe = changed(recipe, lambda1=3.0, lambda2=0.25)
     net = network()
     csg = strategy(recipe, net)
     ce_std, ce_gated = F.cross_entropy(net(IMAGES), LABELS), F.cross_entropy(logits_with(net, csg.gate), LABELS)
@@ -57,7 +55,7 @@ def test_losses_of_the_three_paths(recipe: Recipe) -> None:
 
 def test_gate_takes_a_gradient_step_and_is_projected(recipe: Recipe) -> None:
     net = network()
-    csg = strategy(replace(recipe, gate_rate=0.3), net)
+    csg = strategy(changed(recipe, gate_rate=0.3), net)
     before = csg.gate.detach().clone()
     loss, _ = csg.loss("joint", net, IMAGES, LABELS)
     (gradient,) = torch.autograd.grad(loss, csg.gate, retain_graph=True)
@@ -78,7 +76,7 @@ def test_std_steps_leave_the_gate(recipe: Recipe) -> None:
 
 def test_fixed_gate_has_no_penalty_and_never_moves(recipe: Recipe) -> None:
     net = network()
-    csg = strategy(replace(recipe, fixed_gate=(21, 1)), net)
+    csg = strategy(changed(recipe, fixed_gate=(21, 1)), net)
     loss, _ = csg.loss("joint", net, IMAGES, LABELS)
     torch.testing.assert_close(
         loss, F.cross_entropy(net(IMAGES), LABELS) + F.cross_entropy(logits_with(net, csg.gate), LABELS)
@@ -90,18 +88,18 @@ def test_fixed_gate_has_no_penalty_and_never_moves(recipe: Recipe) -> None:
 
 
 def test_epochs_take_turns_as_the_authors(recipe: Recipe) -> None:
-    authors = strategy(replace(recipe, scheme="alternate", warmup_epochs=10, epochs=30), network())
+    authors = strategy(changed(recipe, scheme="alternate", warmup_epochs=10, epochs=30), network())
     for epoch in range(30):
         assert authors.path(epoch) == ("csg" if epoch >= 10 and epoch % 3 >= 2 else "std")
-    first = strategy(replace(recipe, scheme="alternate", period=4, csg_epochs=2, csg_turn="first", epochs=6), network())
+    first = strategy(changed(recipe, scheme="alternate", period=4, csg_epochs=2, csg_turn="first", epochs=6), network())
     assert [first.path(epoch) for epoch in range(6)] == ["csg", "csg", "std", "std", "csg", "csg"]
-    joint = strategy(replace(recipe, scheme="joint", warmup_epochs=1), network())
+    joint = strategy(changed(recipe, scheme="joint", warmup_epochs=1), network())
     assert [joint.path(epoch) for epoch in range(3)] == ["std", "joint", "joint"]
 
 
 def test_a_training_without_a_csg_epoch_is_refused(recipe: Recipe) -> None:
     with pytest.raises(UsageError, match="none of the 3 epochs takes the CSG path"):
-        strategy(replace(recipe, scheme="alternate", warmup_epochs=3), network())
+        strategy(changed(recipe, scheme="alternate", warmup_epochs=3), network())
 
 
 def test_gate_of_a_checkpoint_is_gone_on_with(recipe: Recipe) -> None:
@@ -118,7 +116,7 @@ def test_batch_norm_behind_the_gate_forbids_joint_passes(recipe: Recipe) -> None
     assert (second.n_filters, second.norms_behind) == (8, ())
     with pytest.raises(UsageError, match=r"--scheme joint .* batch norm '1'"):
         class_specific(recipe, first, torch.ones(3, 8))
-    class_specific(replace(recipe, scheme="alternate"), first, torch.ones(3, 8))
+    class_specific(changed(recipe, scheme="alternate"), first, torch.ones(3, 8))
     class_specific(recipe, second, torch.ones(3, 8))
     with pytest.raises(UsageError, match="layer '4' gives no"):
         find_feature_layer(tail, "4", PROBE)
