@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from csg_analyze.metrics.arrays import IntArray
-from csg_analyze.metrics.proportions import share_with_interval
+from csg_analyze.metrics.statistics import share_with_interval
 from csg_analyze.plots.panels import dots_with_intervals
 from csg_analyze.result import Result, Tables
 from csg_analyze.wording import listed

@@ -10,7 +10,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from csg_analyze.metrics.means import Mean
+from csg_analyze.metrics.statistics import Mean
 from csg_analyze.paper import CLAIMS, TABLE_1, TABLE_3
 from csg_analyze.report.document import JSON, Report, as_json
 from csg_analyze.report.seeds import Seeds, differences, mean_of, seeds_of, value_of

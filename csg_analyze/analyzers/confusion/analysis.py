@@ -8,22 +8,21 @@ from typing import Annotated, Literal
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from sklearn.metrics import confusion_matrix
 
 from csg_analyze.analyzers.confusion.figures import NOTHING, confusion_panels, removal_dots
-from csg_analyze.errors import NotAvailable, UsageError, unknown
-from csg_analyze.metrics.ablation import Ablation
-from csg_analyze.metrics.arrays import BoolArray, FloatArray, IntArray
-from csg_analyze.metrics.confusion import (
-    confusion_matrix,
+from csg_analyze.analyzers.confusion.removals import (
     highest_information,
-    mean_activation,
     mean_recall,
     owned_by_any,
     recall,
     shares,
-    strongest,
+    strongest_share,
 )
-from csg_analyze.metrics.gates import assigned
+from csg_analyze.errors import NotAvailable, UsageError, unknown
+from csg_analyze.metrics.ablation import Ablation
+from csg_analyze.metrics.arrays import BoolArray, FloatArray, IntArray
+from csg_analyze.metrics.filters import assigned, mean_activations
 from csg_analyze.metrics.mutual_information import mutual_information
 from csg_analyze.result import Number, Result, Tables, known
 from csg_analyze.wording import listed
@@ -163,10 +162,10 @@ def _select(
             raise UsageError(f"the gate has shape {gate.shape}, but classes x filters is {expected}.")
         return owned_by_any(assigned(gate, gate_threshold), groups)
     if select == "activation":
-        return strongest(mean_activation(activations, labels, groups), fraction)
+        return strongest_share(mean_activations(activations, labels, groups), fraction)
     information = mutual_information(activations, labels, n_classes=n_classes)
     information[:, np.bincount(labels, minlength=n_classes) == 0] = np.nan  # 0 there is no estimate
-    return strongest(highest_information(information, groups), fraction)
+    return strongest_share(highest_information(information, groups), fraction)
 
 
 def _effects(
@@ -218,7 +217,7 @@ def _matrices(predictions: Mapping[str, IntArray], labels: IntArray, class_names
     """One row a cell of every confusion matrix; `share` is of the true class's images, NaN where it has none."""
     n_classes, names, parts = len(class_names), np.array(class_names, dtype=object), []
     for removal, predicted in predictions.items():
-        counts = confusion_matrix(labels, predicted, n_classes)
+        counts: IntArray = confusion_matrix(labels, predicted, labels=range(n_classes))
         cells = np.nonzero(counts if n_classes > EVERY_CELL else np.ones_like(counts))
         columns = {
             "removal": removal,

@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
+from sklearn.metrics import confusion_matrix
 
 from csg_analyze.metrics.arrays import FloatArray
 from csg_analyze.plots.charts import MANY, MARKERS
@@ -123,9 +124,8 @@ def _text(share: float) -> str:
 def _shares(tables: Tables, removal: str, slots: Mapping[str, int]) -> FloatArray:
     """One matrix (true, predicted) from its cells, those that share a row or column added up; NaN without images."""
     cells = tables["matrix"][tables["matrix"]["removal"] == removal]
-    size = max(slots.values()) + 1
-    counts = np.zeros((size, size))
-    np.add.at(counts, (cells["true"].map(slots).to_numpy(), cells["predicted"].map(slots).to_numpy()), cells["count"])
+    pairs = cells["true"].map(slots), cells["predicted"].map(slots)
+    counts = confusion_matrix(*pairs, labels=range(max(slots.values()) + 1), sample_weight=cells["count"])
     images = counts.sum(axis=1, keepdims=True)
     return np.where(images > 0, counts / np.maximum(images, 1), np.nan)
 
