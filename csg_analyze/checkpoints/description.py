@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from csg_analyze.checkpoints import Classifier
-from csg_analyze.metrics.gates import assigned, l1_density
+from csg_analyze.metrics.filters import assigned
+from csg_analyze.metrics.gates import l1_density
 
 
 def describe(classifier: Classifier) -> str:

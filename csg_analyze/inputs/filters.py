@@ -14,7 +14,7 @@ from csg_analyze.errors import NotAvailable, UsageError, unknown
 from csg_analyze.hooks import watched
 from csg_analyze.metrics.arrays import FloatArray
 from csg_analyze.metrics.correlation import FilterWeights
-from csg_analyze.metrics.groups import fixed_sizes, recorded_sizes
+from csg_analyze.metrics.gates import fixed_sizes, recorded_sizes
 from csg_analyze.models import execution_order
 
 PROBED = 3

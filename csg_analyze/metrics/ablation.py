@@ -57,21 +57,21 @@ class CachedAblation:
         n_images, n_classes = self.full.shape
         size = min(n_images, max(1, CELLS // n_classes))
         memory: FloatArray = np.empty((size, n_classes), np.float32)
-        found: IntArray = np.empty((len(keeps), n_images), np.int32)
+        predictions: IntArray = np.empty((len(keeps), n_images), np.int32)
         for start in range(0, n_images, size):
             rows = slice(start, start + size)
-            for predicted, keep in zip(found, keeps, strict=True):
+            for predicted, keep in zip(predictions, keeps, strict=True):
                 predicted[rows] = self._highest(rows, keep, memory)
-        return found
+        return predictions
 
     def predictions_each(self, keeps: BoolArray, which: IntArray) -> IntArray:
         """As Ablation.predictions_each: (M, K), (N,) -> int32 (N,)."""
-        found: IntArray = np.empty(len(self.full), np.int32)
+        predictions: IntArray = np.empty(len(self.full), np.int32)
         for index in np.unique(which):
             rows = np.flatnonzero(which == index)
             memory: FloatArray = np.empty((len(rows), self.full.shape[1]), np.float32)
-            found[rows] = self._highest(rows, keeps[index], memory)
-        return found
+            predictions[rows] = self._highest(rows, keeps[index], memory)
+        return predictions
 
     @cached_property
     def _by_filter(self) -> FloatArray:

@@ -45,13 +45,13 @@ def outcomes(
     black = (flat == 0).all(axis=1) & (clean.reshape(len(clean), -1) != 0).any(axis=1)
     after = np.where(np.isnan(logits), -np.inf, logits).argmax(axis=1)
     fooled = np.where(targets == UNTARGETED, after != labels, after == targets)
-    found = np.full(len(labels), SUCCESS, dtype=object)
-    found[~fooled] = NOT_FOOLED
-    found[black] = BLACK
-    found[~moved & (black | ~fooled)] = NOT_MOVED
-    found[(before == targets) | (before != labels)] = AT_TARGET
-    found[~finite] = NOT_FINITE
-    return found
+    outcome = np.full(len(labels), SUCCESS, dtype=object)
+    outcome[~fooled] = NOT_FOOLED
+    outcome[black] = BLACK
+    outcome[~moved & (black | ~fooled)] = NOT_MOVED
+    outcome[(before == targets) | (before != labels)] = AT_TARGET
+    outcome[~finite] = NOT_FINITE
+    return outcome
 
 
 def perturbation_sizes(clean: FloatArray, adversarial: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -31,8 +31,8 @@ class FeatureMaps:
         if self.weight is None:
             raise ValueError(f"no class activation maps: {self.no_cam}")
         maps = np.maximum(self.maps[images], 0) if self.rectified else self.maps[images]
-        found: FloatArray = np.einsum("nk,nkhw->nhw", self.weight[labels], maps)
-        return found
+        activation: FloatArray = np.einsum("nk,nkhw->nhw", self.weight[labels], maps)
+        return activation
 
 
 class Attribution(Protocol):

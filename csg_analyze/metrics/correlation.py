@@ -5,21 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.sparse import csr_array
 
-from csg_analyze.metrics.arrays import BoolArray, FloatArray, IntArray
+from csg_analyze.metrics.arrays import FloatArray, IntArray
 
 ROUNDING = 1e-9
 """Two cosines closer than this count as equal: sums in another order must not decide a comparison."""
-
-
-def cosines(first: FloatArray, second: FloatArray) -> FloatArray:
-    """Cosine of every row of `first` (A, D) with every row of `second` (B, D): float64 (A, B) in [-1, 1].
-
-    NaN where either row is zero or has a NaN: it has no direction.
-    """
-    cosine: FloatArray = directions(first) @ directions(second).T
-    return np.clip(cosine, -1, 1)
 
 
 def directions(rows: FloatArray) -> FloatArray:
@@ -74,66 +64,8 @@ def share_at_least(pairs: FloatArray, thresholds: FloatArray, n_diagonal: int = 
     ones = n_diagonal * (thresholds - ROUNDING <= 1)
     total = 2 * len(pairs) + n_diagonal
     count = 2 * (len(pairs) - below) + ones
-    return _ratio(count, np.full(len(thresholds), total))
-
-
-def near_duplicates(pairs: FloatArray, threshold: float) -> float:
-    """Share of the pairs of filters that point nearly the same or the opposite way: |C[i, j]| >= threshold."""
-    return float((np.abs(pairs) >= threshold - ROUNDING).mean()) if len(pairs) else float("nan")
-
-
-def between_groups(correlations: FloatArray, members: BoolArray, *, diagonal: bool = True) -> tuple[float, FloatArray]:
-    """Mean of C[k, k'] over k in one group and k' in another: of all groups, and of each against the others, (C,).
-
-    members: (C, F), the groups; they may overlap, and an empty one does not count. With the groups A_c of equal size
-    m this is C_IC of Sec. 4.3, 1 / (C (C-1) m^2) times the sum over c != c', where a filter of two groups meets itself
-    with its C[k, k] = 1; `diagonal` False leaves those out. Blank filters are left out. NaN where nothing is left.
-    """
-    sums, pairs = _sums_and_pairs(correlations, members, diagonal)
-    np.fill_diagonal(sums, 0)
-    np.fill_diagonal(pairs, 0)
-    return _overall(sums, pairs), _ratio(sums.sum(axis=1), pairs.sum(axis=1))
-
-
-def within_groups(correlations: FloatArray, members: BoolArray) -> tuple[float, FloatArray]:
-    """Mean of C[k, k'] over pairs of different filters of one group: over all such pairs, and for each group, (C,).
-
-    Blank filters are left out. NaN where no group has two filters.
-    """
-    sums, pairs = _sums_and_pairs(correlations, members, diagonal=False)
-    return _overall(sums.diagonal(), pairs.diagonal()), _ratio(sums.diagonal(), pairs.diagonal())
-
-
-def self_pairs(correlations: FloatArray, members: BoolArray) -> tuple[int, int]:
-    """How many of the terms of `between_groups` are a filter of two groups that meets itself, and how many there are.
-
-    members: (C, F). Blank filters are left out.
-    """
-    selected = (members & ~np.isnan(correlations.diagonal())).astype(np.int64)
-    groups, sizes = selected.sum(axis=0), selected.sum(axis=1)
-    return int((groups * (groups - 1)).sum()), int(sizes.sum() ** 2 - (sizes**2).sum())
-
-
-def _sums_and_pairs(correlations: FloatArray, members: BoolArray, diagonal: bool) -> tuple[FloatArray, FloatArray]:
-    """Sum of C[k, k'] over the pairs of every two groups, and how many pairs those are, each (C, C)."""
-    alive = ~np.isnan(correlations.diagonal())
-    selected = csr_array((members & alive).astype(np.float64))  # a thousand groups of two: nearly all zeros
-    sums = np.asarray((selected @ np.nan_to_num(correlations)) @ selected.T, dtype=np.float64)
-    sizes = np.asarray(selected.sum(axis=1), dtype=np.float64)
-    pairs = np.outer(sizes, sizes)
-    if not diagonal:
-        common = (selected @ selected.T).toarray()  # filters that meet themselves, each with a one
-        sums, pairs = sums - common, pairs - common
-    return sums, pairs
-
-
-def _overall(sums: FloatArray, pairs: FloatArray) -> float:
-    return float(sums.sum() / pairs.sum()) if pairs.sum() else float("nan")
-
-
-def _ratio(numerator: FloatArray, denominator: FloatArray) -> FloatArray:
-    ratio: FloatArray = np.divide(numerator, denominator, out=np.full(len(numerator), np.nan), where=denominator > 0)
-    return ratio
+    share: FloatArray = count / total if total else np.full(len(thresholds), np.nan)
+    return share
 
 
 def nearest_filters(correlations: FloatArray) -> tuple[IntArray, FloatArray]:

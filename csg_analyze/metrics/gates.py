@@ -1,8 +1,10 @@
-"""How sparse a class-specific gate is, and which filters belong to which class (Sec. 3.2 and 4.1)."""
+"""How sparse a class-specific gate is, and how many filters a fixed one gives to each class (Sec. 3.2, 4.1, 4.3)."""
 
 from __future__ import annotations
 
-from csg_analyze.metrics.arrays import BoolArray, FloatArray
+import numpy as np
+
+from csg_analyze.metrics.arrays import FloatArray
 
 
 def l1_density(gate: FloatArray) -> float:
@@ -15,7 +17,27 @@ def density_interval(n_classes: int, n_filters: int, bound: float) -> tuple[floa
     return 1 / n_classes, bound / (n_classes * n_filters)
 
 
-def assigned(gate: FloatArray, threshold: float = 0.5) -> BoolArray:
-    """(C, K), True where filter k belongs to class c: G[c, k] > threshold, as the paper removes them in Fig. 5."""
-    belongs: BoolArray = gate > threshold
-    return belongs
+def fixed_sizes(gate: FloatArray) -> tuple[int, int] | None:
+    """(m1, m2) of a gate (C, K) as Sec. 4.3 fixes them: binary, m1 filters a class, m2 of all classes; else None."""
+    if not np.isin(gate, (0, 1)).all():
+        return None
+    n_classes = len(gate)
+    classes_of_filter = gate.sum(axis=0)
+    own = gate[:, classes_of_filter == 1].sum(axis=1)
+    shared = int((classes_of_filter == n_classes).sum())
+    sizes = int(own[0]), shared
+    # one test for all: equal counts, at least one, and no filter of some but not all classes
+    return sizes if n_classes > 1 and (own == own[0]).all() and _fill(sizes, gate.shape) else None
+
+
+def recorded_sizes(value: object, n_classes: int, n_filters: int) -> tuple[int, int] | None:
+    """(m1, m2) as a training wrote them down, if they are two whole numbers that fill the K filters; else None."""
+    if not isinstance(value, list | tuple) or len(value) != 2 or not all(type(part) is int for part in value):
+        return None
+    sizes = int(value[0]), int(value[1])
+    return sizes if _fill(sizes, (n_classes, n_filters)) else None
+
+
+def _fill(sizes: tuple[int, int], shape: tuple[int, ...]) -> bool:
+    owned, shared = sizes
+    return owned >= 1 and shared >= 0 and owned * shape[0] + shared == shape[1]

@@ -97,8 +97,8 @@ def information_and_chance(
         sort_with_noise(activations[:, k], noise, order)
 
         def information(labeling: IntArray) -> FloatArray:
-            found: FloatArray = information_of_filter(noise, order, labeling[None], counts, n_neighbors, psi)[0]
-            return found
+            row_of_matrix: FloatArray = information_of_filter(noise, order, labeling[None], counts, n_neighbors, psi)[0]
+            return row_of_matrix
 
         generator = np.random.default_rng((seed, k))
         return information(labels), [information(generator.permutation(labels)).max() for _ in range(n_permutations)]
@@ -111,6 +111,11 @@ def information_and_chance(
                 if best:
                     chance[k] = np.mean(best)
     return matrix, chance
+
+
+def mutual_information_score(matrix: FloatArray) -> float:
+    """MIS = mean_k max_c M[k, c], in nats: higher means filters that tell one class from the rest."""
+    return float(matrix.max(axis=1).mean())
 
 
 def chance_permutations(n_filters: int, most: int = 10) -> int:

@@ -16,9 +16,10 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from csg_analyze.metrics.arrays import FloatArray
+from csg_analyze.metrics.filters import filters_by_class
 from csg_analyze.plots.charts import counts, dots_with_intervals
 from csg_analyze.plots.matrices import draw_matrix, name_columns, name_rows, panel_height, show_colours
-from csg_analyze.plots.reduction import Reduction, block_size, filters_by_class, strongest_pairs, thinned
+from csg_analyze.plots.reduction import Reduction, block_size, strongest_pairs, thinned
 from csg_analyze.plots.style import (
     COLUMN,
     FULL,
@@ -43,7 +44,6 @@ __all__ = [
     "captioned",
     "counts",
     "dots_with_intervals",
-    "filters_by_class",
     "gate_and_information",
     "matrix_panels",
     "overlap_panel",

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from csg_analyze.metrics.arrays import FloatArray
 from csg_analyze.wording import shortened
@@ -55,19 +54,6 @@ def strongest_pairs(first: FloatArray, second: FloatArray, rows: int, columns: i
     a, b = blocks(first, rows, columns), blocks(second, rows, columns)
     strongest = np.argmax(np.where(np.isnan(a + b), -np.inf, a + b), axis=-1)[..., None]
     return np.take_along_axis(a, strongest, axis=-1)[..., 0], np.take_along_axis(b, strongest, axis=-1)[..., 0]
-
-
-def filters_by_class(strength: FloatArray) -> NDArray[np.intp]:
-    """The order of the filters, columns of (C, K), by the class each is strongest for; its strongest first.
-
-    Filters that are equally strong for several classes, as those a gate shares are, follow behind all classes; a filter
-    without any value comes last. Otherwise ties keep the filters' own order.
-    """
-    filled = np.where(np.isnan(strength), -np.inf, strength)
-    highest = filled.max(axis=0)
-    shared, missing = (filled == highest).sum(axis=0) > 1, np.isneginf(highest)
-    owner = np.select([missing, shared], [len(strength) + 1, len(strength)], filled.argmax(axis=0))
-    return np.lexsort((-highest, owner))
 
 
 def tick_step(length: int, most: int) -> int:

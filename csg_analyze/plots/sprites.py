@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from csg_analyze.metrics.arrays import BoolArray, FloatArray
+from csg_analyze.metrics.resizing import upsampled
 
 SIDE = 64
 """Pixels that the longer side of a picture has at most; images of half that size and less are enlarged."""
@@ -63,16 +64,9 @@ def pictures(images: np.ndarray, maps: FloatArray) -> np.ndarray:
 
 def at_least_half(maps: FloatArray, height: int, width: int) -> BoolArray:
     """(P, h, w) -> (P, height, width), True where the bilinearly resized map is at least half the map's maximum."""
-    rows, columns = _weights(maps.shape[1], height), _weights(maps.shape[2], width)
     peaks = maps.max(axis=(1, 2))[:, None, None]
-    active: BoolArray = (rows @ maps @ columns.T >= peaks / 2) & (peaks > 0)
+    active: BoolArray = (upsampled(maps, height, width) >= peaks / 2) & (peaks > 0)
     return active
-
-
-def _weights(old: int, new: int) -> FloatArray:
-    """(new, old): what every old position contributes to every new one in OpenCV's bilinear resizing."""
-    weights = cv2.resize(np.eye(old, dtype=np.float32), (old, new), interpolation=cv2.INTER_LINEAR)
-    return np.asarray(weights, np.float32).reshape(new, old)  # OpenCV drops an axis of length 1
 
 
 def _interior(active: BoolArray) -> BoolArray:

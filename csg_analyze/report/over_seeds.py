@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import pandas as pd
 
-from csg_analyze.metrics.means import Mean
+from csg_analyze.metrics.statistics import Mean
 from csg_analyze.paper import CLAIMS
 from csg_analyze.report.document import JSON, Report, as_json
 from csg_analyze.report.seeds import Seeds, differences, mean_of, seeds_of, value_of

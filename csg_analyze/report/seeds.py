@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from csg_analyze.checkpoints.twins import Difference, besides_the_gate
-from csg_analyze.metrics.means import Mean, mean_with_interval
+from csg_analyze.metrics.statistics import Mean, mean_with_interval
 from csg_analyze.report.document import ModelReport
 from csg_analyze.wording import listed
 

@@ -10,7 +10,6 @@ from csg_analyze.plots.reduction import (
     Reduction,
     block_size,
     counted,
-    filters_by_class,
     reduced,
     shortened,
     strongest_pairs,
@@ -72,20 +71,6 @@ def test_separate_maxima_do_not_make_an_overlap() -> None:
 def test_block_size(length: int, size: int) -> None:
     assert block_size(length) == size
     assert -(-length // size) <= 400
-
-
-def test_filters_stand_by_class_strongest_first() -> None:
-    strength = np.array([[0.1, 0.9, 0.2, 0.5, np.nan], [0.8, 0.3, 0.2, 0.4, np.nan], [0.0, 0.0, 0.7, np.nan, np.nan]])
-    assert filters_by_class(strength).tolist() == [1, 3, 0, 2, 4]
-
-
-def test_shared_filters_stand_behind_all_classes() -> None:
-    gate = np.array([[1.0, 0.0, 1.0, 1.0, 0.0], [1.0, 1.0, 0.2, 1.0, 0.0]])
-    assert filters_by_class(gate).tolist() == [2, 1, 0, 3, 4]
-
-
-def test_ties_keep_the_filters_order() -> None:
-    assert filters_by_class(np.ones((3, 6))).tolist() == list(range(6))
 
 
 @given(st.integers(1, 5000), st.integers(1, 40))

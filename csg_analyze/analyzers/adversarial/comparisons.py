@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from csg_analyze.metrics.paired import mcnemar, paired_difference, paired_difference_of_rates
+from csg_analyze.metrics.statistics import mcnemar, paired_difference, paired_difference_of_rates
 from csg_analyze.result import Result, Table
 
 

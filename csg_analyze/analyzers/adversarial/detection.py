@@ -11,11 +11,10 @@ from scipy.special import expit, logit
 from scipy.stats import t
 
 from csg_analyze.metrics.arrays import BoolArray, FloatArray, IntArray
-from csg_analyze.metrics.proportions import largest_unseen
+from csg_analyze.metrics.statistics import CONFIDENCE, largest_unseen
 
 Protocol = Literal["paired", "disjoint", "random", "paper"]
 Negatives = Literal["clean", "clean+noise"]
-CONFIDENCE = 0.95
 FALSE_ALARMS = 0.05
 """The share of false alarms at which the share of found adversarial samples is reported."""
 
@@ -125,24 +124,6 @@ def roc(scores: FloatArray, adversarial: BoolArray, at: FloatArray) -> FloatArra
     return curve
 
 
-def resampled(n: int, *, resamples: int, seed: int) -> FloatArray:
-    """How often each of n sources is drawn in every bootstrap resample, (resamples, n)."""
-    rng = np.random.default_rng(seed)
-    return rng.multinomial(n, np.full(n, 1 / n), size=resamples).astype(np.float64) if n else np.ones((resamples, 0))
-
-
-def share_interval(share: float, resamples: FloatArray, n: int) -> tuple[float, float]:
-    """95 % interval of a share of n sources from its bootstrap values; exact where the bootstrap has no width.
-
-    A share of 0 or 1 has none: nothing was seen that could be drawn. `largest_unseen` bounds what was missed.
-    """
-    low, high = interval(resamples)
-    if low == high == share and share in (0, 1):
-        unseen = largest_unseen(n)
-        return (0.0, unseen) if share == 0 else (1 - unseen, 1.0)
-    return low, high
-
-
 def auroc_interval(auroc: float, resamples: FloatArray, n: int) -> tuple[float, float]:
     """95 % interval of an AUROC over n sources from its bootstrap values: symmetric on the scale of log odds.
 
@@ -162,12 +143,3 @@ def auroc_interval(auroc: float, resamples: FloatArray, n: int) -> tuple[float, 
     variance = float(values.var()) * n / (n - 1) + spread / n**2
     half = float(t.ppf((1 + CONFIDENCE) / 2, n - 1)) * variance**0.5 / spread
     return float(expit(logit(auroc) - half)), float(expit(logit(auroc) + half))
-
-
-def interval(values: FloatArray) -> tuple[float, float]:
-    """The central 95 % of bootstrap values; NaN where there is none."""
-    values = values[np.isfinite(values)]
-    if not len(values):
-        return float("nan"), float("nan")
-    low, high = np.percentile(values, [100 * (1 - CONFIDENCE) / 2, 100 * (1 + CONFIDENCE) / 2])
-    return float(low), float(high)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from csg_analyze.analyzers.adversarial.detection import Split, rates, resampled
+from csg_analyze.analyzers.adversarial.detection import Split, rates
 from csg_analyze.analyzers.adversarial.detectors import Small, differentiable, scores
 from csg_analyze.analyzers.adversarial.study import (
     RESAMPLES,
@@ -19,7 +19,7 @@ from csg_analyze.analyzers.adversarial.study import (
 )
 from csg_analyze.metrics.adversarial import Differentiable
 from csg_analyze.metrics.arrays import BoolArray, FloatArray, IntArray
-from csg_analyze.metrics.proportions import share_with_interval
+from csg_analyze.metrics.statistics import resampled, share_with_interval
 from csg_analyze.result import Matrix
 
 

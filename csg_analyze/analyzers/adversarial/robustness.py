@@ -11,15 +11,12 @@ import pandas as pd
 from csg_analyze.about import about
 from csg_analyze.analyzers.adversarial import text
 from csg_analyze.analyzers.adversarial.comparisons import MINIMAL, ROBUST, compare_robustness
-from csg_analyze.analyzers.adversarial.detection import interval, resampled
 from csg_analyze.analyzers.adversarial.figures import draw_minimal, draw_robustness
 from csg_analyze.errors import UsageError
 from csg_analyze.metrics.adversarial import NOT_MOVED, OUTCOMES, UNTARGETED, AttackRun, Attacks
 from csg_analyze.metrics.arrays import BoolArray, FloatArray, IntArray
-from csg_analyze.metrics.proportions import share_with_interval
+from csg_analyze.metrics.statistics import RESAMPLES, interval, resampled, share_with_interval
 from csg_analyze.result import Drawing, Number, Result, Table, or_none
-
-RESAMPLES = 2000
 
 
 @about("Accuracy under attack", measures=text.ROBUSTNESS_MEASURES, reading=text.ROBUSTNESS_READING)

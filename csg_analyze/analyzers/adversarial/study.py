@@ -14,14 +14,13 @@ from csg_analyze.analyzers.adversarial.detection import (
     Split,
     auroc_interval,
     rates,
-    resampled,
     roc,
-    share_interval,
     split,
 )
 from csg_analyze.analyzers.adversarial.detectors import Make, layer_importance, scores, trained
 from csg_analyze.metrics.adversarial import Differentiable
 from csg_analyze.metrics.arrays import BoolArray, FloatArray, IntArray
+from csg_analyze.metrics.statistics import bootstrap_interval_of_share, resampled
 
 RESAMPLES = 1000
 CURVE = np.unique(np.concatenate([np.linspace(0, 0.1, 21), np.linspace(0, 1, 51)]))
@@ -161,7 +160,7 @@ def measure_interval(name: str, value: float, resamples: FloatArray, trials: Seq
     if name == "auroc":
         return auroc_interval(value, resamples, n)
     scale = 100 if name.endswith("_percent") else 1
-    low, high = share_interval(value / scale, resamples / scale, n)
+    low, high = bootstrap_interval_of_share(value / scale, resamples / scale, n)
     return scale * low, scale * high
 
 

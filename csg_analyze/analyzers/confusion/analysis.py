@@ -7,24 +7,23 @@ from typing import Annotated, Literal
 
 import numpy as np
 import pandas as pd
+from sklearn.metrics import confusion_matrix
 
 from csg_analyze.about import about
 from csg_analyze.analyzers.confusion.figures import NOTHING, draw_confusion, draw_removals
-from csg_analyze.analyzers.confusion.text import CONFUSION_FIGURE, MEASURES, READING, REMOVALS_FIGURE
-from csg_analyze.errors import NotAvailable, UsageError, unknown
-from csg_analyze.metrics.ablation import Ablation
-from csg_analyze.metrics.arrays import BoolArray, FloatArray, IntArray
-from csg_analyze.metrics.confusion import (
-    confusion_matrix,
+from csg_analyze.analyzers.confusion.removals import (
     highest_information,
-    mean_activation,
     mean_recall,
     owned_by_any,
     recall,
     shares,
-    strongest,
+    strongest_share,
 )
-from csg_analyze.metrics.gates import assigned
+from csg_analyze.analyzers.confusion.text import CONFUSION_FIGURE, MEASURES, READING, REMOVALS_FIGURE
+from csg_analyze.errors import NotAvailable, UsageError, unknown
+from csg_analyze.metrics.ablation import Ablation
+from csg_analyze.metrics.arrays import BoolArray, FloatArray, IntArray
+from csg_analyze.metrics.filters import assigned, mean_activations
 from csg_analyze.metrics.mutual_information import mutual_information
 from csg_analyze.result import Drawing, Matrix, Number, Result, Table, or_none
 from csg_analyze.wording import listed
@@ -168,10 +167,10 @@ def _select(
             raise UsageError(f"the gate has shape {gate.shape}, but classes x filters is {expected}.")
         return owned_by_any(assigned(gate, gate_threshold), groups)
     if select == "activation":
-        return strongest(mean_activation(activations, labels, groups), fraction)
+        return strongest_share(mean_activations(activations, labels, groups), fraction)
     information = mutual_information(activations, labels, n_classes=n_classes)
     information[:, np.bincount(labels, minlength=n_classes) == 0] = np.nan  # 0 there is no estimate
-    return strongest(highest_information(information, groups), fraction)
+    return strongest_share(highest_information(information, groups), fraction)
 
 
 def _effects(
@@ -222,7 +221,9 @@ def _summary(effects: pd.DataFrame, correct: pd.DataFrame) -> dict[str, Number]:
 def _matrices(predictions: Mapping[str, IntArray], labels: IntArray, class_names: Sequence[str]) -> Matrix:
     """A confusion matrix per removal; `share` is of the true class's images, NaN where it has none."""
     n_classes = len(class_names)
-    counts = np.stack([confusion_matrix(labels, predicted, n_classes) for predicted in predictions.values()])
+    counts = np.stack(
+        [confusion_matrix(labels, predicted, labels=range(n_classes)) for predicted in predictions.values()]
+    )
     return Matrix(
         {"removal": list(predictions), "true": class_names, "predicted": class_names},
         {"count": counts, "share": shares(counts, counts.sum(axis=2, keepdims=True))},

@@ -10,22 +10,19 @@ import pandas as pd
 
 from csg_analyze.about import about
 from csg_analyze.analyzers.correlation.figures import MARKED, MOST_ROWS, draw_curves, draw_matrices
+from csg_analyze.analyzers.correlation.groups import FilterGroups, divided, undivided
+from csg_analyze.analyzers.correlation.scores import between_groups, near_duplicates, self_pairs, within_groups
 from csg_analyze.analyzers.correlation.text import CURVES_FIGURE, MEASURES, READING
 from csg_analyze.errors import UsageError
 from csg_analyze.metrics.arrays import FloatArray, IntArray
 from csg_analyze.metrics.correlation import (
     FilterWeights,
-    between_groups,
     correlation_matrix,
-    near_duplicates,
     nearest_filters,
     pair_values,
-    self_pairs,
     share_at_least,
-    within_groups,
 )
-from csg_analyze.metrics.groups import SHARED, UNASSIGNED, FilterGroups, divided, undivided
-from csg_analyze.metrics.specificity import class_means
+from csg_analyze.metrics.filters import SHARED, UNASSIGNED, class_means
 from csg_analyze.plots.reduction import block_size, reduced
 from csg_analyze.result import Drawing, Matrix, Number, Result, Table, or_none
 from csg_analyze.wording import listed

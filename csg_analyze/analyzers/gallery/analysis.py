@@ -12,14 +12,14 @@ from matplotlib.figure import Figure
 
 from csg_analyze.about import about
 from csg_analyze.analyzers.gallery.cards import Gallery
+from csg_analyze.analyzers.gallery.certainty import information_margin, share_of_class
 from csg_analyze.analyzers.gallery.pages import gallery_pages
 from csg_analyze.errors import UsageError
 from csg_analyze.metrics.arrays import BoolArray, FloatArray, IntArray
 from csg_analyze.metrics.correlation import FilterWeights, correlation_matrix, nearest_filters
-from csg_analyze.metrics.exemplars import Exemplars, information_margin, share_of_class
-from csg_analyze.metrics.groups import SHARED, UNASSIGNED, owners
+from csg_analyze.metrics.exemplars import Exemplars
+from csg_analyze.metrics.filters import SHARED, UNASSIGNED, class_means, dead_filters, owners
 from csg_analyze.metrics.mutual_information import mutual_information
-from csg_analyze.metrics.specificity import class_means, dead_filters
 from csg_analyze.plots.panels import counts, style
 from csg_analyze.result import Drawing, Number, Result, Table
 from csg_analyze.wording import listed

@@ -14,9 +14,9 @@ from csg_analyze.analyzers.layers.probes import Probe, probe_correct
 from csg_analyze.errors import UsageError
 from csg_analyze.metrics.arrays import FloatArray, IntArray
 from csg_analyze.metrics.correlation import correlation_matrix, pair_values, share_at_least
-from csg_analyze.metrics.mutual_information import chance_permutations, information_and_chance
-from csg_analyze.metrics.proportions import share_with_interval
-from csg_analyze.metrics.specificity import dead_filters, mutual_information_score
+from csg_analyze.metrics.filters import dead_filters
+from csg_analyze.metrics.mutual_information import chance_permutations, information_and_chance, mutual_information_score
+from csg_analyze.metrics.statistics import share_with_interval
 from csg_analyze.plots.charts import lines_by_layer
 from csg_analyze.result import Drawing, Result, Table
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from csg_analyze.analyzers.localize.baselines import BASELINES
 from csg_analyze.analyzers.localize.methods import Setting
-from csg_analyze.analyzers.localize.scores import interval, resamples
+from csg_analyze.metrics.statistics import intervals, resampled_groups
 from csg_analyze.result import Result, Table
 from csg_analyze.wording import listed
 
@@ -105,7 +105,7 @@ def differences(first: Result, second: Result, *, n: int, seed: int) -> Table:
     assert first.samples is not None  # localize always has them
     assert second.samples is not None
     both = first.samples.merge(second.samples, on="sample_id", suffixes=("", " (second)"))
-    draws = resamples(both["picture"].to_numpy(), n, seed)
+    draws = resampled_groups(both["picture"].to_numpy(), resamples=n, seed=seed)
     rows = []
     for column in (name for name in first.samples.columns[3:] if f"{name} (second)" in both):
         change = (both[f"{column} (second)"].astype(float) - both[column].astype(float)).to_numpy()
@@ -113,7 +113,7 @@ def differences(first: Result, second: Result, *, n: int, seed: int) -> Table:
         counts = draws[:, there]
         with np.errstate(invalid="ignore", divide="ignore"):
             means = (counts @ change[there]) / counts.sum(axis=1)
-        low, high = interval(means[:, None])
+        low, high = intervals(means[:, None])
         method, _, metric = column.rpartition("_")
         rows.append(
             {

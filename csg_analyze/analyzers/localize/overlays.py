@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 
 from csg_analyze.metrics.arrays import BoolArray, FloatArray
+from csg_analyze.metrics.resizing import upsampled
 from csg_analyze.plots.style import colour_map
 
 SIDE = 96
@@ -41,7 +41,7 @@ def _heat(image: np.ndarray, values: FloatArray) -> np.ndarray:
     if np.isnan(values).all():
         return paper.astype(np.uint8)
     height, width = image.shape[:2]
-    large = cv2.resize(values.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
+    large = upsampled(values, height, width)
     low, high = float(large.min()), float(large.max())
     scaled = (large - low) / (high - low) if high > low else np.zeros_like(large)
     colours = np.asarray(colour_map(COLOURS)(scaled))[..., :3] * 255

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from csg_analyze.metrics.arrays import BoolArray, FloatArray, IntArray
+from csg_analyze.metrics.arrays import FloatArray, IntArray
 
 BOX_DELTAS = (0.3, 0.5, 0.7)
 """IoU of boxes that MaxBoxAccV2 asks for; MaxBoxAcc asks for 0.5."""
@@ -100,25 +100,6 @@ def best_levels(scores: ImageScores, labels: IntArray, images: IntArray, n_class
     total = _total_weights(labels[images], np.ones((1, len(images))), n_classes, scores.class_weights)
     levels: IntArray = _best(scores, images, total)[0]
     return levels
-
-
-def resamples(groups: IntArray, n: int, seed: int) -> FloatArray:
-    """How often every image is in each of n bootstrap resamples, (n, N): whole groups are drawn, with replacement."""
-    _, group = np.unique(groups, return_inverse=True)
-    n_groups = int(group.max(initial=-1)) + 1
-    rng = np.random.default_rng(seed)
-    drawn = rng.multinomial(n_groups, np.full(n_groups, 1 / n_groups), size=n)
-    found: FloatArray = drawn[:, group].astype(np.float64)
-    return found
-
-
-def interval(values: FloatArray, confidence: float = 0.95) -> tuple[FloatArray, FloatArray]:
-    """Percentile bootstrap interval over the first axis; NaN where all resamples are."""
-    tail = (1 - confidence) / 2
-    known: BoolArray = np.asarray(~np.isnan(values).all(axis=0))
-    filled = np.where(known, values, 0.0)
-    low, high = np.nanquantile(filled, [tail, 1 - tail], axis=0)
-    return np.where(known, low, np.nan), np.where(known, high, np.nan)
 
 
 def _shares(counts: FloatArray) -> FloatArray:

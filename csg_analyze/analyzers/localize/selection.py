@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from csg_analyze.metrics.arrays import BoolArray, FloatArray, IntArray
+from csg_analyze.metrics.filters import class_means, strongest_first
 
 
 def first_half(labels: IntArray, groups: IntArray, seed: int) -> BoolArray:
@@ -30,13 +31,7 @@ def most_active_filters(
 
     activations: (N, K). Ties prefer the earlier filter.
     """
-    found: IntArray = np.full((n_classes, n), -1)
-    for c in range(n_classes):
-        members = chosen[labels[chosen] == c]
-        if len(members):
-            means = activations[members].mean(axis=0, dtype=np.float64)
-            found[c] = np.argsort(-means, kind="stable")[:n]
-    return found
+    return strongest_first(class_means(activations[chosen], labels[chosen], n_classes), n)
 
 
 def classes_of_filters(

@@ -14,11 +14,10 @@ from csg_analyze.analyzers.localize.scores import (
     ImageScores,
     best_levels,
     evaluate,
-    interval,
     metric_names,
-    resamples,
 )
 from csg_analyze.metrics.arrays import FloatArray, IntArray
+from csg_analyze.metrics.statistics import intervals, resampled_groups
 from csg_analyze.result import Pictures
 
 TOTAL = "(total)"
@@ -49,8 +48,8 @@ def numbers_of(
     n_classes, images, labels = len(class_names), setting.scored, setting.labels
     levels = None if oracle else best_levels(scores, labels, setting.chosen, n_classes)
     values = evaluate(scores, labels, images, n_classes, levels=levels)
-    draws = resamples(setting.objects.groups[images], bootstrap, seed)
-    low, high = interval(evaluate(scores, labels, images, n_classes, levels=levels, multiplicities=draws))
+    draws = resampled_groups(setting.objects.groups[images], resamples=bootstrap, seed=seed)
+    low, high = intervals(evaluate(scores, labels, images, n_classes, levels=levels, multiplicities=draws))
     metrics = metric_names(setting.deltas)
     counted = labels[images][~np.isnan(scores.iou[images])]
     counts = [*np.bincount(counted, minlength=n_classes).tolist(), len(counted)]

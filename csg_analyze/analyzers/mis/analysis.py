@@ -17,18 +17,16 @@ from csg_analyze.analyzers.mis.permutations import (
     needed_permutations,
     permutation_test,
 )
-from csg_analyze.errors import UsageError
-from csg_analyze.metrics.arrays import FloatArray, IntArray
-from csg_analyze.metrics.mutual_information import chance_permutations, information_and_chance
-from csg_analyze.metrics.specificity import (
-    class_means,
+from csg_analyze.analyzers.mis.specificity import (
     class_selectivity,
-    dead_filters,
-    mutual_information_score,
     normalised_information,
     overlap_with_gate,
     rank_correlation,
 )
+from csg_analyze.errors import UsageError
+from csg_analyze.metrics.arrays import FloatArray, IntArray
+from csg_analyze.metrics.filters import class_means, dead_filters
+from csg_analyze.metrics.mutual_information import chance_permutations, information_and_chance, mutual_information_score
 from csg_analyze.plots.panels import gate_and_information
 from csg_analyze.result import Drawing, Matrix, Number, Result, Table
 from csg_analyze.wording import listed

@@ -8,18 +8,19 @@ from typing import Annotated, Literal
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from sklearn.metrics import confusion_matrix
 
 from csg_analyze.about import about
 from csg_analyze.analyzers.similarity.scores import (
     clustered_order,
+    cosines,
     highest_off_diagonal,
     mean_on_and_off_diagonal,
     share_with_maximum_on_diagonal,
 )
 from csg_analyze.errors import UsageError
 from csg_analyze.metrics.arrays import FloatArray, IntArray
-from csg_analyze.metrics.correlation import cosines
-from csg_analyze.metrics.specificity import class_means
+from csg_analyze.metrics.filters import class_means
 from csg_analyze.plots.panels import matrix_panels
 from csg_analyze.result import Drawing, Matrix, Number, Result, Table, or_none
 from csg_analyze.wording import listed
@@ -83,8 +84,7 @@ def similarity(
         summary |= _scores(kind, matrix)
     summary |= {f"n_{kind}": int(count.sum()) for kind, count in counts.items()}
     summary |= {f"{kind}_blank_rows": int(np.isnan(matrix).all(axis=1).sum()) for kind, matrix in matrices.items()}
-    confused = np.zeros((n_classes, n_classes), dtype=np.int64)
-    np.add.at(confused, (labels, predictions), 1)
+    confused = confusion_matrix(labels, predictions, labels=range(n_classes))
     return Result(
         summary=summary,
         tables={

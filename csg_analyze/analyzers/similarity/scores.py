@@ -7,10 +7,19 @@ from scipy.cluster.hierarchy import leaves_list, linkage
 from scipy.spatial.distance import squareform
 
 from csg_analyze.metrics.arrays import FloatArray, IntArray
-from csg_analyze.metrics.correlation import ROUNDING
+from csg_analyze.metrics.correlation import ROUNDING, directions
 
 MOST_LEAVES = 300
 """Beyond so many classes the leaves are not flipped into their best order, whose cost grows with the cube."""
+
+
+def cosines(first: FloatArray, second: FloatArray) -> FloatArray:
+    """Cosine of every row of `first` (A, D) with every row of `second` (B, D): float64 (A, B) in [-1, 1].
+
+    NaN where either row is zero or has a NaN: it has no direction.
+    """
+    cosine: FloatArray = directions(first) @ directions(second).T
+    return np.clip(cosine, -1, 1)
 
 
 def mean_on_and_off_diagonal(similarity: FloatArray) -> tuple[float, float]:

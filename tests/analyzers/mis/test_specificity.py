@@ -9,16 +9,14 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.stats import entropy
 
-from csg_analyze.metrics.specificity import (
+from csg_analyze.analyzers.mis.specificity import (
     class_entropy,
-    class_means,
     class_selectivity,
-    dead_filters,
-    mutual_information_score,
     normalised_information,
     overlap_with_gate,
     rank_correlation,
 )
+from csg_analyze.metrics.mutual_information import mutual_information_score
 
 RNG = np.random.default_rng(0)
 LABELS = np.repeat([0, 1, 3], [5, 3, 2])  # class 2 is absent
@@ -35,16 +33,6 @@ def test_a_filter_that_tells_all_has_normalised_information_one() -> None:
     normalised = normalised_information(matrix, LABELS)
     np.testing.assert_allclose(normalised[:, [0, 1, 3]], [[1, 1, 1], [0.5, 0.5, 0.5]])
     assert np.isnan(normalised[:, 2]).all()
-
-
-def test_class_means_by_plain_loops() -> None:
-    activations = RNG.normal(size=(10, 3)).astype(np.float32)
-    means = class_means(activations, LABELS, 4)
-    for c in (0, 1, 3):
-        for k in range(3):
-            values = [float(activations[i, k]) for i in range(10) if LABELS[i] == c]
-            assert means[c, k] == pytest.approx(sum(values) / len(values), rel=1e-6)
-    assert np.isnan(means[2]).all()
 
 
 def test_selectivity_by_the_definition() -> None:
@@ -75,9 +63,3 @@ def test_rank_correlation_sees_order_only_and_knows_when_there_is_none() -> None
     assert rank_correlation(values, np.exp(values)) == pytest.approx(1)
     assert rank_correlation(values, -values) == pytest.approx(-1)
     assert rank_correlation(values, np.ones(5)) is None
-
-
-def test_dead_is_the_same_activation_on_every_image_exactly() -> None:
-    columns = [[0, 0, 0], [5.5, 5.5, 5.5], [0, 0, 1e-30], [0.0, -0.0, 0.0], [1, 2, 3]]
-    activations = np.array(columns, dtype=np.float32).T
-    assert dead_filters(activations).tolist() == [True, True, False, True, False]

@@ -1,16 +1,11 @@
-"""Which filters stand for a class, and what a network confuses once they are gone (Sec. 4.2, Fig. 5)."""
+"""Which filters are removed for a class, and what is still recognised without them (Sec. 4.2, Fig. 5)."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from csg_analyze.metrics.arrays import BoolArray, FloatArray, IntArray
-
-
-def confusion_matrix(labels: IntArray, predictions: IntArray, n_classes: int) -> IntArray:
-    """Images of each true class (rows) given to each predicted class (columns), (C, C)."""
-    cells = np.bincount(labels.astype(np.int64) * n_classes + predictions, minlength=n_classes**2)
-    return cells.reshape(n_classes, n_classes)
+from csg_analyze.metrics.filters import strongest
 
 
 def recall(labels: IntArray, predictions: IntArray, n_classes: int) -> FloatArray:
@@ -34,33 +29,17 @@ def mean_recall(recalls: FloatArray, classes: BoolArray) -> FloatArray:
     return shares(np.where(counted, recalls, 0.0).sum(axis=1), counted.sum(axis=1))
 
 
-def mean_activation(activations: FloatArray, labels: IntArray, groups: BoolArray) -> FloatArray:
-    """Mean activation of every filter over the images of every group of classes.
-
-    activations: (N, K). groups: (M, C), True for the group's classes. Returns float64 (M, K), NaN for no images.
-    """
-    means: FloatArray = np.full((len(groups), activations.shape[1]), np.nan)
-    for row, classes in zip(means, groups, strict=True):
-        images = classes[labels]
-        if images.any():
-            row[:] = activations[images].mean(axis=0, dtype=np.float64)
-    return means
-
-
 def highest_information(information: FloatArray, groups: BoolArray) -> FloatArray:
     """Highest mutual information of every filter with any class of every group: (K, C), groups (M, C) -> (M, K)."""
     return np.stack([information[:, classes].max(axis=1) for classes in groups])
 
 
-def strongest(scores: FloatArray, fraction: float) -> BoolArray:
+def strongest_share(scores: FloatArray, fraction: float) -> BoolArray:
     """The share `fraction` of the filters (rounded, at least one) with the highest scores in each row, (M, K).
 
     Ties go to the filter that comes first; a row of NaN has no filter.
     """
-    count = max(1, round(fraction * scores.shape[1]))
-    chosen: BoolArray = np.zeros(scores.shape, dtype=bool)
-    np.put_along_axis(chosen, np.argsort(-scores, axis=1, kind="stable")[:, :count], True, axis=1)
-    return chosen & ~np.isnan(scores)
+    return strongest(scores, max(1, round(fraction * scores.shape[1])))
 
 
 def owned_by_any(belongs: BoolArray, groups: BoolArray) -> BoolArray:

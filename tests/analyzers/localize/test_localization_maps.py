@@ -1,4 +1,4 @@
-"""Upsampling, regions and boxes of maps, each beside the plainest way to the same number."""
+"""Regions and boxes of maps, each beside the plainest way to the same number."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from csg_analyze.analyzers.localize.filter_regions import filter_ious
 from csg_analyze.analyzers.localize.gradients import blur_weights, smooth_gradients
 from csg_analyze.analyzers.localize.map_scores import MapScores, score_maps
 from csg_analyze.analyzers.localize.thresholds import activation_thresholds, top_pixels
-from csg_analyze.metrics.objects import filled
 from csg_analyze.metrics.resizing import upsampled
 
 RNG = np.random.default_rng(0)
@@ -28,12 +27,6 @@ def interpolated(maps: np.ndarray, height: int, width: int) -> np.ndarray:
     tensor = torch.from_numpy(maps).reshape(-1, 1, *maps.shape[-2:])
     large = F.interpolate(tensor, size=(height, width), mode="bilinear", align_corners=False)
     return large.reshape(*maps.shape[:-2], height, width).numpy()
-
-
-@given(st.integers(1, 9), st.integers(1, 9), st.integers(1, 30), st.integers(1, 30))
-def test_upsampling_is_torchs(h: int, w: int, height: int, width: int) -> None:
-    maps = RNG.normal(size=(2, 3, h, w)).astype(np.float32)
-    assert np.allclose(upsampled(maps, height, width), interpolated(maps, height, width), atol=1e-5)
 
 
 @st.composite
@@ -244,16 +237,6 @@ def test_the_blur_is_torchvisions_at_the_papers_size() -> None:
 def test_a_blur_keeps_what_is_constant(n: int, sigma: float) -> None:
     weights = blur_weights(n, sigma, max(1, round(sigma)))
     assert np.allclose(weights.sum(axis=1), 1, atol=1e-5)
-
-
-def test_filled_boxes_hold_the_pixels_whose_centre_they_hold() -> None:
-    boxes = np.array([[[1, 0, 3, 2], [2.6, 1.4, 9, 9]], [[0, 0, 0.4, 9], [np.nan] * 4]])
-    region = filled(boxes, 4, 5)
-    for i in range(2):
-        for y in range(4):
-            for x in range(5):
-                inside = any(b[0] <= x + 0.5 < b[2] and b[1] <= y + 0.5 < b[3] for b in boxes[i])
-                assert region[i, y, x] == inside
 
 
 def test_baselines_know_nothing_of_the_image() -> None:

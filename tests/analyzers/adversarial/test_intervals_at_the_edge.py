@@ -9,24 +9,12 @@ import pytest
 from scipy.stats import norm
 from sklearn.ensemble import RandomForestClassifier
 
-from csg_analyze.analyzers.adversarial.detection import auroc_interval, rates, resampled, share_interval
+from csg_analyze.analyzers.adversarial.detection import auroc_interval, rates
 from csg_analyze.analyzers.adversarial.limits import transfer_rows
 from csg_analyze.analyzers.adversarial.study import Pool, detection_rows, study
-from csg_analyze.metrics.paired import paired_difference, paired_difference_of_rates
-from csg_analyze.metrics.proportions import largest_unseen
+from csg_analyze.metrics.statistics import largest_unseen, resampled
 
 STUDIES, RESAMPLES = 300, 150
-
-
-def test_what_was_never_seen_may_still_be() -> None:
-    for n in (1, 20, 100):
-        bound = largest_unseen(n)
-        assert (1 - bound) ** n == pytest.approx(0.025)  # a larger share would have shown with 97.5 %
-    assert np.isnan(largest_unseen(0))
-    assert share_interval(0.0, np.zeros(50), 100) == (0.0, largest_unseen(100))
-    assert share_interval(1.0, np.ones(50), 100) == (1 - largest_unseen(100), 1.0)
-    low, high = share_interval(0.5, np.linspace(0.4, 0.6, 201), 100)
-    assert (low, high) == pytest.approx((0.405, 0.595))
 
 
 def test_an_auroc_of_one_is_not_for_sure() -> None:
@@ -75,10 +63,3 @@ def test_a_study_without_an_error_has_an_interval() -> None:
     (row,) = transfer_rows({"pgd": found})
     assert row["error_percent_high"] > 0
     assert row["auroc_low"] < 1
-
-
-def test_two_models_that_never_differ_might() -> None:
-    same = np.ones(30, dtype=bool)
-    assert paired_difference(same, same) == (0.0, -largest_unseen(30), largest_unseen(30))
-    counts = np.stack([np.zeros(30), np.full(30, 4)], axis=1)
-    assert paired_difference_of_rates(counts, counts) == (0.0, -largest_unseen(30), largest_unseen(30))

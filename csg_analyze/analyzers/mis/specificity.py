@@ -1,4 +1,4 @@
-"""Scores of class-specificity: from the mutual-information matrix M (K, C) (Sec. 4.1), and from mean activations."""
+"""How class-specific filters are: by mutual information (Sec. 4.1), the gate (Fig. 4c) and mean activations."""
 
 from __future__ import annotations
 
@@ -6,22 +6,7 @@ import numpy as np
 from scipy.special import entr
 from scipy.stats import spearmanr
 
-from csg_analyze.metrics.arrays import BoolArray, FloatArray, IntArray
-
-
-def mutual_information_score(matrix: FloatArray) -> float:
-    """MIS = mean_k max_c M[k, c], in nats: higher means filters that tell one class from the rest."""
-    return float(matrix.max(axis=1).mean())
-
-
-def dead_filters(activations: FloatArray) -> BoolArray:
-    """Which filters have the same activation on every image, exactly, (K,); activations: (N, K).
-
-    They tell nothing: what is estimated for them comes from the noise that breaks ties. A filter that differs on a
-    single image is not among them.
-    """
-    dead: BoolArray = activations.min(axis=0) == activations.max(axis=0)
-    return dead
+from csg_analyze.metrics.arrays import FloatArray, IntArray
 
 
 def overlap_with_gate(matrix: FloatArray, gate: FloatArray) -> float:
@@ -48,16 +33,6 @@ def normalised_information(matrix: FloatArray, labels: IntArray) -> FloatArray:
     """
     entropy = class_entropy(labels, matrix.shape[1])
     return np.divide(matrix, entropy, out=np.full_like(matrix, np.nan), where=entropy > 0)
-
-
-def class_means(activations: FloatArray, labels: IntArray, n_classes: int) -> FloatArray:
-    """Mean activation of every filter on the images of every class, float64 (C, K); NaN for an absent class."""
-    counts = np.bincount(labels, minlength=n_classes)
-    order, ends = np.argsort(labels, kind="stable"), np.cumsum(counts)
-    sums = np.zeros((n_classes, activations.shape[1]))
-    for c in np.flatnonzero(counts):  # fifty times as quick as numpy.add.at
-        sums[c] = activations[order[ends[c] - counts[c] : ends[c]]].sum(axis=0, dtype=np.float64)
-    return np.divide(sums, counts[:, None], out=np.full_like(sums, np.nan), where=counts[:, None] > 0)
 
 
 def class_selectivity(means: FloatArray) -> FloatArray:

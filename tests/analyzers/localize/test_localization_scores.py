@@ -16,12 +16,11 @@ from csg_analyze.analyzers.localize.scores import (
     ImageScores,
     best_levels,
     evaluate,
-    interval,
     metric_names,
     pixel_average_precision,
-    resamples,
 )
 from csg_analyze.analyzers.localize.selection import classes_of_filters, first_half, most_active_filters
+from csg_analyze.metrics.statistics import intervals, resampled_groups
 
 N, C, L, DELTAS = 24, 4, 6, (0.2, 0.3)
 RNG = np.random.default_rng(1)
@@ -124,31 +123,11 @@ def test_a_total_may_weigh_classes_otherwise() -> None:
 
 def test_resampled_numbers_are_those_of_the_drawn_images() -> None:
     groups = np.arange(N) // 2
-    draws = resamples(groups[SCORED], 7, seed=3)
+    draws = resampled_groups(groups[SCORED], resamples=7, seed=3)
     found = evaluate(SCORES, LABELS, SCORED, C, multiplicities=draws)
     for b in range(7):
         images = [i for i, times in zip(SCORED.tolist(), draws[b], strict=True) for _ in range(int(times))]
         assert found[b, :, C] == pytest.approx(plain(SCORES, images, None))
-
-
-def test_images_of_one_picture_are_drawn_together() -> None:
-    groups = np.array([4, 4, 7, 9, 9, 9])
-    draws = resamples(groups, 500, seed=0)
-    assert (draws[:, 0] == draws[:, 1]).all()
-    assert (draws[:, 3] == draws[:, 4]).all()
-    assert (draws[:, [0, 2, 3]].sum(axis=1) == 3).all()
-    assert draws.mean() == pytest.approx(1, abs=0.1)
-    assert np.array_equal(draws, resamples(groups, 500, seed=0))
-
-
-def test_an_interval_is_that_of_percentiles() -> None:
-    values = RNG.normal(size=(400, 3))
-    values[:, 2] = np.nan
-    low, high = interval(values)
-    assert low[:2] == pytest.approx(np.percentile(values[:, :2], 2.5, axis=0))
-    assert high[:2] == pytest.approx(np.percentile(values[:, :2], 97.5, axis=0))
-    assert np.isnan(low[2])
-    assert np.isnan(high[2])
 
 
 def test_an_interval_holds_the_truth_about_as_often_as_it_says() -> None:
@@ -159,9 +138,9 @@ def test_an_interval_holds_the_truth_about_as_often_as_it_says() -> None:
         names = ("pointing", "energy", "curve", "box_hits", "largest_hits", "on", "off")
         others = {name: np.resize(getattr(SCORES, name), (80, *getattr(SCORES, name).shape[1:])) for name in names}
         scores = replace(SCORES, iou=values, rates={}, **others)
-        draws = resamples(np.arange(80), 200, seed=run)
+        draws = resampled_groups(np.arange(80), resamples=200, seed=run)
         found = evaluate(scores, np.zeros(80, int), np.arange(80), 1, multiplicities=draws)
-        low, high = interval(found[:, 0, -1][:, None])
+        low, high = intervals(found[:, 0, -1][:, None])
         held += bool(low[0] <= 0.5 <= high[0])
     assert held >= 50
 

@@ -9,13 +9,12 @@ from sklearn.metrics import roc_auc_score, roc_curve
 from csg_analyze.analyzers.adversarial.detection import (
     Protocol,
     fitting_sizes,
-    interval,
     rates,
-    resampled,
     roc,
     sources_needed,
     split,
 )
+from csg_analyze.metrics.statistics import interval, resampled
 
 PROTOCOLS: tuple[Protocol, ...] = ("paired", "disjoint", "random", "paper")
 
@@ -126,10 +125,3 @@ def test_a_resample_without_one_kind_is_undefined() -> None:
     assert np.isnan(found.tpr).tolist() == [True, False]
     assert interval(found.auroc) == (1.0, 1.0)
     assert np.isnan(interval(np.array([np.nan]))).all()
-
-
-def test_resamples_are_draws_with_replacement() -> None:
-    weights = resampled(20, resamples=500, seed=0)
-    assert (weights.sum(axis=1) == 20).all()
-    assert weights.mean(axis=0) == pytest.approx(np.ones(20), abs=0.2)
-    assert np.array_equal(weights, resampled(20, resamples=500, seed=0))

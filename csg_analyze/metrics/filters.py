@@ -1,0 +1,89 @@
+"""Which class a filter stands for, and which filters stand for a class: by its activations, or by a gate."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from csg_analyze.metrics.arrays import BoolArray, FloatArray, IntArray
+
+SHARED, UNASSIGNED = "(shared)", "(unassigned)"
+"""What the groups C and C + 1 of `owners` are called where classes go by their names."""
+
+
+def class_means(activations: FloatArray, labels: IntArray, n_classes: int) -> FloatArray:
+    """Mean activation of every filter on the images of every class, float64 (C, K); NaN for an absent class."""
+    return mean_activations(activations, labels, np.eye(n_classes, dtype=np.bool_))
+
+
+def mean_activations(activations: FloatArray, labels: IntArray, sets: BoolArray) -> FloatArray:
+    """Mean activation of every filter over the images of every set of classes, float64 (M, K); NaN for no images.
+
+    activations: (N, K). labels: (N,). sets: (M, C), True for the set's classes.
+    """
+    means: FloatArray = np.full((len(sets), activations.shape[1]), np.nan)
+    order = np.argsort(labels, kind="stable")
+    of_class = np.split(order, np.cumsum(np.bincount(labels, minlength=sets.shape[1]))[:-1])
+    for row, classes in zip(means, sets, strict=True):
+        members = (of_class[c] for c in np.flatnonzero(classes))
+        images = np.sort(np.concatenate([order[:0], *members]))  # in their order: one sum for one set of images
+        if len(images):
+            row[:] = activations[images].mean(axis=0, dtype=np.float64)
+    return means
+
+
+def dead_filters(activations: FloatArray) -> BoolArray:
+    """Which filters have the same activation on every image, exactly, (K,); activations: (N, K).
+
+    They tell nothing: what is estimated for them comes from the noise that breaks ties. A filter that differs on a
+    single image is not among them.
+    """
+    dead: BoolArray = activations.min(axis=0) == activations.max(axis=0)
+    return dead
+
+
+def strongest_first(strength: FloatArray, count: int) -> IntArray:
+    """The `count` strongest filters of each of M rows, int (M, count), the strongest first.
+
+    strength: (M, K), such as the mean activations of K filters on M classes. Ties prefer the earlier filter. NaN is no
+    strength: -1 stands where a row has fewer filters with one.
+    """
+    order: IntArray = np.argsort(-strength, axis=1, kind="stable")[:, :count]
+    return np.where(np.isnan(np.take_along_axis(strength, order, axis=1)), -1, order)
+
+
+def strongest(strength: FloatArray, count: int) -> BoolArray:
+    """The filters of `strongest_first` as a mask, (M, K)."""
+    order = strongest_first(strength, count)
+    rows, ranks = np.nonzero(order >= 0)
+    chosen: BoolArray = np.zeros(strength.shape, dtype=bool)
+    chosen[rows, order[rows, ranks]] = True
+    return chosen
+
+
+def assigned(gate: FloatArray, threshold: float = 0.5) -> BoolArray:
+    """(C, K), True where filter k belongs to class c: G[c, k] > threshold, as the paper removes them in Fig. 5."""
+    belongs: BoolArray = gate > threshold
+    return belongs
+
+
+def owners(strength: FloatArray) -> IntArray:
+    """The group of every filter, int (K,), from how strongly it stands for each class, (C, K).
+
+    c: the filter is strongest for class c alone. C: shared, its maximum is reached for several classes (the m2
+    filters of a fixed gate). C + 1: unassigned, its column is zero. Rows of NaN, of absent classes, do not count.
+    """
+    n_classes = len(strength)
+    present = np.where(np.isnan(strength), -np.inf, strength)
+    highest = present.max(axis=0)
+    group = np.where((present == highest).sum(axis=0) > 1, n_classes, present.argmax(axis=0))
+    return np.where(np.nan_to_num(strength).any(axis=0), group, n_classes + 1)
+
+
+def filters_by_class(strength: FloatArray) -> IntArray:
+    """The order of the filters, columns of (C, K), by the class each is strongest for; its strongest first.
+
+    Shared filters follow behind all classes, unassigned ones (`owners`) behind those, and filters without any value
+    come last. Otherwise ties keep the filters' own order.
+    """
+    highest = np.where(np.isnan(strength), -np.inf, strength).max(axis=0)
+    return np.lexsort((-highest, owners(strength)))
