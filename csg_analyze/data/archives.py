@@ -1,4 +1,4 @@
-"""Archives, a .zip or a .tar, as a `Source`: listed and read in place, never unpacked to disk."""
+"""Archives, .zip or .tar, as a `Source`: listed and read in place, never unpacked to disk."""
 
 from __future__ import annotations
 

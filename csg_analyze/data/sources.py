@@ -1,4 +1,4 @@
-"""Files in a folder, a .zip or a .tar, read alike and never unpacked to disk."""
+"""Folders and archives as one kind of source: files are listed and read by name, never unpacked to disk."""
 
 from __future__ import annotations
 
