@@ -25,8 +25,8 @@ from csg_analyze.inputs.cache import Arrays, Cache
 from csg_analyze.metrics.adversarial import SUCCESS, Differentiable, outcomes, perturbation_sizes
 from csg_analyze.metrics.arrays import FloatArray, IntArray
 
-VERSION = 2
-"""Of what this file and csg_analyze.attacks compute: a change that moves any number raises it."""
+ATTACKS_VERSION = 2
+"""Part of cache keys: a change of this file or csg_analyze.attacks that changes any number raises it."""
 
 
 @dataclass(frozen=True)
@@ -73,8 +73,7 @@ class BlockAttacks:
     ) -> AttackedBlock:
         """The images at `sources`, (n,), attacked towards `targets`, (n,), and judged.
 
-        first: the place of the first of them in the run. n_examples: successes whose images are kept, at most; all
-        other images are let go of again.
+        first: the place of the first of them in the run. n_examples: largest number of successes whose images are kept.
         """
         pixels = self.pixels(sources)
         arrays = self._attacked(job, pixels, sources, targets)
@@ -155,7 +154,7 @@ class BlockAttacks:
         """What determines the bytes besides the attack and the images."""
         network = self.classifier.network
         return {
-            "version": VERSION,
+            "version": ATTACKS_VERSION,
             "weights": fingerprint_of(self.classifier.architecture, *network.state_dict().values()),
             "mean": network.mean.flatten().tolist(),
             "std": network.std.flatten().tolist(),

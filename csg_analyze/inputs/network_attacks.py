@@ -21,10 +21,10 @@ from csg_analyze.metrics.adversarial import SUCCESS, UNTARGETED, AttackRun, Diff
 from csg_analyze.metrics.arrays import BoolArray, FloatArray, IntArray
 from csg_analyze.progress import Track
 
-EXAMPLES = 3
+N_EXAMPLES = 3
 """Successes of a run whose images are kept, for figures."""
 UNIT = 32
-"""Attacks are run on multiples of so many images, so that a larger run begins with the very blocks of a smaller one."""
+"""Attacks run on multiples of so many images, so that a larger run begins with the same blocks as a smaller one."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ class NetworkAttacks:
         against: Differentiable | None = None,
         weight: float = 1.0,
     ) -> AttackRun:
-        """As Attacks.run. An image for which no class is left as a target is not attacked."""
+        """As Attacks.run. An image without a possible target is not attacked."""
         chosen = attack_named(attack, self.settings)
         targeted = targeted and chosen.aims
         targets = self._targets(sources, seed) if targeted else np.full(len(sources), UNTARGETED)
@@ -126,7 +126,7 @@ class NetworkAttacks:
                     sources[block],
                     targets[block],
                     first=done,
-                    n_examples=max(0, EXAMPLES - successes),
+                    n_examples=max(0, N_EXAMPLES - successes),
                     with_features=with_features,
                 )
                 parts.append(part)
@@ -153,10 +153,10 @@ class NetworkAttacks:
         )
 
     def _words(self, job: Job) -> str:
-        how = "random targets" if job.targeted else "untargeted"
+        aim = "random targets" if job.targeted else "untargeted"
         limit = f", eps {job.eps:.4g} ({255 * job.eps:.3g}/255)" if job.attack.bounded else ""
         joint = f", together with a detector (weight {job.weight:g})" if job.against is not None else ""
-        return f"{job.attack.name}: {job.attack.words}{limit}, {how}{joint}, {job.attack.sees}"
+        return f"{job.attack.name}: {job.attack.words}{limit}, {aim}{joint}, {job.attack.sees}"
 
     def _blocks(self, items: IntArray, description: str) -> Iterator[IntArray]:
         size = block_size(self.classifier.device, *self.dataset.image_size)
@@ -164,7 +164,7 @@ class NetworkAttacks:
         yield from self.track(blocks, description, len(blocks))
 
     def _targets(self, sources: IntArray, seed: int) -> IntArray:
-        """A random class for every source, see `random_class`; -1: none."""
+        """A random class per source, see `random_class`; -1 for none."""
         ids, n_classes = self.dataset.sample_ids, self.classifier.n_classes
         own, labels = self.predictions[self.own], self.labels
         chosen = [random_class(seed, ids[i], int(labels[i]), int(own[i]), n_classes) for i in sources]
