@@ -46,10 +46,10 @@ def test_classes_names_labels_and_pixels(root: Path) -> None:
 def test_an_archive_is_the_folder(root: Path, tmp_path: Path, kind: str, prefix: str) -> None:
     path = archive(root, kind, tmp_path / "other-name", prefix)
     before = sorted(tmp_path.rglob("*"))
-    expected, found = load_folder(str(root)), load_folder(path)
-    assert found.fingerprint == expected.fingerprint
-    assert found.sample_ids == expected.sample_ids
-    assert torch.equal(found.images[:], expected.images[:])
+    expected, archived = load_folder(str(root)), load_folder(path)
+    assert archived.fingerprint == expected.fingerprint
+    assert archived.sample_ids == expected.sample_ids
+    assert torch.equal(archived.images[:], expected.images[:])
     assert sorted(tmp_path.rglob("*")) == before  # nothing unpacked
 
 

@@ -149,8 +149,8 @@ def test_boxes_that_reach_beyond_their_image_are_cut_and_counted(tmp_path: Path)
 @pytest.mark.parametrize("down", ["", "..", "../..", "JPEGImages", "ImageSets/Main"])
 def test_a_root_too_high_or_too_low_is_found(devkit: Path, down: str) -> None:
     expected = load_dataset(f"voc:{devkit}?classes=cat,dog")
-    found = load_dataset(f"voc:{(devkit / down).resolve()}?classes=cat,dog")
-    assert found.fingerprint == expected.fingerprint
+    dataset = load_dataset(f"voc:{(devkit / down).resolve()}?classes=cat,dog")
+    assert dataset.fingerprint == expected.fingerprint
 
 
 def test_an_archive_is_the_folder(devkit: Path, tmp_path: Path) -> None:

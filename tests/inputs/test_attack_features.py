@@ -19,20 +19,20 @@ from tests.inputs.attacking import CLASSIFIER, DATA, SOURCES, attacks_on, run, s
 
 
 def test_features_are_captums_and_noise_is_as_large_as_the_perturbation() -> None:
-    given = attacks_on()
-    found = run(given, "pgd", with_features=True)
-    assert given.layers == {"0": 6, "2": 8}
+    network_attacks = attacks_on()
+    attack_run = run(network_attacks, "pgd", with_features=True)
+    assert network_attacks.layers == {"0": 6, "2": 8}
     clean = DATA.images[:60].float() / 255
     expected = [
         LayerActivation(CLASSIFIER.network, CLASSIFIER.layer(name)).attribute(clean).mean((2, 3)) for name in ("0", "2")
     ]
-    np.testing.assert_allclose(given.features(SOURCES), torch.cat(expected, 1).numpy(), rtol=1e-4, atol=1e-5)
-    assert found.features.shape == found.noise_features.shape == (60, 14)
-    assert not np.allclose(found.features, found.noise_features)
+    np.testing.assert_allclose(network_attacks.features(SOURCES), torch.cat(expected, 1).numpy(), rtol=1e-4, atol=1e-5)
+    assert attack_run.features.shape == attack_run.noise_features.shape == (60, 14)
+    assert not np.allclose(attack_run.features, attack_run.noise_features)
 
 
 def test_noise_has_the_perturbations_norm_after_clipping() -> None:
-    given = attacks_on()
+    network_attacks = attacks_on()
     seen: list[torch.Tensor] = []
     original = BlockAttacks._noisy
 
@@ -42,9 +42,9 @@ def test_noise_has_the_perturbations_norm_after_clipping() -> None:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(BlockAttacks, "_noisy", spy)
-        found = run(given, "pgd", eps=40 / 255, with_features=True)
+        attack_run = run(network_attacks, "pgd", eps=40 / 255, with_features=True)
     clean, noisy = torch.cat(seen[::2]), torch.cat(seen[1::2])
-    np.testing.assert_allclose((noisy - clean).flatten(1).norm(dim=1).numpy(), found.l2, rtol=1e-3)
+    np.testing.assert_allclose((noisy - clean).flatten(1).norm(dim=1).numpy(), attack_run.l2, rtol=1e-3)
     assert noisy.min() >= 0
     assert noisy.max() <= 1
 
@@ -80,9 +80,9 @@ def test_the_attack_on_both_does_not_see_how_large_the_logits_are() -> None:
 
 def test_a_network_without_convolutions_is_refused_in_words() -> None:
     flat = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 12 * 12, 4))
-    given = replace(attacks_on(), classifier=replace(CLASSIFIER, network=PixelNetwork(flat, HALF).eval()))
+    network_attacks = replace(attacks_on(), classifier=replace(CLASSIFIER, network=PixelNetwork(flat, HALF).eval()))
     with pytest.raises(UsageError, match="no convolution; only CNNs"):
-        run(given, with_features=True)
+        run(network_attacks, with_features=True)
 
 
 def test_layers_that_do_not_run_are_left_out() -> None:
@@ -97,5 +97,7 @@ def test_layers_that_do_not_run_are_left_out() -> None:
         def forward(self, pixels: torch.Tensor) -> torch.Tensor:
             return self.body(pixels)  # type: ignore[no-any-return]
 
-    given = replace(attacks_on(), classifier=replace(CLASSIFIER, network=PixelNetwork(WithHead(), HALF).eval()))
-    assert given.layers == {"body.0": 6, "body.2": 8}
+    network_attacks = replace(
+        attacks_on(), classifier=replace(CLASSIFIER, network=PixelNetwork(WithHead(), HALF).eval())
+    )
+    assert network_attacks.layers == {"body.0": 6, "body.2": 8}

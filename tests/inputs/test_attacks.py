@@ -35,9 +35,9 @@ def test_the_same_images_targets_and_starts_for_every_compared_model() -> None:
     agreed = mine.correct_by_all[SOURCES]
     assert agreed.sum() > 10
     assert np.array_equal(first.targets[agreed], second.targets[agreed])
-    for found, classifier in ((first, CLASSIFIER), (second, other)):
+    for attack_run, classifier in ((first, CLASSIFIER), (second, other)):
         predictions = classifier.network(pixels).argmax(1)
-        for source, target in zip(found.sources, found.targets, strict=True):
+        for source, target in zip(attack_run.sources, attack_run.targets, strict=True):
             assert target not in {int(DATA.labels[source]), int(predictions[source])}
 
 
@@ -59,12 +59,12 @@ def with_classes(n: int) -> tuple[Classifier, Dataset]:
 
 def test_images_for_which_no_class_is_left_are_not_attacked() -> None:
     one, data = with_classes(1)
-    found = run(attacks_on(one, data), "fgsm", np.arange(40))
-    assert len(found.sources) == 0
-    assert found.settings.startswith("fgsm")
+    attack_run = run(attacks_on(one, data), "fgsm", np.arange(40))
+    assert len(attack_run.sources) == 0
+    assert attack_run.settings.startswith("fgsm")
     two, data = with_classes(2)
-    found = run(attacks_on(two, data), "fgsm", np.arange(40))
-    assert np.array_equal(found.targets, 1 - data.labels.numpy())
+    attack_run = run(attacks_on(two, data), "fgsm", np.arange(40))
+    assert np.array_equal(attack_run.targets, 1 - data.labels.numpy())
 
 
 @pytest.mark.parametrize("attack", ["fgsm", "pgd", "cw"])
@@ -88,26 +88,26 @@ def test_a_network_without_a_gradient_moves_no_image() -> None:
     data = classified_dataset(constant, 40)
     for attack in ("fgsm", "pgd", "cw"):
         for targeted in (True, False):
-            found = run(attacks_on(constant, data, cw_steps=5), attack, np.arange(40), targeted=targeted)
-            assert found.count("not moved") == 40
+            attack_run = run(attacks_on(constant, data, cw_steps=5), attack, np.arange(40), targeted=targeted)
+            assert attack_run.count("not moved") == 40
 
 
 def test_models_on_other_data_are_not_waited_for() -> None:
     elsewhere = classified_dataset(CLASSIFIER, 40)
-    found = forward_pass(CLASSIFIER, DATA, frozenset(), Cache(None), untracked)
+    once = forward_pass(CLASSIFIER, DATA, frozenset(), Cache(None), untracked)
     other = replace(CLASSIFIER, name="elsewhere")
-    given = attacks(
-        CLASSIFIER, DATA, ((CLASSIFIER, DATA), (other, elsewhere)), found, DATA.labels.numpy(), frozenset(),
+    network_attacks = attacks(
+        CLASSIFIER, DATA, ((CLASSIFIER, DATA), (other, elsewhere)), once, DATA.labels.numpy(), frozenset(),
         Cache(None), untracked,
     )  # fmt: skip
-    assert len(given.predictions) == 1
-    assert "elsewhere: analysed on other data" in given.notes[0]
+    assert len(network_attacks.predictions) == 1
+    assert "elsewhere: analysed on other data" in network_attacks.notes[0]
 
 
 def test_no_more_sources_are_attacked_than_are_needed() -> None:
-    found = run(attacks_on(), "pgd", np.arange(78), enough=20)
-    assert len(found.sources) == 32  # a whole unit
-    assert found.succeeded.sum() >= 20
+    attack_run = run(attacks_on(), "pgd", np.arange(78), enough=20)
+    assert len(attack_run.sources) == 32  # a whole unit
+    assert attack_run.succeeded.sum() >= 20
     everything = run(attacks_on(), "pgd", np.arange(78), enough=1000)
     assert len(everything.sources) == 78
     rare = run(attacks_on(), "fgsm", np.arange(78), eps=1 / 255, enough=30)
@@ -117,34 +117,34 @@ def test_no_more_sources_are_attacked_than_are_needed() -> None:
 
 def test_every_run_is_judged_by_the_network_itself(tmp_path: Path) -> None:
     """Saved images, run once more: those and only those that fool the network count."""
-    found = run(attacks_on(folder=tmp_path, cw_steps=4, cw_searches=3), "cw", np.arange(90))
-    assert found.count("at target") == 12  # misclassified before
-    assert found.count("all black") > 20  # so few steps
-    assert found.count(SUCCESS) > 3
-    for place, (clean, adversarial) in found.examples.items():
-        source = found.sources[place]
+    attack_run = run(attacks_on(folder=tmp_path, cw_steps=4, cw_searches=3), "cw", np.arange(90))
+    assert attack_run.count("at target") == 12  # misclassified before
+    assert attack_run.count("all black") > 20  # so few steps
+    assert attack_run.count(SUCCESS) > 3
+    for place, (clean, adversarial) in attack_run.examples.items():
+        source = attack_run.sources[place]
         assert np.array_equal(clean, DATA.images[int(source)].float().numpy() / 255)
         assert adversarial.dtype == np.float32
         logits = CLASSIFIER.network(torch.from_numpy(adversarial)[None])
-        assert logits.argmax().item() == found.targets[place] == found.predictions[place]
-        assert found.l2[place] == pytest.approx(np.sqrt(((adversarial.astype(float) - clean) ** 2).sum()))
-    assert len(found.examples) == 3
+        assert logits.argmax().item() == attack_run.targets[place] == attack_run.predictions[place]
+        assert attack_run.l2[place] == pytest.approx(np.sqrt(((adversarial.astype(float) - clean) ** 2).sum()))
+    assert len(attack_run.examples) == 3
 
 
 def test_a_network_that_gives_nan_succeeds_at_nothing() -> None:
     broken = replace(CLASSIFIER, network=small_classifier().network)
-    given = attacks_on()
+    network_attacks = attacks_on()
     with torch.no_grad():
         broken.network.network[6].bias[:] = float("nan")
-    found = run(replace(given, classifier=broken), "fgsm")
-    assert set(found.outcomes) == {"not finite"}
+    attack_run = run(replace(network_attacks, classifier=broken), "fgsm")
+    assert set(attack_run.outcomes) == {"not finite"}
 
 
 def test_untargeted_where_an_attack_cannot_aim() -> None:
-    found = run(attacks_on(), "foolbox:L2DeepFoolAttack")
-    assert (found.targets == -1).all()
-    assert "untargeted" in found.settings
-    assert found.count(SUCCESS) > 50
+    attack_run = run(attacks_on(), "foolbox:L2DeepFoolAttack")
+    assert (attack_run.targets == -1).all()
+    assert "untargeted" in attack_run.settings
+    assert attack_run.count(SUCCESS) > 50
 
 
 def test_settings_in_words_and_bad_ones() -> None:

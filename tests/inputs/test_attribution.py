@@ -35,31 +35,31 @@ def test_gradients_are_captums(architecture: str, dataset: Dataset) -> None:
     classifier = random_classifier(architecture)
     pixels = to_pixels(dataset.images[:], classifier.device)
     filters = [5, 0, 17]
-    found = filter_gradients(classifier, pixels, filters)
+    lengths = filter_gradients(classifier, pixels, filters)
     neuron: Any = NeuronGradient(classifier.network, classifier.layer())
     for place, k in enumerate(filters):
         gradient = neuron.attribute(pixels.clone().requires_grad_(), lambda output, k=k: output[:, k].mean((1, 2)))
         expected = gradient.square().sum(1).sqrt()
-        assert torch.allclose(found[:, place], expected, atol=1e-7, rtol=1e-4)
-    assert torch.allclose(captum_gradients(classifier, pixels, filters), found, atol=1e-7, rtol=1e-4)
+        assert torch.allclose(lengths[:, place], expected, atol=1e-7, rtol=1e-4)
+    assert torch.allclose(captum_gradients(classifier, pixels, filters), lengths, atol=1e-7, rtol=1e-4)
     assert not pixels.requires_grad
 
 
 def test_gradients_come_block_by_block_for_every_images_own_filters(classifier: Classifier, dataset: Dataset) -> None:
     filters = np.array([[1, 2], [3, 4], [1, 2], [3, 4], [1, 2]])
     images = np.array([4, 3, 2, 1, 0])
-    found = np.full((5, 2, 32, 32), np.nan)
+    lengths = np.full((5, 2, 32, 32), np.nan)
     network = attribution(classifier, dataset, untracked, images_at_once=2)
     for places, maps in network.gradients(images, filters):
-        found[places] = maps
+        lengths[places] = maps
     for i in range(5):
         pixels = to_pixels(dataset.images[images[i] : images[i] + 1], classifier.device)
-        assert np.allclose(found[i], filter_gradients(classifier, pixels, filters[i].tolist())[0], atol=1e-6)
+        assert np.allclose(lengths[i], filter_gradients(classifier, pixels, filters[i].tolist())[0], atol=1e-6)
     assert "one forward pass an image" in network.gradient_origin
     captums = attribution(classifier, dataset, untracked, backend="captum")
     assert "NeuronGradient" in captums.gradient_origin
     for places, maps in captums.gradients(images, filters):
-        assert np.allclose(found[places], maps, atol=1e-6)
+        assert np.allclose(lengths[places], maps, atol=1e-6)
     with pytest.raises(UsageError, match="--images-at-once must be at least 1"):
         attribution(classifier, dataset, untracked, images_at_once=0)
 
@@ -73,7 +73,7 @@ def test_no_bit_of_a_gradient_depends_on_the_images_beside(classifier: Classifie
     def maps(images: np.ndarray, images_at_once: int) -> list[bytes]:
         network = attribution(classifier, dataset, untracked, backend=backend, images_at_once=images_at_once)
         pieces = [*network.gradients(images, filters[images]), *network.of_class("Saliency", images, labels[images])]
-        return [found.tobytes() for _, block in pieces for found in block]
+        return [lengths.tobytes() for _, block in pieces for lengths in block]
 
     everything = maps(np.arange(40), 256)
     for images_at_once in (1, 7, 64):
@@ -91,14 +91,14 @@ def test_gradients_by_the_normalised_input_are_those_of_the_network_without_norm
     bare = plain.network.network
     classifier = replace(plain, network=PixelNetwork(bare, uneven).eval(), preprocessing=uneven)
     pixels = to_pixels(dataset.images[:], classifier.device)
-    found = gradients(classifier, pixels, [3, 8], normalized=True)
+    lengths = gradients(classifier, pixels, [3, 8], normalized=True)
     inputs = ((pixels - classifier.network.mean) / classifier.network.std).requires_grad_()
     neuron: Any = NeuronGradient(bare, bare.get_submodule(plain.feature_layer))
     for place, k in enumerate((3, 8)):
         gradient = neuron.attribute(inputs, lambda output, k=k: output[:, k].mean((1, 2)))
-        assert torch.allclose(found[:, place], gradient.square().sum(1).sqrt(), atol=1e-7, rtol=1e-4)
-    somewhere = found > 0
-    ratio = gradients(classifier, pixels, [3, 8])[somewhere] / found[somewhere]
+        assert torch.allclose(lengths[:, place], gradient.square().sum(1).sqrt(), atol=1e-7, rtol=1e-4)
+    somewhere = lengths > 0
+    ratio = gradients(classifier, pixels, [3, 8])[somewhere] / lengths[somewhere]
     assert ratio.std() > 0.1 * ratio.mean()
 
 
@@ -109,9 +109,9 @@ def test_captums_methods_by_name(classifier: Classifier, dataset: Dataset, monke
     pixels = to_pixels(dataset.images[torch.from_numpy(images)], classifier.device)
 
     def maps(name: str) -> np.ndarray:
-        found = dict(enumerate(network.of_class(name, images, labels)))
-        assert np.concatenate([places for places, _ in found.values()]).tolist() == [0, 1, 2]
-        return np.concatenate([piece for _, piece in found.values()])
+        pieces = dict(enumerate(network.of_class(name, images, labels)))
+        assert np.concatenate([places for places, _ in pieces.values()]).tolist() == [0, 1, 2]
+        return np.concatenate([piece for _, piece in pieces.values()])
 
     integrated = IntegratedGradients(classifier.network).attribute(pixels, target=torch.from_numpy(labels))
     assert np.allclose(maps("IntegratedGradients"), integrated.square().sum(1).sqrt().detach().numpy(), atol=1e-5)

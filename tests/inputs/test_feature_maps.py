@@ -41,20 +41,20 @@ def dataset() -> Dataset:
 
 
 def test_maps_are_those_of_the_layer_whatever_the_batches(classifier: Classifier, dataset: Dataset) -> None:
-    found = features_of(classifier, dataset)
+    features = features_of(classifier, dataset)
     output: list[torch.Tensor] = []
     handle = classifier.layer().register_forward_hook(lambda m, i, o: output.append(o.clone()))
     with torch.no_grad():
         logits = classifier.network(to_pixels(dataset.images[:], classifier.device))
     handle.remove()
-    assert np.allclose(found.maps, output[0].numpy(), atol=1e-6)
+    assert np.allclose(features.maps, output[0].numpy(), atol=1e-6)
     for batch_size in (1, 7, 64):
-        assert features_of(classifier, dataset, batch_size).maps.tobytes() == found.maps.tobytes()
+        assert features_of(classifier, dataset, batch_size).maps.tobytes() == features.maps.tobytes()
     few = dataset.subset(torch.tensor([4, 1]), note="few")
-    assert features_of(classifier, few).maps.tobytes() == found.maps[[4, 1]].tobytes()
-    assert found.weight is not None
-    assert not found.rectified
-    cam = found.class_activation(np.arange(5), np.arange(5))
+    assert features_of(classifier, few).maps.tobytes() == features.maps[[4, 1]].tobytes()
+    assert features.weight is not None
+    assert not features.rectified
+    cam = features.class_activation(np.arange(5), np.arange(5))
     bias = classifier.network.network.linear.bias.numpy()  # type: ignore[union-attr]
     assert np.allclose(cam.mean(axis=(1, 2)) + bias[:5], logits.numpy()[np.arange(5), np.arange(5)], atol=1e-4)
 
@@ -170,6 +170,6 @@ def test_maps_of_a_single_position_show_no_place() -> None:
 def test_many_maps_lie_in_a_file(classifier: Classifier, dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     expected = features_of(classifier, dataset)
     monkeypatch.setattr(feature_maps_module, "memory_budget", lambda: 1000)
-    found = features_of(classifier, dataset)
-    assert isinstance(found.maps, np.memmap)
-    assert np.array_equal(found.maps, expected.maps)
+    features = features_of(classifier, dataset)
+    assert isinstance(features.maps, np.memmap)
+    assert np.array_equal(features.maps, expected.maps)

@@ -22,18 +22,18 @@ def dataset() -> Dataset:
 
 
 def test_pictures_are_the_images(dataset: Dataset) -> None:
-    found = pictures(dataset)(np.array([3, 1]))
-    assert np.array_equal(found[1], dataset.images[:][1].permute(1, 2, 0).numpy())
+    images = pictures(dataset)(np.array([3, 1]))
+    assert np.array_equal(images[1], dataset.images[:][1].permute(1, 2, 0).numpy())
 
 
 def test_objects_are_masks_where_all_images_have_one() -> None:
     scenes = make_scenes("test", n=12)
     assert scenes.masks is not None
-    found = objects(scenes)
-    assert found.kind == "masks"
-    assert found.usable.all()
-    assert len(set(found.groups.tolist())) == 12
-    region, counted = found.regions(np.array([5, 2]))
+    annotated = objects(scenes)
+    assert annotated.kind == "masks"
+    assert annotated.usable.all()
+    assert len(set(annotated.groups.tolist())) == 12
+    region, counted = annotated.regions(np.array([5, 2]))
     assert np.array_equal(region, scenes.masks[[5, 2]].numpy())
     assert counted.all()
     boxes = objects(scenes, annotations="boxes")
@@ -63,13 +63,13 @@ def test_images_without_an_object_are_left_out_and_counted() -> None:
         "1 image without an annotation (x)",
         f"1 image without a box inside the image ({scenes.sample_ids[0]})",
     )
-    found = objects(some, annotations="masks")
-    assert np.flatnonzero(~found.usable).tolist() == [3, 7, 8]
-    assert found.left_out[1:] == (
+    annotated = objects(some, annotations="masks")
+    assert np.flatnonzero(~annotated.usable).tolist() == [3, 7, 8]
+    assert annotated.left_out[1:] == (
         f"1 image without a mask ({scenes.sample_ids[3]})",
         f"2 images with an empty mask ({scenes.sample_ids[7]}, {scenes.sample_ids[8]})",
     )
-    _, counted = found.regions(np.array([4]))
+    _, counted = annotated.regions(np.array([4]))
     assert not counted[0, :2].any()
     assert counted[0, 2:].all()
 
