@@ -20,7 +20,7 @@ from csg_analyze.errors import UsageError
 
 SPLIT_FOLDERS = {"train": ("train",), "test": ("test", "val", "valid", "validation")}
 """Split -> names of its folder, the preferred first; upper and lower case are the same."""
-EXPECTED = "train/ and test/ (or val/) with one folder of images a class"
+EXPECTED = "train/ and test/ (or val/) with one folder of images per class"
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from csg_analyze.errors import UsageError, unknown
 
 DATA_KINDS: Mapping[str, str] = {
     "scenes": "scenes or scenes:SEED - the embedded data: handwritten digits in 32x32 scenes, with masks and boxes",
-    "folder": "folder:PATH - train/ and test/ (or val/) with one folder of images a class; a directory, .zip or .tar",
+    "folder": "folder:PATH - train/ and test/ (or val/) with one folder of images per class; a directory, .zip or .tar",
     "voc": "voc:ROOT - a VOC devkit of any year, or what prepare-voc made of it; ?classes=A,B&instances=crop to choose",
     "cifar10": "cifar10:ROOT - CIFAR-10 as torchvision downloads it below ROOT",
 }

@@ -221,7 +221,7 @@ def test_broken_files_are_named(devkit: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="mask of 'p5' is 8x8, its image 60x40"):
         load_dataset(f"voc:{root}?classes=cat,dog")
     Image.new("RGB", (60, 40)).save(mask)
-    with pytest.raises(UsageError, match="has colours instead of one number a pixel"):
+    with pytest.raises(UsageError, match="has colours instead of one number per pixel"):
         load_dataset(f"voc:{root}?classes=cat,dog")
     mask.write_bytes(b"no image")
     with pytest.raises(UsageError, match=r"mask 'SegmentationObject/p5\.png' is broken"):

@@ -201,7 +201,7 @@ def label_map(source: Source, file: str) -> Labels:
     except Exception as error:  # decoders raise all kinds of errors for garbage
         raise UsageError(f"the mask {file!r} is broken ({error}); replace or remove it.") from error
     if labels.ndim != 2:
-        raise UsageError(f"the mask {file!r} has colours instead of one number a pixel; VOC's own have a palette.")
+        raise UsageError(f"the mask {file!r} has colours instead of one number per pixel; VOC's own have a palette.")
     return labels.astype(np.uint8)
 
 
