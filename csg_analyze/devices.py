@@ -1,4 +1,4 @@
-"""Which device to compute on."""
+"""The device to compute on."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from csg_analyze.errors import UsageError
 
 
 def choose_device(name: str | None = None) -> torch.device:
-    """The named device, else CUDA, else Apple's MPS, else the CPU. Raises UsageError for one that is not there."""
+    """The named device, else CUDA, else Apple's MPS, else the CPU. Raises UsageError for one that is not available."""
     if name is None:
         if torch.cuda.is_available():
             return torch.device("cuda")

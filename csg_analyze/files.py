@@ -14,9 +14,9 @@ from csg_analyze.errors import UsageError
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; on success it replaces `path`, on any error nothing is left behind.
+    """Yield a temporary path beside `path`. It replaces `path` on success, and is deleted on any error.
 
-    Raises UsageError where the folder does not exist or cannot be written.
+    Raises UsageError if the folder does not exist or cannot be written.
     """
     path = Path(path)
     try:
@@ -27,7 +27,7 @@ def replacing(path: Path) -> Iterator[Path]:
     temporary = Path(name)
     try:
         yield temporary
-        # mkstemp makes files private; a finished file has the permissions any other new file would have
+        # mkstemp makes files private; give this one the permissions of any other new file
         mask = os.umask(0)
         os.umask(mask)
         temporary.chmod(0o666 & ~mask)
@@ -42,10 +42,10 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def free_folder(wanted: Path) -> Path:
-    """The folder itself, else the first of `wanted-2`, `wanted-3` ... that does not exist."""
-    folder, number = wanted, 1
+def free_folder(path: Path) -> Path:
+    """`path`, or if it exists the first of `path-2`, `path-3` ... that does not exist."""
+    folder, number = path, 1
     while folder.exists():
         number += 1
-        folder = wanted.with_name(f"{wanted.name}-{number}")
+        folder = path.with_name(f"{path.name}-{number}")
     return folder

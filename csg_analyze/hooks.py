@@ -1,4 +1,4 @@
-"""Forward hooks: what a layer gives is seen or replaced while a context is open, and never a moment longer."""
+"""Forward hooks as a context: layers' outputs are watched or replaced while it is open."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from typing import Any, TypeAlias
 from torch import nn
 
 Watch: TypeAlias = "Callable[[Any], Any]"
-"""Gets a layer's output; what it returns takes the output's place, None leaves it.
+"""A function of a layer's output. Its result replaces the output, except None.
 
-A watcher that keeps the output copies it, since an in-place operation further on would change what it kept, and never
-writes to it, since the layer may have given it to others as well.
+A watcher that keeps the output copies it, since a later in-place operation may change it. It never writes to the
+output, which other modules may hold too.
 """
 
 
 @contextmanager
 def watched(layers: Iterable[tuple[nn.Module, Watch]]) -> Iterator[None]:
-    """Within it, every forward pass shows each layer's output to its watcher; the hooks come off whatever happens."""
+    """While open, all forward passes call the watchers of these layers. The hooks are removed on any exit."""
     with ExitStack() as stack:
         for layer, watch in layers:
             handle = layer.register_forward_hook(_hook(watch))

@@ -120,7 +120,7 @@ TORCHVISION = "torchvision:"
 
 
 def architectures() -> list[str]:
-    """Every name `build` takes: our own, then torchvision's classification networks."""
+    """All names that `build` takes: the project's own networks, then torchvision's classification networks."""
     import torchvision.models
     from torchvision.models import list_models
 
@@ -131,7 +131,7 @@ def architectures() -> list[str]:
 def build(architecture: str, n_classes: int) -> nn.Module:
     """A freshly initialised network in train mode, drawing from torch's global generator.
 
-    `torchvision:NAME` names torchvision's network where both have one (alexnet); a bare name prefers ours.
+    For a name of two networks (alexnet), `torchvision:NAME` is torchvision's, and NAME the project's own.
     Raises UsageError for an unknown name, suggesting the nearest, and for fewer than two classes.
     """
     if n_classes < 2:
@@ -149,12 +149,12 @@ def build(architecture: str, n_classes: int) -> nn.Module:
 
 
 def find_layers(network: nn.Module, probe: Tensor) -> tuple[str, str]:
-    """Names of the feature layer and of the head of any network, found by one forward pass in eval mode.
+    """Names of the feature layer and of the head of any network, by one forward pass in eval mode.
 
     The head is the last linear layer (or, as in SqueezeNet, the last convolution of its branch). The feature layer
-    is the last module before the head that gives maps (N, K, h, w), pooling and dropout aside: the last stage of a
-    ResNet, `features` of an AlexNet. probe: (N, 3, H, W), an input the network takes.
-    Raises UsageError where the network has no head or no maps, saying which flag helps.
+    is the last module before the head that gives maps (N, K, h, w), except pooling and dropout: the last stage of a
+    ResNet, `features` of an AlexNet. probe: (N, 3, H, W), an input that the network takes.
+    Raises UsageError if the network has no head or no maps.
     """
     order = execution_order(network, probe)
     head = _find_head(order)
@@ -170,7 +170,7 @@ def find_layers(network: nn.Module, probe: Tensor) -> tuple[str, str]:
 
 
 class Executed(NamedTuple):
-    """A module that ran, and the shape of the tensor it gave."""
+    """A module that ran, and the shape of its output."""
 
     name: str
     module: nn.Module
@@ -178,9 +178,9 @@ class Executed(NamedTuple):
 
 
 def execution_order(network: nn.Module, probe: Tensor) -> list[Executed]:
-    """Every module that gives a tensor, in the order in which they finish in one pass in eval mode.
+    """All modules that give a tensor, in the order in which they finish in one pass in eval mode.
 
-    A module that runs twice stands there twice. The network is left in the mode it was in, without hooks.
+    A module that runs twice is listed twice. The network keeps its mode and has no hooks afterwards.
     """
     order: list[Executed] = []
 

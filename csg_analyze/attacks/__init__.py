@@ -1,1 +1,1 @@
-"""Attacks on networks through foolbox: their names and settings, their random numbers, one block of images attacked."""
+"""Attacks on networks through foolbox: names and settings, random numbers, and the attack on one block of images."""

@@ -1,4 +1,4 @@
-"""One block of images attacked in one call of foolbox, and random numbers that do not know of the block."""
+"""One block of images attacked by foolbox, with random numbers that do not depend on the block."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ from csg_analyze.attacks.catalogue import Attack
 from csg_analyze.attacks.rescaling import Rescaled, log_odds
 
 Loss: TypeAlias = Callable[[nn.Module, Tensor, Tensor], Tensor]
-"""From the network as attacked, images (n, 3, H, W) and labels or targets (n,) to the sum of a loss, which the attack
-lowers for targets and raises for labels."""
+"""(network, images (n, 3, H, W), labels or targets (n,)) -> the sum of a loss.
+
+An attack lowers the loss for targets and raises it for labels.
+"""
 
 
 def class_loss(network: nn.Module, images: Tensor, classes: Tensor) -> Tensor:
-    """The sum of the log odds against each image's class."""
+    """The sum over images of the log odds against their classes."""
     return log_odds(network(images), classes).sum()
 
 
@@ -34,20 +36,20 @@ def attacked(
     seeds: Sequence[int],
     loss: Loss = class_loss,
 ) -> tuple[Tensor, Tensor]:
-    """What an attack makes of the images, float32 (n, 3, H, W) in [0, 1], and which of them a step moved, bool (n,).
+    """The attacked images, float32 (n, 3, H, W) in [0, 1], and whether a step of the attack moved them, bool (n,).
 
-    An image need not fool the network, nor be finite. It was not moved where no gradient but 0 was found, so that only
-    a random start was tried, and where it came out as it went in. The attack sees logits on the scale of `Rescaled`.
+    Not all attacked images fool the network or are finite. An image was not moved if it equals the clean one, or if all
+    gradients were 0, so that only a random start changed it. The attack sees the logits of `Rescaled`.
 
     network: in eval mode, takes pixels in [0, 1]. pixels: (n, 3, H, W). labels, targets: int64 (n,); targets None:
-    untargeted. eps: for bounded attacks. seeds: n seeds of everything random. loss: for foolbox's gradient descents;
-    the other attacks have one of their own.
+    untargeted. eps: bound of bounded attacks. seeds: n seeds, one per image, of all random numbers. loss: for foolbox's
+    gradient descents; other attacks have their own.
     """
     with _frozen(network), _own_random_state(pixels.device):
         if attack.together:
-            made = attack.make()
-            _start_each_image_by_itself(made, seeds)
-            return _run(made, attack, network, pixels, labels, targets, eps, loss)
+            foolbox_attack = attack.make()
+            _draw_starts_by_image(foolbox_attack, seeds)
+            return _run(foolbox_attack, attack, network, pixels, labels, targets, eps, loss)
         parts = []
         for index, seed in enumerate(seeds):
             one = slice(index, index + 1)
@@ -56,13 +58,13 @@ def attacked(
             target = None if targets is None else targets[one]
             try:
                 parts.append(_run(attack.make(), attack, network, pixels[one], labels[one], target, eps, loss))
-            except ValueError:  # an attack without a starting point gives up on this image
+            except ValueError:  # the attack has no starting point for this image
                 parts.append((pixels[one], torch.zeros(1, dtype=torch.bool, device=pixels.device)))
-        return torch.cat([found for found, _ in parts]), torch.cat([moved for _, moved in parts])
+        return torch.cat([images for images, _ in parts]), torch.cat([moved for _, moved in parts])
 
 
 def _run(
-    made: Any,
+    foolbox_attack: Any,
     attack: Attack,
     network: nn.Module,
     pixels: Tensor,
@@ -71,30 +73,34 @@ def _run(
     eps: float,
     loss: Loss,
 ) -> tuple[Tensor, Tensor]:
-    """`run` instead of a call: it leaves out foolbox's own verdict, which counts black images and NaN as successes."""
+    """Call the attack's `run`, without foolbox's own verdict, which counts black images and NaN as successes."""
     import foolbox
     from foolbox.criteria import Misclassification, TargetedMisclassification
 
     rescaled = Rescaled(network, pixels).eval()
-    model = foolbox.PyTorchModel(rescaled, bounds=(0, 1), device=pixels.device)  # else it moves to the first GPU
-    if hasattr(made, "get_loss_fn"):
-        made.get_loss_fn = lambda _model, classes: _loss_of(loss, rescaled, classes)
-    # a bare tensor of targets would mean labels, and silently run an untargeted attack
+    model = foolbox.PyTorchModel(
+        rescaled, bounds=(0, 1), device=pixels.device
+    )  # without a device, foolbox takes the first GPU
+    if hasattr(foolbox_attack, "get_loss_fn"):
+        foolbox_attack.get_loss_fn = lambda _model, classes: _loss_of(loss, rescaled, classes)
+    # foolbox takes a bare tensor for labels and would run an untargeted attack
     criterion = Misclassification(labels) if targets is None else TargetedMisclassification(targets)
     if attack.bounded:
-        found = made.distance.clip_perturbation(pixels, made.run(model, pixels, criterion, epsilon=eps), eps)
+        images = foolbox_attack.distance.clip_perturbation(
+            pixels, foolbox_attack.run(model, pixels, criterion, epsilon=eps), eps
+        )
     else:
-        found = made.run(model, pixels, criterion, early_stop=None)
-    found = found.detach().clamp(0, 1)
-    moved = (found != pixels).flatten(1).any(dim=1)
-    return found, moved if rescaled.followed is None else moved & rescaled.followed
+        images = foolbox_attack.run(model, pixels, criterion, early_stop=None)
+    images = images.detach().clamp(0, 1)
+    moved = (images != pixels).flatten(1).any(dim=1)
+    return images, moved if rescaled.followed is None else moved & rescaled.followed
 
 
-def _start_each_image_by_itself(made: Any, seeds: Sequence[int]) -> None:
-    """Let an attack draw its random start for every image alone, after that image's own seed."""
+def _draw_starts_by_image(foolbox_attack: Any, seeds: Sequence[int]) -> None:
+    """Make an attack draw its random start image by image, each from the image's own seed."""
     import eagerpy
 
-    draw = getattr(made, "get_random_start", None)
+    draw = getattr(foolbox_attack, "get_random_start", None)
     if draw is None:
         return
 
@@ -105,7 +111,7 @@ def _start_each_image_by_itself(made: Any, seeds: Sequence[int]) -> None:
             rows.append(draw(images[index : index + 1], *arguments).raw)
         return eagerpy.astensor(torch.cat(rows))
 
-    made.get_random_start = starts
+    foolbox_attack.get_random_start = starts
 
 
 def _loss_of(loss: Loss, network: nn.Module, classes: Any) -> Callable[[Any], Any]:
@@ -116,7 +122,7 @@ def _loss_of(loss: Loss, network: nn.Module, classes: Any) -> Callable[[Any], An
 
 @contextmanager
 def _frozen(network: nn.Module) -> Iterator[None]:
-    """Parameters without gradients, which nobody asked for, and eval mode; afterwards as before."""
+    """Eval mode and no gradients of parameters while open; afterwards both as before."""
     trainable = [parameter for parameter in network.parameters() if parameter.requires_grad]
     training = [module for module in network.modules() if module.training]
     for parameter in trainable:
@@ -133,7 +139,7 @@ def _frozen(network: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def _own_random_state(device: torch.device) -> Iterator[None]:
-    """Global generators of torch and NumPy, which foolbox draws from, are left as they were."""
+    """Restore the global generators of torch and NumPy, which foolbox draws from."""
     state = np.random.get_state()  # noqa: NPY002
     devices = [device] if device.type == "cuda" else []
     try:

@@ -1,4 +1,4 @@
-"""The attacks by name, their settings, and what each of them can do."""
+"""The attacks by name, with their settings and their abilities."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ from csg_analyze.attacks.rescaling import SPAN
 from csg_analyze.errors import UsageError, unknown
 
 FOOLBOX = "foolbox:"
-NAMES = ("fgsm", "pgd", "cw")
+SHORT_NAMES = ("fgsm", "pgd", "cw")
 VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How hard the attacks try.
+    """The strength of the attacks.
 
-    pgd_steps: of eps/4 each, from a random start. cw_searches: values of the constant c, by binary search; cw_steps: of
-    Adam for each, of size cw_stepsize. cw_confidence: kappa, how far beyond the boundary, in logits that span SPAN.
+    pgd_steps: number of PGD's steps, of size eps/4, from a random start. cw_searches: number of values of C&W's
+    constant c, by binary search. cw_steps: steps of Adam per value of c, of size cw_stepsize. cw_confidence: kappa, the
+    margin beyond the boundary, in logits that span SPAN.
     """
 
     pgd_steps: int = 40
@@ -34,9 +35,9 @@ class Settings:
 class Attack:
     """One attack.
 
-    arguments: of the foolbox class. bounded: it keeps within eps; the others look for the smallest perturbation. aims:
-    it can be aimed at a target class. together: many images at once give what each alone would, so that a block of them
-    is attacked in one call; elsewhere images are attacked one by one. words: its settings, for a caption.
+    arguments: of the foolbox class. bounded: it keeps within eps; other attacks look for the smallest perturbation.
+    aims: it can aim at a target class. together: an image's result does not depend on the other images of a call, so
+    that a block is attacked in one call; else images are attacked one by one. words: its settings, for a caption.
     """
 
     name: str
@@ -53,7 +54,7 @@ class Attack:
 
     @property
     def sees(self) -> str:
-        """What the attack goes by, in words."""
+        """What the attack sees of the network, in words."""
         from foolbox.attacks.gradient_descent_base import BaseGradientDescent
 
         loss = "log odds of " if issubclass(self.kind, BaseGradientDescent) else ""
@@ -61,13 +62,13 @@ class Attack:
 
 
 def attack_named(name: str, settings: Settings) -> Attack:
-    """The attack of that name: fgsm, pgd, cw, or `foolbox:` and the name of one of foolbox's classes.
+    """The attack of that name: fgsm, pgd, cw, or `foolbox:` and the name of a class of foolbox.
 
     Raises UsageError, suggesting the nearest, for an unknown name and for a class that needs more than its defaults.
     """
     from foolbox.attacks import L2CarliniWagnerAttack, LinfPGD
 
-    if name == "fgsm":  # foolbox's own FGSM takes no target; one full step of PGD is the same attack
+    if name == "fgsm":  # foolbox's FGSM takes no target; PGD with one step of eps is the same attack
         arguments = {"steps": 1, "rel_stepsize": 1.0, "random_start": False}
         return Attack(name, LinfPGD, arguments, words="one step of eps, Linf")
     if name == "pgd":
@@ -79,7 +80,7 @@ def attack_named(name: str, settings: Settings) -> Attack:
             "steps": settings.cw_steps,
             "stepsize": settings.cw_stepsize,
             "confidence": settings.cw_confidence,
-            "abort_early": False,  # it looks at the loss of the whole batch: one image would change another's result
+            "abort_early": False,  # decided by the loss of the whole batch: images would depend on others
         }
         words = (
             f"{settings.cw_searches} searches of {settings.cw_steps} steps, learning rate {settings.cw_stepsize:g}, "
@@ -88,7 +89,7 @@ def attack_named(name: str, settings: Settings) -> Attack:
         return Attack(name, L2CarliniWagnerAttack, arguments, bounded=False, words=words)
     if name.startswith(FOOLBOX):
         return _of_foolbox(name)
-    raise unknown("attack", name, (*NAMES, *_foolbox_names()))
+    raise unknown("attack", name, (*SHORT_NAMES, *_foolbox_names()))
 
 
 def _of_foolbox(name: str) -> Attack:
@@ -98,7 +99,7 @@ def _of_foolbox(name: str) -> Attack:
     from foolbox.attacks.gradient_descent_base import BaseGradientDescent
 
     if name not in _foolbox_names():
-        raise unknown("attack", name, (*NAMES, *_foolbox_names()))
+        raise unknown("attack", name, (*SHORT_NAMES, *_foolbox_names()))
     kind = getattr(attacks, name.removeprefix(FOOLBOX))
     runs = issubclass(kind, FixedEpsilonAttack | MinimizationAttack) and not hasattr(kind, "feed")
     parameters = inspect.signature(kind).parameters
@@ -108,7 +109,7 @@ def _of_foolbox(name: str) -> Attack:
     gradient = issubclass(kind, BaseGradientDescent)
     single_step = (attacks.L1FastGradientAttack, attacks.L2FastGradientAttack, attacks.LinfFastGradientAttack)
     carlini = issubclass(kind, attacks.L2CarliniWagnerAttack)
-    # all other classes ignore the target, or refuse it
+    # all other classes ignore or refuse a target
     aims = (gradient and not issubclass(kind, single_step)) or carlini
     aims = aims or issubclass(kind, attacks.DDNAttack | attacks.EADAttack | FMNAttackLp)
     return Attack(
@@ -130,7 +131,7 @@ def _foolbox_names() -> list[str]:
 
 
 def bound(text: str) -> float:
-    """The number that `8/255` or `0.03` stands for. Raises UsageError for what is no number in [0, 1]."""
+    """The number in a text such as `8/255` or `0.03`. Raises UsageError if it is no number in [0, 1]."""
     try:
         value = float(Fraction(text.strip()))
     except (ValueError, ZeroDivisionError):

@@ -1,4 +1,4 @@
-"""A detector as something that an attack can follow downhill together with the network."""
+"""A detector in torch, and the loss of an attack on it together with the network."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ def joint_loss(
     recording: Callable[[], AbstractContextManager[dict[str, Tensor]]],
     columns: Callable[[Mapping[str, Tensor]], Tensor],
 ) -> Loss:
-    """log(1 + odds) of the classes that are no success, and `weight` times the detector's loss for saying "clean".
+    """log(1 + odds) of the classes that are no success, plus `weight` times the detector's loss for "clean".
 
-    The first fades once the network is fooled, and leaves the attack to the second; with log odds it would not.
-    recording: what it gives fills with averaged outputs as images run through the network; columns: the features (n, F)
-    of these. An untargeted attack raises its loss, which therefore has the other sign.
+    The first term vanishes once the network is fooled, so that the second decides; log odds would not vanish.
+    recording: opens a dictionary that receives averaged outputs while images run through the network. columns: gives
+    the features (n, F) of these. The loss of an untargeted attack has the opposite sign, since it is raised.
     """
     sign = 1 if targeted else -1
 

@@ -1,4 +1,4 @@
-"""Noise as large as an attack's perturbation, to ask whether a detector sees more than that something was added."""
+"""Noise as large as an attack's perturbation: the control for a detector of attacks."""
 
 from __future__ import annotations
 

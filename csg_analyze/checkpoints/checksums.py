@@ -1,4 +1,4 @@
-"""Whether a file holds what was written: PyTorch stores checksums, and reads without a look at them."""
+"""The checksums of a checkpoint file, which PyTorch writes and does not check when it reads."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ UNCHECKED = "the file carries no checksums (older format of PyTorch, or saved wi
 
 
 def has_checksums(path: Path) -> bool:
-    """Whether the file is a zip archive with checksums; raises zipfile.BadZipFile where it is a broken one."""
+    """Whether the file is a zip archive with checksums. Raises zipfile.BadZipFile for a broken archive."""
     if not _begins_as_zip(path):
         return False
     with zipfile.ZipFile(path) as archive:
@@ -20,9 +20,9 @@ def has_checksums(path: Path) -> bool:
 
 
 def damage(path: Path) -> str | None:
-    """What keeps a file from being read as it was written, as the middle of a sentence; None where nothing is known.
+    """The damage of a file, as the middle of a sentence; None if there is none.
 
-    Every member of a zip archive is read and compared with its checksum. Files without checksums are not judged.
+    All members of a zip archive are compared with their checksums. Files without checksums count as undamaged.
     """
     if not _begins_as_zip(path):
         return None
@@ -32,9 +32,9 @@ def damage(path: Path) -> str | None:
         with zipfile.ZipFile(path) as archive:
             if not any(member.CRC for member in archive.infolist()):
                 return None
-            found = (_damage_of(archive, member) for member in archive.infolist())
-            return next((words for words in found if words), None)
-    except Exception:  # zipfile raises half a dozen kinds for a directory that makes no sense
+            reasons = (_damage_of(archive, member) for member in archive.infolist())
+            return next((reason for reason in reasons if reason), None)
+    except Exception:  # zipfile raises several kinds of errors for a broken directory
         return "its table of contents is damaged"
 
 

@@ -1,4 +1,4 @@
-"""A trained network as everything else sees it: pixels in, logits out."""
+"""A trained network, from pixels to logits, with all that is recorded of it."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ from csg_analyze.metrics.arrays import FloatArray
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """What a network wants done to an image, and who says so.
+    """How images are prepared for a network.
 
     size: images are centre-cropped to size x size pixels after their shorter side was resized to `resize`
-    (both None: any size is taken as it is). mean, std: per RGB channel, for pixels in [0, 1].
+    (both None: images stay as they are). mean, std: per RGB channel, for pixels in [0, 1]. origin: where these values
+    come from. The names of the fields are part of cache keys.
     """
 
     mean: tuple[float, float, float]
@@ -48,13 +49,12 @@ class PixelNetwork(nn.Module):
 
 @dataclass(frozen=True)
 class Classifier:
-    """A network in eval mode, with what is known about it.
+    """A network in eval mode, with what its file records about it.
 
-    name: what tables and figures call it. n_classes, n_filters: C and K (of the feature
-    layer). gate: (C, K) in [0, 1], or None. class_names: None where the file does
-    not say. training: "STD", "CSG" or None. data: the data spec it was trained on. record: whatever else the file
-    told (recipe, seed, epoch, metrics, versions). notes: what a report should say about
-    it. feature_layer and head are names inside `network.network`.
+    name: in tables and figures. feature_layer, head: names of modules inside `network.network`. n_classes, n_filters: C
+    and K (of the feature layer). gate: (C, K) in [0, 1], or None. class_names: None if not recorded. training: "STD",
+    "CSG" or None. data: the data spec it was trained on. record: other recorded values (recipe, seed, epoch, metrics,
+    versions). notes: remarks for a report.
     """
 
     name: str
@@ -76,7 +76,7 @@ class Classifier:
 
     @property
     def device(self) -> torch.device:
-        """Where the network lives."""
+        """The device of the network."""
         return self.network.mean.device
 
     def layer(self, name: str | None = None) -> nn.Module:
@@ -84,13 +84,13 @@ class Classifier:
         modules: dict[str, nn.Module] = dict(self.network.network.named_modules())
         name = self.feature_layer if name is None else name
         if name not in modules or not name:
-            raise unknown("layer", name, (known for known in modules if known))
+            raise unknown("layer", name, (candidate for candidate in modules if candidate))
         return modules[name]
 
     def convolutions(self) -> dict[str, nn.Conv2d]:
-        """Every convolution by name, in the order of definition."""
+        """All convolutions by name, in the order of definition."""
         modules = self.network.network.named_modules()
-        found = {name: module for name, module in modules if isinstance(module, nn.Conv2d)}
-        if not found:
+        convolutions = {name: module for name, module in modules if isinstance(module, nn.Conv2d)}
+        if not convolutions:
             raise UsageError(f"{self.name}: this network has no convolution; only CNNs can be analysed.")
-        return found
+        return convolutions

@@ -1,4 +1,4 @@
-"""From a file to a classifier: read, recognise, find the layers, check that all fits together."""
+"""From a file to a classifier: read it, recognise the architecture, find the layers, check that all parts match."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ def load_classifier(
     device: str | None = None,
     name: str | None = None,
 ) -> Classifier:
-    """A classifier in eval mode from any checkpoint file; the arguments override what the file does not say.
+    """A classifier in eval mode from any checkpoint file; arguments that are not None replace what the file records.
 
-    architecture: a name `csg_analyze.models.build` takes. layer: the feature layer. mean, std: RGB, for pixels in
-    [0, 1]. size: pixels. Raises UsageError for whatever keeps the file from becoming a classifier.
+    architecture: a name that `csg_analyze.models.build` takes. layer: the feature layer. mean, std: RGB, for pixels in
+    [0, 1]. size: in pixels. Raises UsageError if the file cannot become a classifier.
     """
     path = Path(path)
     contents = read_contents(path, allow_pickle=allow_pickle)
     about = contents.about
     try:
-        found = class_count(contents.state_dict)
-        if n_classes is not None and n_classes != found:
-            raise UsageError(f"--num-classes says {n_classes}, but the head has {found} rows.")
-        network, architecture = restore_network(contents.state_dict, architecture or about.get("architecture"), found)
+        rows = class_count(contents.state_dict)
+        if n_classes is not None and n_classes != rows:
+            raise UsageError(f"--num-classes says {n_classes}, but the head has {rows} rows.")
+        network, architecture = restore_network(contents.state_dict, architecture or about.get("architecture"), rows)
         preprocessing = find_preprocessing(architecture, about.get("preprocessing"), mean=mean, std=std, size=size)
         pixels = PixelNetwork(network, preprocessing).eval()
         feature_layer, head = _layers(pixels, preprocessing)
@@ -58,8 +58,8 @@ def load_classifier(
         preprocessing=preprocessing,
         feature_layer=about.get("feature_layer", feature_layer),
         head=head,
-        n_classes=found,
-        n_filters=0,  # known once the layer is settled, see _checked
+        n_classes=rows,
+        n_filters=0,  # set by _checked, after the layer
         class_names=tuple(about["class_names"]) if about.get("class_names") else None,
         gate=None if contents.gate is None else contents.gate.double().numpy(),
         training=about.get("training") or ("CSG" if contents.gate is not None else None),
@@ -83,8 +83,8 @@ def _layers(network: PixelNetwork, preprocessing: Preprocessing) -> tuple[str, s
 
 
 def _checked(classifier: Classifier) -> Classifier:
-    """The classifier, if its feature layer gives maps, and its gate and class names fit the network."""
-    classifier.layer()  # a layer that does not exist is said first
+    """The classifier with its number of filters. Raises UsageError if layer, gate or class names do not fit."""
+    classifier.layer()  # raises for a layer that does not exist
     size = classifier.preprocessing.size or 224
     probe = torch.full((1, 3, size, size), 0.5, device=classifier.device)
     order = execution_order(classifier.network.network, probe)

@@ -1,4 +1,4 @@
-"""What a network wants done to an image: the flags, else the file, else torchvision, else ImageNet with a warning."""
+"""A network's preprocessing: from the flags, else the file, else torchvision, else ImageNet's with a note."""
 
 from __future__ import annotations
 
@@ -24,28 +24,28 @@ def find_preprocessing(
     std: Sequence[float] | None = None,
     size: int | None = None,
 ) -> Preprocessing:
-    """The first that applies, each flag on its own overriding it; `origin` says where it came from.
+    """The preprocessing that the file records, torchvision's or ImageNet's, with the values of flags in their place.
 
     Raises UsageError for flags without exactly three numbers, a std that is not positive, a size below 1.
     """
-    found = _without_flags(architecture, recorded)
-    given: dict[str, Any] = {}
+    preprocessing = _without_flags(architecture, recorded)
+    flagged: dict[str, Any] = {}
     if mean is not None:
-        given["mean"] = _three("--mean", mean)
+        flagged["mean"] = _three("--mean", mean)
     if std is not None:
-        given["std"] = _three("--std", std)
-        if min(given["std"]) <= 0:
+        flagged["std"] = _three("--std", std)
+        if min(flagged["std"]) <= 0:
             raise UsageError(f"--std needs three numbers above 0, not {list(std)}.")
     if size is not None:
         if size < 1:
             raise UsageError(f"--size must be at least 1 pixel, not {size}.")
-        given |= {"size": size, "resize": None}
-    if not given:
-        return found
-    flags = ", ".join(f"--{name}" for name in given if name != "resize")
-    # the remark that mean and std were assumed is only wrong once both were given
-    origin = flags if {"mean", "std"} <= set(given) else f"{flags}; the rest {found.origin}"
-    return replace(found, **given, origin=origin)
+        flagged |= {"size": size, "resize": None}
+    if not flagged:
+        return preprocessing
+    flags = ", ".join(f"--{name}" for name in flagged if name != "resize")
+    # the note that mean and std were assumed holds until both have flags
+    origin = flags if {"mean", "std"} <= set(flagged) else f"{flags}; the rest {preprocessing.origin}"
+    return replace(preprocessing, **flagged, origin=origin)
 
 
 def _without_flags(architecture: str, recorded: Mapping[str, Any] | None) -> Preprocessing:
@@ -57,7 +57,7 @@ def _without_flags(architecture: str, recorded: Mapping[str, Any] | None) -> Pre
     from torchvision.models import get_model_weights
 
     weights = list(get_model_weights(architecture.removeprefix(TORCHVISION)))
-    transform = weights[0].transforms()  # the first set, IMAGENET1K_V1: the one most files were derived from
+    transform = weights[0].transforms()  # the first, IMAGENET1K_V1, from which most files are derived
     return Preprocessing(
         tuple(transform.mean),
         tuple(transform.std),

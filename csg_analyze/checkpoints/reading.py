@@ -1,4 +1,4 @@
-"""A checkpoint file -> tensors and plain values, without running anything the file contains."""
+"""A checkpoint file -> tensors and plain values, without executing any content of the file."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ AUTHORS_GATE = "lmask.mask"  # the paper's own checkpoints keep the gate here, a
 
 @dataclass(frozen=True)
 class Contents:
-    """What a file holds: named tensors, a gate (C, K) if there is one, and plain values about them.
+    """The content of a file: named tensors, a gate (C, K) or None, and plain values about them.
 
-    notes: what a report should say about the file.
+    notes: remarks for a report.
     """
 
     state_dict: dict[str, Tensor]
@@ -37,8 +37,8 @@ class Contents:
 def read_contents(path: Path, *, allow_pickle: bool = False) -> Contents:
     """Read a `.pt`/`.pth` file: this project's own, or a state dict in one of the usual wrappings.
 
-    Nothing in the file is executed unless allow_pickle is given. Raises UsageError for a file that is missing,
-    empty, damaged (its checksums included), no checkpoint, needs unpickling, or holds weights that are not finite.
+    Nothing in the file is executed unless `allow_pickle` is True. Raises UsageError for a file that is missing, empty,
+    damaged (by its checksums, too) or no checkpoint, that needs unpickling, or that holds weights that are not finite.
     """
     loaded = _load(path, allow_pickle)
     if isinstance(loaded, Mapping) and loaded.get("format") == FORMAT:
@@ -69,7 +69,7 @@ def _load(path: Path, allow_pickle: bool) -> object:
         raise UsageError(f"{str(path)!r} cannot be used, {reason}; copy, download or save it again.")
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch remarks on the pickles of damaged files; the error below says it
+            warnings.simplefilter("ignore")  # torch warns about pickles of damaged files; the error below says it
             return torch.load(path, map_location="cpu", weights_only=not allow_pickle)
     except pickle.UnpicklingError as error:
         blockers = _unsafe_names(path)
@@ -79,7 +79,7 @@ def _load(path: Path, allow_pickle: bool) -> object:
                 "if you trust its author, add --allow-pickle, else save its state_dict() and give that."
             ) from error
         raise UsageError(f"{str(path)!r} is not a readable PyTorch checkpoint; give a .pt or .pth file.") from error
-    except Exception as error:  # torch raises a dozen kinds for damaged files
+    except Exception as error:  # torch raises many kinds of errors for damaged files
         raise UsageError(
             f"{str(path)!r} cannot be read as a PyTorch checkpoint (cut off, damaged, or of another kind)."
         ) from error
@@ -93,7 +93,7 @@ def _is_text(head: bytes) -> bool:
 
 
 def _unsafe_names(path: Path) -> list[str]:
-    """What blocks a safe load; empty where the file is too old or too damaged to be listed."""
+    """Names of Python objects that block a safe load; empty if the file is too old or too damaged to list them."""
     try:
         return sorted(torch.serialization.get_unsafe_globals_in_checkpoint(path))[:5]
     except Exception:
@@ -119,7 +119,7 @@ def _unwrap(path: Path, loaded: object) -> Contents:
 
 
 def _strip_prefixes(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Remove what DataParallel, torch.compile and wrapping modules put before every name."""
+    """Remove the prefixes that DataParallel, torch.compile and wrapping modules put before all names."""
     for _ in PREFIXES:
         for prefix in PREFIXES:
             if all(name.startswith(prefix) for name in tensors):

@@ -1,4 +1,4 @@
-"""Which network a state dict belongs to."""
+"""The network that a state dict belongs to."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from csg_analyze.models import NETWORKS, TORCHVISION, architectures, build
 
 
 def class_count(state_dict: dict[str, Tensor]) -> int:
-    """Rows of the last matrix, the head's weight; of the last 1x1 convolution where there is no matrix."""
+    """Rows of the last matrix, which is the head's weight; without a matrix, of the last convolution."""
     matrices = [t for t in state_dict.values() if t.ndim == 2] or [t for t in state_dict.values() if t.ndim == 4]
     if not matrices:
         raise UsageError("the checkpoint holds no layer with weights; it is no CNN classifier.")
@@ -25,7 +25,7 @@ def restore_network(
     """The network of that architecture with these weights, in eval mode, and the architecture's name.
 
     Without an architecture, this project's own networks are recognised by the names and shapes of their weights.
-    Raises UsageError where none fits, or the named one does not fit, saying what differs.
+    Raises UsageError if none fits, or if the named one does not fit, saying what differs.
     """
     n_classes = n_classes or class_count(state_dict)
     if architecture is None:
@@ -36,18 +36,18 @@ def restore_network(
                 f"{', '.join(NETWORKS)}; name it with --arch (any torchvision network, e.g. --arch resnet18)."
             )
     elif TORCHVISION + architecture in architectures() and _differences(architecture, state_dict, n_classes):
-        architecture = TORCHVISION + architecture  # one name, two networks (alexnet): the weights decide
+        architecture = TORCHVISION + architecture  # a name of two networks (alexnet): the weights decide
     differences = _differences(architecture, state_dict, n_classes)
     if differences:
         raise UsageError(f"the weights do not fit architecture {architecture!r}: {differences}; check --arch.")
-    with torch.random.fork_rng():  # building draws initial weights: the caller's generator must not notice
+    with torch.random.fork_rng():  # building draws initial weights from the global generator
         network = build(architecture, n_classes)
     network.load_state_dict(state_dict, strict=False)
     return network.eval(), architecture
 
 
 def _differences(architecture: str, state_dict: dict[str, Tensor], n_classes: int) -> str:
-    """What keeps these weights from fitting, in words; empty where they fit."""
+    """The differences between these weights and the architecture's, in words; empty if there are none."""
     with torch.device("meta"):
         expected = build(architecture, n_classes).state_dict()
     # files from before torch 0.4.1 do not count the batches of batch norm; nothing in eval mode reads the count

@@ -32,7 +32,7 @@ def save_checkpoint(
 
     network: without its normalization, so that its parameter names are the architecture's own. gate: (C, K) or None.
     training: "STD" or "CSG". record: plain values only (recipe, seed, epoch, metrics, versions ...).
-    Raises UsageError where the file cannot be written.
+    Raises UsageError if the file cannot be written.
     """
     content = {
         "format": FORMAT,

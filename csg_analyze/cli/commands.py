@@ -91,7 +91,7 @@ def inspect(
 
 def list_all() -> None:
     """List the analyzers, the data specs and the architectures."""
-    from csg_analyze.data.specs import KINDS
+    from csg_analyze.data.specs import DATA_KINDS
     from csg_analyze.models import architectures
     from csg_analyze.registry import ANALYZERS, registered, summary_of
 
@@ -100,7 +100,7 @@ def list_all() -> None:
         origin = "" if entry.module.startswith("csg_analyze.") else f"  [{entry.value}]"
         print(f"  {name:<12} {summary_of(entry)}{origin}")
     print("data")
-    for kind, line in KINDS.items():
+    for kind, line in DATA_KINDS.items():
         print(f"  {kind:<12} {line}")
     print("architectures")
     print("  " + " ".join(architectures()))

@@ -82,7 +82,7 @@ def prepare_voc(
     compressed.
     """
     from csg_analyze.data.voc.preparing import prepare_voc as prepare
-    from csg_analyze.data.voc.wanted import parsed_names
+    from csg_analyze.data.voc.spec import parsed_names
 
     names = None if classes is None else parsed_names(classes)
     done = prepare(

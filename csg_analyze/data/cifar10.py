@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Literal
 
 import torch
 
-from csg_analyze.data.dataset import Dataset
+from csg_analyze.data.dataset import Dataset, Split
 from csg_analyze.data.fingerprint import fingerprint_of
 from csg_analyze.errors import UsageError
 
 
-def load_cifar10(root: str, split: Literal["train", "test"] = "test") -> Dataset:
-    """CIFAR-10 from `root`/cifar-10-batches-py, whose checksums torchvision compares before it reads anything.
+def load_cifar10(root: str, split: Split = "test") -> Dataset:
+    """CIFAR-10 from `root`/cifar-10-batches-py, after torchvision has compared its checksums.
 
     `~` and environment variables in `root` are expanded; nothing is downloaded.
-    Raises UsageError where the files are missing or not the original ones.
+    Raises UsageError if the files are missing or not the original ones.
     """
     from torchvision.datasets import CIFAR10
 

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol, overload, runtime_checkable
+from typing import Literal, Protocol, TypeAlias, overload, runtime_checkable
 
 import torch
 from torch import Tensor
 
 from csg_analyze.errors import UsageError
 
+Split: TypeAlias = Literal["train", "test"]
+
 
 class Images(Protocol):
-    """N images of one size, as uint8 (n, 3, H, W) whenever some of them are asked for.
+    """N images of one size. Indexing gives some of them as uint8 (n, 3, H, W).
 
-    A `torch.Tensor` is one; so is what decodes files on access when they do not fit in memory.
+    A `torch.Tensor` is one; another decodes files on access, where they do not fit in memory.
     """
 
     @property
@@ -31,7 +33,7 @@ class Images(Protocol):
 
 @runtime_checkable
 class OnAccess(Images, Protocol):
-    """Images that are decoded whenever asked for: indexing decodes, so a choice of them is made by `subset`."""
+    """Images that indexing decodes; `subset` chooses some of them without decoding any."""
 
     def subset(self, index: Tensor) -> Images:
         """The images at `index` (int64), not decoded yet."""
@@ -43,16 +45,16 @@ class Dataset:
     """One split of a labelled image dataset.
 
     images: uint8 (N, 3, H, W), RGB. labels: int64 (N,), indices into `class_names`.
-    boxes: float32 (N, M, 4) as x0, y0, x1, y1 in pixels, x1 and y1 exclusive: of every object of the image's class, at
-    most M; the rows of an image with fewer are NaN. None where the data has none.
-    masks: bool (N, H, W), True on all objects of the image's class; None where the data has none.
-    ignored: bool (N, H, W), True where the masks say nothing (VOC's border pixels; an image without a mask
-    altogether); None where they say everything.
+    boxes: float32 (N, M, 4) as x0, y0, x1, y1 in pixels, x1 and y1 exclusive: one box per object of the image's class,
+    at most M; rows without a box are NaN. None if the data has no boxes.
+    masks: bool (N, H, W), True on all objects of the image's class. None if the data has no masks.
+    ignored: bool (N, H, W), True where the mask is undefined (VOC's border pixels; all pixels of an image without a
+    mask). None if all masks are defined everywhere.
     sources: N names of the pictures that images were cut from, where several may come from one; else None.
     fingerprint: SHA-256 in hex of everything an analysis can see (pixels or encoded files, labels, names ...).
-    spec: what the user wrote to get it ("scenes", "folder:PATH"); split: "train" or "test".
-    notes: what a report should say about it (resized, mapped, limited). left_out: what the data has and this dataset
-    has not, a phrase with its number each ("3 images without an annotation").
+    spec: what the user wrote to name it ("scenes", "folder:PATH"); split: "train" or "test".
+    notes: sentences for a report (resized, mapped, limited). left_out: what the data has and this dataset has not, one
+    phrase per reason, with its number ("3 images without an annotation").
     """
 
     spec: str
@@ -78,15 +80,15 @@ class Dataset:
         return self.images.shape[2], self.images.shape[3]
 
     def batches(self, batch_size: int) -> Iterator[Tensor]:
-        """The images in order, uint8 (n, 3, H, W), n = batch_size but for the last."""
+        """The images in order, uint8 (n, 3, H, W), n = batch_size except in the last batch."""
         for start in range(0, len(self), batch_size):
             yield self.images[start : start + batch_size]
 
     def limited(self, limit: int | None) -> Dataset:
-        """At most `limit` images, the classes as evenly filled as they allow, in the original order.
+        """At most `limit` images, balanced over the classes, in the original order.
 
-        Takes the first image of every class, then the second of every class, and so on: neither a random
-        choice nor the first class alone. Raises UsageError for a limit below 1.
+        Takes the first image of every class, then the second of every class, and so on, which is not random.
+        Raises UsageError for a limit below 1.
         """
         chosen = balanced_choice(self.labels, limit)
         return self if chosen is None else self.subset(chosen, note=limit_note(len(chosen), len(self)))
@@ -109,10 +111,10 @@ class Dataset:
         )
 
     def relabelled(self, class_names: Sequence[str]) -> Dataset:
-        """The same images with their classes in the order of `class_names`, a checkpoint's.
+        """The same images with the class names of a checkpoint, in its order.
 
-        Classes are matched by name where the checkpoint has all of them, be it among others; where it has not, by
-        position, with a note. Raises UsageError for another number of classes, some of them unknown.
+        Classes are matched by name if the checkpoint has all of them (it may have more); else by position, with a note.
+        Raises UsageError if neither is possible: names differ, and so does the number of classes.
         """
         theirs, ours = tuple(class_names), self.class_names
         if theirs == ours:
@@ -141,7 +143,7 @@ class Dataset:
 
 
 def balanced_choice(labels: Tensor, limit: int | None) -> Tensor | None:
-    """Indices of the images that `Dataset.limited` keeps, ascending; None where it keeps all.
+    """Indices of the images that `Dataset.limited` keeps, ascending; None if it keeps all.
 
     labels: int64 (N,). Raises UsageError for a limit below 1.
     """
@@ -156,9 +158,9 @@ def balanced_choice(labels: Tensor, limit: int | None) -> Tensor | None:
     return torch.argsort(rank, stable=True)[:limit].sort().values
 
 
-def limit_note(kept: int, of: int) -> str:
+def limit_note(kept: int, total: int) -> str:
     """What a report says about a limited dataset."""
-    return f"{kept} of {of} images, classes balanced (--limit)"
+    return f"{kept} of {total} images, classes balanced (--limit)"
 
 
 def _some(names: Sequence[str]) -> str:

@@ -33,15 +33,15 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-_RUN = 32  # images a thread takes at a time: small ones decode faster than a task is handed over
-_ROUND = 16  # runs submitted at once: what is lost where the first image is broken
+_RUN = 32  # images per task: a small image takes less time than handing a task to a thread
+_ROUND = 16  # tasks submitted together: their work is lost if the first image is broken
 
 
 @dataclass(frozen=True)
 class Decoded:
-    """Images of one size; digests: SHA-256 of every file; placements: where every image's own pixels went.
+    """Images of one size. digests: one SHA-256 per file. placements: how each image was scaled and cropped.
 
-    oriented: how many are stored otherwise than their EXIF says they are to be seen; none of them was turned.
+    oriented: number of images that EXIF says to turn; none of them was turned.
     """
 
     images: Tensor | DecodedOnAccess
@@ -51,12 +51,12 @@ class Decoded:
 
     @property
     def untouched(self) -> bool:
-        """Whether no image had to be resized or cropped."""
+        """Whether no image was resized or cropped."""
         return all(place.untouched for place in self.placements)
 
 
 class DecodedOnAccess:
-    """Images that stay encoded in their source and are decoded, by a few threads, whenever they are asked for."""
+    """Images that stay encoded in their source; indexing decodes them, in a few threads."""
 
     def __init__(
         self, source: Source, names: Sequence[str], size: int | None, resize: int | None, shape: tuple[int, int]
@@ -68,7 +68,7 @@ class DecodedOnAccess:
         return len(self._names)
 
     def __getitem__(self, index: slice | Tensor) -> Tensor:
-        """Uint8 (n, 3, H, W). Raises UsageError for an image that turns out broken or of another size."""
+        """Uint8 (n, 3, H, W). Raises UsageError for an image that is broken or of another size."""
         names = self._selected(index)
         pixels = np.empty((len(names), *self.shape[1:]), np.uint8)
 
@@ -101,10 +101,9 @@ def decode_all(
     memory_budget: int,
     progress: Progress | None = None,
 ) -> Decoded:
-    """Read every file once: into one tensor if that takes at most `memory_budget` bytes, else to be decoded on access.
+    """Read all files once: into one tensor of at most `memory_budget` bytes, else to decode images on access.
 
-    Raises UsageError for a broken image and for images that
-    do not end up at one size, naming them.
+    Raises UsageError for a broken image and for images that differ in size after resizing, naming them.
     """
     _, first = _opened(source.read(names[0]), names[0], size, resize)
     shape = (len(names), 3, first.height, first.width)
@@ -119,10 +118,10 @@ def decode_all(
         return hashlib.sha256(data).hexdigest(), place, _orientation(image) > 1
 
     digests, placements, oriented = [], [], 0
-    for done, (digest, place, otherwise) in enumerate(_threaded(examine, len(names)), 1):
+    for done, (digest, place, is_oriented) in enumerate(_threaded(examine, len(names)), 1):
         digests.append(digest)
         placements.append(place)
-        oriented += otherwise
+        oriented += is_oriented
         if progress is not None and (done % (_RUN * _ROUND) == 0 or done == len(names)):
             progress(done, len(names))
     if pixels is not None:
@@ -134,8 +133,8 @@ def decode_all(
 def decode(data: bytes, name: str, size: int | None = None, resize: int | None = None) -> Pixels:
     """An encoded image of any kind as RGB (3, H, W), placed as `geometry.placement` says.
 
-    Transparency is dropped, 16 bits become 8, of an animation the first image is taken and EXIF rotation is not
-    applied: what torchvision's ImageFolder and Resize give. Raises UsageError, naming it, for a broken image.
+    As with torchvision's ImageFolder and Resize, transparency is dropped, 16 bits become 8, an animation gives its
+    first image, and EXIF rotation is not applied. Raises UsageError, naming it, for a broken image.
     """
     return _rgb(*_opened(data, name, size, resize), name)
 
@@ -143,7 +142,7 @@ def decode(data: bytes, name: str, size: int | None = None, resize: int | None =
 def opened_rgb(data: bytes, name: str, *, upright: bool = False) -> Image.Image:
     """An encoded image of any kind as PIL's RGB, in its own size. Raises UsageError, naming it, for a broken one.
 
-    upright: turned as its EXIF says, where it says so.
+    upright: turned as EXIF says.
     """
     try:
         image = Image.open(io.BytesIO(data))
@@ -154,9 +153,9 @@ def opened_rgb(data: bytes, name: str, *, upright: bool = False) -> Image.Image:
 
 
 def sides_and_orientation(data: bytes, name: str) -> tuple[tuple[int, int], int]:
-    """Height and width as stored, and EXIF's orientation: 1 seen as stored, 2-4 with the same sides, 5-8 with swapped.
+    """Height and width as stored, and EXIF's orientation: 1 as stored, 2-4 turned, 5-8 turned with swapped sides.
 
-    Raises UsageError, naming it, for what is no image.
+    Raises UsageError, naming it, for data that is no image.
     """
     try:
         image = Image.open(io.BytesIO(data))
@@ -166,26 +165,26 @@ def sides_and_orientation(data: bytes, name: str) -> tuple[tuple[int, int], int]
 
 
 def _orientation(image: Image.Image) -> int:
-    """What EXIF says about an opened image, 1 where it says nothing that can be read."""
-    if image.format == "TIFF":  # PIL turns these by itself
+    """EXIF's orientation of an opened image; 1 if it has none that can be read."""
+    if image.format == "TIFF":  # PIL turns TIFFs by itself
         return 1
     try:
         orientation = image.getexif().get(_ORIENTATION, 1)
         return int(orientation) if orientation in _TURNS else 1
-    except Exception:  # torn EXIF spoils no picture
+    except Exception:  # an image with damaged EXIF is readable
         return 1
 
 
 def _opened(data: bytes, name: str, size: int | None, resize: int | None) -> tuple[Image.Image, Placement]:
     try:
         image = Image.open(io.BytesIO(data))
-    except Exception as error:  # a decoder fed with garbage raises whatever it stumbles on
+    except Exception as error:  # decoders raise all kinds of errors for garbage
         raise _broken(name, error) from error
     return image, placement(image.height, image.width, size, resize)
 
 
 def _rgb(image: Image.Image, place: Placement, name: str) -> Pixels:
-    # PIL, not OpenCV: a truncated file is an error to it, where OpenCV returns half an image and no error
+    # PIL, not OpenCV, which returns half an image of a truncated file, without an error
     try:
         rgb = _eight_bits(image)
     except Exception as error:
@@ -197,7 +196,7 @@ def _rgb(image: Image.Image, place: Placement, name: str) -> Pixels:
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
-    """Any mode of PIL's to RGB; `convert` alone would clip 16-bit grey at 255 instead of scaling it."""
+    """An image of any mode as RGB; `convert` alone would clip 16-bit grey at 255 instead of scaling it."""
     if image.mode.startswith("I"):
         values = np.asarray(image)
         if values.min() < 0 or values.max() > 0xFFFF:
@@ -211,7 +210,7 @@ def _eight_bits(image: Image.Image) -> Image.Image:
 
 
 def _broken(name: str, error: Exception) -> UsageError:
-    # PIL names the stream it read from, which tells a user nothing
+    # PIL's message names the stream in memory, not the file
     reason = "not an image" if isinstance(error, UnidentifiedImageError) else str(error) or type(error).__name__
     return UsageError(f"{name!r} is broken ({reason}); replace or remove it.")
 
@@ -225,7 +224,7 @@ def _check_size(place: Placement, name: str, shape: Sequence[int], first: str) -
 
 
 def _threaded(work: Callable[[int], T], n: int) -> Iterator[T]:
-    """work(0), work(1), ... in order, computed by a few threads; an error ends it with the first that failed."""
+    """work(0), work(1), ... in order, computed in a few threads. The first error ends it and is raised."""
 
     def run(start: int) -> list[T]:
         return [work(i) for i in range(start, min(start + _RUN, n))]

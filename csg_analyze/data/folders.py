@@ -1,4 +1,4 @@
-"""Image folders, `train/` and `test/` with one folder a class, on disk or in an archive."""
+"""Image folders: `train/` and `test/` with one folder per class, on disk or in an archive."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import torch
 
 from csg_analyze.data import memory
-from csg_analyze.data.dataset import Dataset, balanced_choice, limit_note
+from csg_analyze.data.dataset import Dataset, Split, balanced_choice, limit_note
 from csg_analyze.data.decoding import decode_all
 from csg_analyze.data.fingerprint import fingerprint_of
 from csg_analyze.data.geometry import Progress, check_sizes
@@ -20,13 +19,13 @@ from csg_analyze.data.sources import Source, images_in, open_source
 from csg_analyze.errors import UsageError
 
 SPLIT_FOLDERS = {"train": ("train",), "test": ("test", "val", "valid", "validation")}
-"""The folders that hold a split, the preferred first; upper and lower case are the same."""
-EXPECTED = "train/ and test/ (or val/) with one folder of images a class"
+"""Split -> names of its folder, the preferred first; upper and lower case are the same."""
+EXPECTED = "train/ and test/ (or val/) with one folder of images per class"
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Where things are: the folder that holds the splits ("" for the top) and each split's folder below it."""
+    """root: the folder that holds the splits ("" for the top). splits: split -> its folder below the root."""
 
     root: str
     splits: Mapping[str, str]
@@ -38,7 +37,7 @@ class Layout:
 
 def load_folder(
     path: str,
-    split: Literal["train", "test"] = "test",
+    split: Split = "test",
     *,
     size: int | None = None,
     resize: int | None = None,
@@ -46,24 +45,24 @@ def load_folder(
     memory_budget: int | None = None,
     progress: Progress | None = None,
 ) -> Dataset:
-    """One split of an image folder: a directory, a .zip or a .tar of one, with a single folder around it or none.
+    """One split of an image folder: a directory, or a .zip or .tar of one, with or without a folder around it.
 
     Class indices follow the sorted names of the class folders of all splits. `~` and environment variables in
-    `path` are expanded. size, resize: see `geometry.placement`; limit: see `Dataset.limited`, nothing else is read.
-    Images that take more than `memory_budget` bytes decoded (by default a quarter of the available memory) stay
-    encoded and are decoded on access, to the same pixels.
-    Pixels are those that torchvision's ImageFolder reads: how EXIF says to turn a photograph is not applied, but noted.
-    The fingerprint covers names, encoded bytes, classes and sizes, never the path: a folder and an archive of it agree.
-    Raises UsageError for what cannot be read, each case in one sentence.
+    `path` are expanded. size, resize: see `geometry.placement`. limit: see `Dataset.limited`; no other
+    image is read. Images that take more than `memory_budget` bytes decoded (by default a quarter of the available
+    memory) stay encoded and are decoded on access, to the same pixels.
+    Pixels are those that torchvision's ImageFolder reads: EXIF rotation is not applied, but noted.
+    The fingerprint covers names, encoded bytes, classes and sizes, not the path: a folder and an archive of it agree.
+    Raises UsageError for data that cannot be read.
     """
     check_sizes(size, resize)
     budget = memory.memory_budget() if memory_budget is None else memory_budget
     source = open_source(Path(os.path.expandvars(path)).expanduser(), budget)
     layout = find_layout(source, path)
     if split not in layout.splits:
-        wanted = " or ".join(f"{name}/" for name in SPLIT_FOLDERS[split])
-        found = ", ".join(f"{name}/" for name in layout.splits.values())
-        raise UsageError(f"{path!r} has no {wanted}, only {found}; a {split} split is needed here.")
+        expected = " or ".join(f"{name}/" for name in SPLIT_FOLDERS[split])
+        present = ", ".join(f"{name}/" for name in layout.splits.values())
+        raise UsageError(f"{path!r} has no {expected}, only {present}; a {split} split is needed here.")
     class_names = find_classes(source, layout, path)
     names, labels, notes = _list_images(source, layout, split, class_names, path)
     chosen = balanced_choice(labels, limit)
@@ -97,7 +96,7 @@ def load_folder(
 
 
 def orientation_note(count: int) -> str:
-    """What a report says about images that EXIF says to turn."""
+    """The note on images that EXIF says to turn."""
     return (
         f"images whose EXIF says to turn them, read as they are stored, as torchvision reads them: {count} (to have "
         "them upright, turn the files, e.g. with ImageMagick's mogrify -auto-orient)"
@@ -105,15 +104,15 @@ def orientation_note(count: int) -> str:
 
 
 def find_layout(source: Source, path: str) -> Layout:
-    """The splits at the top of a source or in the one folder there that holds some.
+    """The splits at the top of a source, or in the only folder there that holds splits.
 
-    path: what the user wrote, for messages. Raises UsageError where there are no splits or several candidates.
+    path: what the user wrote, for messages. Raises UsageError if there are no splits, or several such folders.
     """
     top = source.folders()
     if splits := _splits(top):
         return Layout("", splits)
     inner = {folder: _splits(source.folders(folder)) for folder in top}
-    holders = [folder for folder, found in inner.items() if found]
+    holders = [folder for folder, splits in inner.items() if splits]
     if len(holders) > 1:
         raise UsageError(f"{path!r} holds several image folders ({_list(holders)}); name one of them.")
     if holders:
@@ -128,18 +127,18 @@ def find_layout(source: Source, path: str) -> Layout:
 
 def find_classes(source: Source, layout: Layout, path: str) -> tuple[str, ...]:
     """The sorted names of the class folders of all splits. Raises UsageError for fewer than two."""
-    found = {name for folder in layout.splits.values() for name in source.folders(layout.inside(folder))}
-    if not found:
+    names = {name for folder in layout.splits.values() for name in source.folders(layout.inside(folder))}
+    if not names:
         raise UsageError(f"{path!r} has no class folders in {_list(layout.splits.values())}; expected {EXPECTED}.")
-    if len(found) == 1:
-        raise UsageError(f"{path!r} has only one class, {next(iter(found))!r}; at least 2 are needed.")
-    return tuple(sorted(found))
+    if len(names) == 1:
+        raise UsageError(f"{path!r} has only one class, {next(iter(names))!r}; at least 2 are needed.")
+    return tuple(sorted(names))
 
 
 def _list_images(
     source: Source, layout: Layout, split: str, class_names: tuple[str, ...], path: str
 ) -> tuple[list[str], torch.Tensor, list[str]]:
-    """Image names by class and name, labels (N,), notes. Raises UsageError for no images and for an empty class."""
+    """Image names sorted by class and name, labels (N,), notes. Raises UsageError if a class or all are empty."""
     folder = layout.inside(layout.splits[split])
     members: dict[str, list[str]] = {name: [] for name in class_names}
     stray = 0
@@ -163,16 +162,16 @@ def _list_images(
 
 
 def _splits(folders: list[str]) -> dict[str, str]:
-    """Split -> the folder that holds it, for those there are."""
-    found = {}
+    """Split -> the folder that holds it."""
+    splits = {}
     for split, candidates in SPLIT_FOLDERS.items():
-        # where train and Train stand side by side, the plain one is meant
+        # of train and Train, train is taken
         matches = [f for name in candidates for f in sorted(folders, reverse=True) if f.lower() == name]
         if matches:
-            found[split] = matches[0]
-    return found
+            splits[split] = matches[0]
+    return splits
 
 
 def _list(names: Iterable[str]) -> str:
-    shown = list(names)
-    return ", ".join(f"{name}/" for name in shown[:5]) + (" ..." if len(shown) > 5 else "")
+    names = list(names)
+    return ", ".join(f"{name}/" for name in names[:5]) + (" ..." if len(names) > 5 else "")

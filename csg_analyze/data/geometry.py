@@ -1,4 +1,4 @@
-"""Where an image's pixels go when it is resized and cropped, and the same for boxes and masks."""
+"""Resizing and cropping of images, and of their boxes and masks in the same way."""
 
 from __future__ import annotations
 
@@ -16,14 +16,17 @@ from csg_analyze.data.memory import gigabytes, memory_budget
 from csg_analyze.errors import UsageError
 
 Progress = Callable[[int, int], None]
-"""Called with how many images are done, and of how many."""
+"""Called with the number of images done and the number of all images."""
 
 BATCH = 250
 
 
 @dataclass(frozen=True)
 class Placement:
-    """An image of source height x width is scaled to `scaled`, then cut to height x width at (top, left)."""
+    """An image of `source` (height, width) is scaled to `scaled`, then cut to height x width at (top, left).
+
+    Its `repr` is part of the fingerprint of a resized dataset.
+    """
 
     source: tuple[int, int]
     scaled: tuple[int, int]
@@ -39,7 +42,7 @@ class Placement:
 
 
 def check_sizes(size: int | None, resize: int | None) -> None:
-    """Raises UsageError for sizes below 1 and for a crop larger than the resized image."""
+    """Raise UsageError for sizes below 1 and for a crop larger than the resized image."""
     for name, value in (("size", size), ("resize", resize)):
         if value is not None and value < 1:
             raise UsageError(f"the {name} of images must be at least 1 pixel, not {value}.")
@@ -66,11 +69,11 @@ def placement(height: int, width: int, size: int | None, resize: int | None) -> 
 
 
 def resized(dataset: Dataset, size: int | None, resize: int | None = None, progress: Progress | None = None) -> Dataset:
-    """The dataset, its images, boxes and masks scaled and cropped as `placement` says; itself where that is nothing.
+    """The dataset with images, boxes and masks scaled and cropped as `placement` says; itself if nothing changes.
 
-    Images are interpolated bilinearly with antialiasing, masks by the nearest pixel. Boxes are clipped to the image:
-    one that lies outside the crop ends with no area.
-    Raises UsageError for impossible sizes and where the resized images would not fit in memory.
+    Images are interpolated bilinearly with antialiasing, masks by the nearest pixel. Boxes are clipped to the image, so
+    that a box outside the crop has no area.
+    Raises UsageError for impossible sizes and if the resized images do not fit in memory.
     """
     check_sizes(size, resize)
     place = placement(*dataset.image_size, size, resize)
@@ -87,7 +90,7 @@ def resized(dataset: Dataset, size: int | None, resize: int | None = None, progr
         images[start : start + len(batch)] = place_images(batch, place)
         if progress is not None:
             progress(start + len(batch), len(dataset))
-    (height, width), note = place.source, f"resized from {{}} to {place.width}x{place.height} pixels"
+    height, width = place.source
     return replace(
         dataset,
         images=images,
@@ -95,7 +98,7 @@ def resized(dataset: Dataset, size: int | None, resize: int | None = None, progr
         boxes=None if dataset.boxes is None else place_boxes(dataset.boxes, place),
         masks=None if dataset.masks is None else place_masks(dataset.masks, place),
         ignored=None if dataset.ignored is None else place_masks(dataset.ignored, place),
-        notes=(*dataset.notes, note.format(f"{width}x{height}")),
+        notes=(*dataset.notes, f"resized from {width}x{height} to {place.width}x{place.height} pixels"),
     )
 
 
@@ -109,7 +112,7 @@ def place_images(images: Tensor, place: Placement) -> Tensor:
 
 
 def place_masks(masks: Tensor, place: Placement) -> Tensor:
-    """Bool (N, H, W) -> bool (N, height, width): every pixel takes the value of the one its centre falls in."""
+    """Bool (N, H, W) -> bool (N, height, width), by the nearest pixel."""
     from torchvision.transforms import InterpolationMode
     from torchvision.transforms.functional import resize
 
@@ -120,7 +123,7 @@ def place_masks(masks: Tensor, place: Placement) -> Tensor:
 def place_boxes(boxes: Tensor, place: Placement) -> Tensor:
     """Float (..., 4), x0 y0 x1 y1 with x1 and y1 exclusive -> the same in the placed image, clipped to it.
 
-    NaN, which stands for no box, stays NaN.
+    NaN, for no box, stays NaN.
     """
     (height, width), (scaled_height, scaled_width) = place.source, place.scaled
     scale = boxes.new_tensor([scaled_width / width, scaled_height / height])
@@ -133,7 +136,7 @@ def place_boxes(boxes: Tensor, place: Placement) -> Tensor:
 def tight_boxes(masks: NDArray[np.bool_]) -> NDArray[np.float32]:
     """The smallest boxes float32 (N, 4), x0 y0 x1 y1 with x1 and y1 exclusive, around masks (N, H, W).
 
-    An empty mask has none: NaN.
+    NaN for an empty mask.
     """
     columns, rows = np.any(masks, axis=1), np.any(masks, axis=2)  # (N, W), (N, H)
     x0, y0 = columns.argmax(1), rows.argmax(1)

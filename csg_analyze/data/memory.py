@@ -7,7 +7,7 @@ from pathlib import Path
 
 _MEMINFO = Path("/proc/meminfo")
 _CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
-_UNKNOWN = 4 * 2**30  # assumed where the system does not say
+_UNKNOWN = 4 * 2**30  # assumed if the system does not say
 
 
 def memory_budget() -> int:
@@ -16,7 +16,7 @@ def memory_budget() -> int:
 
 
 def available_memory() -> int:
-    """Bytes of memory that can be had without swapping: at most the container's limit."""
+    """Bytes of memory that are free without swapping: at most the container's limit."""
     return min(_available_to_system(), _container_limit())
 
 
@@ -27,7 +27,7 @@ def gigabytes(size: int) -> str:
 
 def _available_to_system() -> int:
     try:
-        # free pages alone would not count the page cache, most of the memory of a machine that has read much
+        # not MemFree, which leaves out the page cache
         for line in _MEMINFO.read_text().splitlines():
             if line.startswith("MemAvailable:"):
                 return int(line.split()[1]) * 1024
@@ -41,7 +41,7 @@ def _available_to_system() -> int:
 
 def _container_limit() -> int:
     try:
-        # what is used of it is not subtracted: most of that is page cache, which the system gives back
+        # memory in use is not subtracted: most of it is page cache, which the system frees
         return int(_CGROUP_LIMIT.read_text())
     except (OSError, ValueError):  # no container, or "max": no limit
         return 2**62

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from csg_analyze.data.dataset import Dataset
+from csg_analyze.data.dataset import Dataset, Split
 from csg_analyze.data.fingerprint import fingerprint_of
 from csg_analyze.data.geometry import tight_boxes
 from csg_analyze.errors import UsageError
 
-SIZES = {"train": 4000, "test": 1000}
-"""Scenes in each split."""
-SIDE = 32
+N_SCENES = {"train": 4000, "test": 1000}
+"""Split -> its number of scenes."""
+SCENE_SIDE = 32
 """Width and height of a scene in pixels."""
 CELL = (12.0, 24.0)
 """Smallest and largest side, in pixels, of the square that a source digit's 8x8 cells are scaled to."""
@@ -33,17 +31,17 @@ LOOKALIKE = 0.2  # share of distractors in nearly the digit's own ink
 
 CLASS_NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
-# The share of source digits kept for testing, and the seed of that choice. It is the same for every scene seed:
-# else a network trained on scenes:0 would meet its own training digits in the test split of scenes:1.
+# The share of source digits kept for testing, and the seed of that choice. The seed of the scenes does not change it:
+# else a network trained on scenes:0 would see its training digits in the test split of scenes:1.
 _TEST_SHARE, _SOURCE_SEED = 0.3, 0
 _SPLIT_KEYS = {"train": 0, "test": 1}
 
 _BITS = 4  # coordinates of strokes in sixteenths of a pixel
 
-Pixels = NDArray[np.float32]
+Ink = NDArray[np.float32]
 
 
-def source_digits(split: Literal["train", "test"]) -> tuple[Pixels, NDArray[np.int64], NDArray[np.int64]]:
+def source_digits(split: Split) -> tuple[Ink, NDArray[np.int64], NDArray[np.int64]]:
     """scikit-learn's digits that a split draws from: ink (n, 8, 8) in [0, 1], labels (n,), indices (n,) of the 1797."""
     from sklearn.datasets import load_digits
     from sklearn.model_selection import train_test_split
@@ -57,23 +55,23 @@ def source_digits(split: Literal["train", "test"]) -> tuple[Pixels, NDArray[np.i
     return ink, digits.target[chosen].astype(np.int64), chosen
 
 
-def make_scenes(split: Literal["train", "test"], *, seed: int = 0, n: int | None = None) -> Dataset:
-    """Scenes of one digit each on textured ground among distractor strokes, with label, mask and box.
+def make_scenes(split: Split, *, seed: int = 0, n: int | None = None) -> Dataset:
+    """Scenes with one digit on textured ground among distractor strokes, with label, mask and box.
 
-    The same (split, seed, n) gives the same bits whatever was drawn before. Train and test never share a source
-    digit, nor do they across seeds. Classes differ by at most one scene; their order is shuffled.
+    The same (split, seed, n) gives the same bits, whatever was drawn before. Train and test share no source digit, also
+    across seeds. The numbers of scenes per class differ by at most one; their order is shuffled.
     Sample ids name the source: "test-0001-digit-1234" is scikit-learn's digit 1234.
     Raises UsageError for a negative seed and for fewer than one scene.
     """
-    n = SIZES[split] if n is None else n
+    n = N_SCENES[split] if n is None else n
     if seed < 0 or n < 1:
         raise UsageError(f"scenes need a seed of at least 0 and at least 1 image, not seed {seed} and {n} images.")
     rng = np.random.default_rng([seed, _SPLIT_KEYS[split]])
     ink, source_labels, source_ids = source_digits(split)
     labels = rng.permutation(np.arange(n) % len(CLASS_NAMES))
     chosen = _draw_sources(rng, labels, source_labels)
-    images = np.empty((n, SIDE, SIDE, 3), np.uint8)
-    masks = np.empty((n, SIDE, SIDE), np.bool_)
+    images = np.empty((n, SCENE_SIDE, SCENE_SIDE, 3), np.uint8)
+    masks = np.empty((n, SCENE_SIDE, SCENE_SIDE), np.bool_)
     for i, source in enumerate(chosen):
         alpha = _place_digit(rng, ink[source])
         images[i] = _draw_scene(rng, alpha)
@@ -97,7 +95,7 @@ def make_scenes(split: Literal["train", "test"], *, seed: int = 0, n: int | None
 def _draw_sources(
     rng: np.random.Generator, labels: NDArray[np.int64], source_labels: NDArray[np.int64]
 ) -> NDArray[np.int64]:
-    """A source digit for every label: all sources of a class are used before one is used again."""
+    """One source digit per label; all sources of a class are used before one is used again."""
     chosen = np.empty(len(labels), np.int64)
     for label in range(len(CLASS_NAMES)):
         members, sources = np.flatnonzero(labels == label), np.flatnonzero(source_labels == label)
@@ -107,22 +105,22 @@ def _draw_sources(
     return chosen
 
 
-def _place_digit(rng: np.random.Generator, ink: Pixels) -> Pixels:
-    """How much of every pixel of the scene is covered by ink, (SIDE, SIDE) in [0, 1]; ink: (8, 8)."""
-    # one empty cell all round lets strokes at the edge of the 8x8 taper off as the inner ones do
+def _place_digit(rng: np.random.Generator, ink: Ink) -> Ink:
+    """How much of every pixel of the scene is covered by ink, (SCENE_SIDE, SCENE_SIDE) in [0, 1]; ink: (8, 8)."""
+    # with an empty cell on all sides, strokes at the edge of the 8x8 taper off like the others
     padded = np.pad(ink, 1)
     side = rng.uniform(*CELL) * padded.shape[0] / ink.shape[0]
-    width, height = np.clip(np.rint(side * rng.uniform(0.88, 1.12, 2)), 8, SIDE).astype(int)
+    width, height = np.clip(np.rint(side * rng.uniform(0.88, 1.12, 2)), 8, SCENE_SIDE).astype(int)
     scaled = cv2.resize(padded, (int(width), int(height)), interpolation=cv2.INTER_CUBIC)
-    y, x = rng.integers(0, SIDE - height + 1), rng.integers(0, SIDE - width + 1)
-    alpha = np.zeros((SIDE, SIDE), np.float32)
+    y, x = rng.integers(0, SCENE_SIDE - height + 1), rng.integers(0, SCENE_SIDE - width + 1)
+    alpha = np.zeros((SCENE_SIDE, SCENE_SIDE), np.float32)
     # scaling up blurs 8x8 pixels; the steeper ramp gives strokes with edges again
     alpha[y : y + height, x : x + width] = np.clip((scaled - 0.3) / 0.4, 0, 1)
     return alpha
 
 
-def _draw_scene(rng: np.random.Generator, alpha: Pixels) -> NDArray[np.uint8]:
-    """One RGB scene (SIDE, SIDE, 3): ground, distractors, the digit on top, fine noise over all."""
+def _draw_scene(rng: np.random.Generator, alpha: Ink) -> NDArray[np.uint8]:
+    """One RGB scene (SCENE_SIDE, SCENE_SIDE, 3): ground, distractors, the digit on top, fine noise over all."""
     base = rng.uniform(40, 215, 3)
     ink = _ink_against(rng, base)
     scene = base + rng.uniform(*TEXTURE) * _smooth_noise(rng)
@@ -149,11 +147,11 @@ def _ink_against(rng: np.random.Generator, base: NDArray[np.float64]) -> NDArray
 
 
 def _smooth_noise(rng: np.random.Generator) -> NDArray[np.float64]:
-    """Colour noise of about unit variance in two octaves, (SIDE, SIDE, 3)."""
-    total = np.zeros((SIDE, SIDE, 3))
+    """Colour noise of about unit variance in two octaves, (SCENE_SIDE, SCENE_SIDE, 3)."""
+    total = np.zeros((SCENE_SIDE, SCENE_SIDE, 3))
     for cells, weight in ((4, 0.9), (9, 0.6)):
         grey, colour = rng.normal(size=(cells, cells, 1)), rng.normal(size=(cells, cells, 3))
-        total += weight * cv2.resize(0.7 * grey + 0.7 * colour, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
+        total += weight * cv2.resize(0.7 * grey + 0.7 * colour, (SCENE_SIDE, SCENE_SIDE), interpolation=cv2.INTER_CUBIC)
     return total
 
 
@@ -161,8 +159,8 @@ def _draw_stroke(
     rng: np.random.Generator, canvas: NDArray[np.uint8], colour: NDArray[np.float64], centre: NDArray[np.float64]
 ) -> None:
     """A line or an arc of a digit's stroke width, anti-aliased, drawn into `canvas`; centre: x, y of the digit."""
-    # the farthest of a few places: a stroke may touch the digit, but seldom runs across it
-    places = rng.uniform(0, SIDE, (PLACES, 2))
+    # the farthest of a few places: a stroke may touch the digit, but rarely crosses it
+    places = rng.uniform(0, SCENE_SIDE, (PLACES, 2))
     x, y = places[np.argmax(((places - centre) ** 2).sum(1))]
     angle, half = rng.uniform(0, 2 * np.pi), rng.uniform(2.5, 7)
     dx, dy = np.cos(angle) * half, np.sin(angle) * half
@@ -176,5 +174,5 @@ def _draw_stroke(
 
 
 def _fixed(x: float, y: float) -> tuple[int, int]:
-    """Pixels as OpenCV's fixed-point coordinates."""
+    """Ink as OpenCV's fixed-point coordinates."""
     return round(x * 2**_BITS), round(y * 2**_BITS)

@@ -1,4 +1,4 @@
-"""What a user writes to name a dataset: `scenes`, `folder:PATH`, `voc:ROOT`, `cifar10:ROOT`."""
+"""Data specs, by which users name a dataset: `scenes`, `folder:PATH`, `voc:ROOT`, `cifar10:ROOT`."""
 
 from __future__ import annotations
 
@@ -6,26 +6,23 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
-from csg_analyze.data.dataset import Dataset
+from csg_analyze.data.dataset import Dataset, Split
 from csg_analyze.data.geometry import Progress, check_sizes, resized
 from csg_analyze.errors import UsageError, unknown
 
-Split = Literal["train", "test"]
-
-KINDS: Mapping[str, str] = {
+DATA_KINDS: Mapping[str, str] = {
     "scenes": "scenes or scenes:SEED - the embedded data: handwritten digits in 32x32 scenes, with masks and boxes",
-    "folder": "folder:PATH - train/ and test/ (or val/) with one folder of images a class; a directory, .zip or .tar",
+    "folder": "folder:PATH - train/ and test/ (or val/) with one folder of images per class; a directory, .zip or .tar",
     "voc": "voc:ROOT - a VOC devkit of any year, or what prepare-voc made of it; ?classes=A,B&instances=crop to choose",
     "cifar10": "cifar10:ROOT - CIFAR-10 as torchvision downloads it below ROOT",
 }
-"""Kind of data -> how it is written and what it is, in one line."""
+"""Kind of data -> its spec and its description, in one line."""
 
 
 @dataclass(frozen=True)
 class Reading:
-    """How the images of a dataset are wanted; see `load_dataset`."""
+    """How the images of a dataset are read; see `load_dataset`."""
 
     size: int | None = None
     resize: int | None = None
@@ -33,7 +30,7 @@ class Reading:
     progress: Progress | None = None
 
     def applied_to(self, dataset: Dataset) -> Dataset:
-        """For a dataset that is in memory already: cut to the limit, then resized."""
+        """A dataset that is in memory, cut to the limit, then resized."""
         return resized(dataset.limited(self.limit), self.size, self.resize, self.progress)
 
 
@@ -46,12 +43,12 @@ def load_dataset(
     limit: int | None = None,
     progress: Progress | None = None,
 ) -> Dataset:
-    """The split of the dataset that `spec` names; KINDS lists what can be named.
+    """One split of the dataset that `spec` names, of one of the DATA_KINDS.
 
     size, resize: the shorter side of every image is scaled to `resize` (by default to `size`), then the central
-    size x size pixels are taken; both None: images as they are. limit: at most so many images, classes balanced.
-    progress: called with (images done, images in all) now and then.
-    Raises UsageError where the spec names nothing, or its data cannot be read.
+    size x size pixels are taken; both None: images as they are. limit: largest number of images, balanced over classes.
+    progress: called now and then with the number of images done and of all images.
+    Raises UsageError if the spec names no data, or the data cannot be read.
     """
     if split not in ("train", "test"):
         raise unknown("split", split, ("train", "test"))
@@ -59,7 +56,7 @@ def load_dataset(
     if kind not in _LOADERS:
         if spec and Path(os.path.expandvars(spec)).expanduser().exists():
             raise UsageError(f"unknown data spec {spec!r}; did you mean 'folder:{spec}'?")
-        raise unknown("data spec", spec if spec == kind else kind, KINDS)
+        raise unknown("data spec", spec if spec == kind else kind, DATA_KINDS)
     check_sizes(size, resize)
     return _LOADERS[kind](argument, split, Reading(size, resize, limit, progress))
 
@@ -86,11 +83,10 @@ def _folder(argument: str, split: Split, reading: Reading) -> Dataset:
 
 
 def _voc(argument: str, split: Split, reading: Reading) -> Dataset:
-    from csg_analyze.data.voc import Wanted, load_voc
+    from csg_analyze.data.voc import VocSpec, load_voc
 
-    wanted = Wanted.parsed(_needed("voc:ROOT", argument))
     return load_voc(
-        wanted,
+        VocSpec.parsed(_needed("voc:ROOT", argument)),
         split,
         size=reading.size,
         resize=reading.resize,

@@ -1,8 +1,8 @@
-"""What an analyzer may ask for, one function each; an input's parameters name the inputs it needs itself.
+"""The inputs that an analyzer may request: one function per input, whose parameters name the inputs it needs itself.
 
-Given from outside are `classifier`, `dataset`, `compared` (all classifiers of the run, each with its dataset, the
-present one among them: for what must be alike in all of them), `requested` (the names of all inputs of the run),
-`cache` and `track` (progress). An input that a model or dataset does not have raises NotAvailable with the reason.
+The run provides `classifier`, `dataset`, `compared` (all classifiers of the run with their datasets, this one included,
+for numbers that must be the same for all), `requested` (the names of all inputs of the run), `cache` and `track`
+(progress). A function raises NotAvailable, with the reason, for an input that a model or dataset does not have.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ __all__ = [
 ]
 
 Compared: TypeAlias = tuple[tuple[Classifier, Dataset], ...]
-"""The classifiers of a run in the order given, each with the dataset it is analysed on."""
+"""The classifiers of a run in their order, with the datasets on which they are analysed."""
 
 
 def activations(forward_pass: ForwardPass) -> FloatArray:
@@ -55,7 +55,7 @@ def predictions(logits: FloatArray) -> IntArray:
 
 
 def layer_activations(forward_pass: ForwardPass) -> Mapping[str, FloatArray]:
-    """Averaged output of every convolution, by name in the order of definition, each float32 (N, K_layer)."""
+    """Averaged outputs of all convolutions, float32 (N, K_layer), by name in the order of definition."""
     return forward_pass.layers
 
 
@@ -76,20 +76,21 @@ def sample_ids(dataset: Dataset) -> tuple[str, ...]:
 
 
 def pictures(dataset: Dataset) -> Callable[[IntArray], np.ndarray]:
-    """A function from indices (n,) to those images, uint8 (n, H, W, 3), for people to look at."""
+    """A function from indices (n,) to those images, uint8 (n, H, W, 3), for figures."""
 
-    def chosen(images: IntArray) -> np.ndarray:
-        found: np.ndarray = dataset.images[torch.from_numpy(np.asarray(images))].permute(0, 2, 3, 1).cpu().numpy()
-        return found
+    def pictures_at(indices: IntArray) -> np.ndarray:
+        images = dataset.images[torch.from_numpy(np.asarray(indices))]
+        channels_last: np.ndarray = images.permute(0, 2, 3, 1).cpu().numpy()
+        return channels_last
 
-    return chosen
+    return pictures_at
 
 
 def gate(classifier: Classifier) -> FloatArray:
     """The class-specific gate, float64 (C, K) in [0, 1]."""
     if classifier.gate is None:
         raise NotAvailable("no gate in this checkpoint")
-    return classifier.gate.view()  # which may become read-only, whoever else holds the gate
+    return classifier.gate.view()  # a view can become read-only, and leaves the classifier's gate as it is
 
 
 def gate_bound(classifier: Classifier) -> float:

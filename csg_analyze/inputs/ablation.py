@@ -1,7 +1,7 @@
-"""The network with only some filters of its feature layer left, the others multiplied by zero.
+"""The network with some filters of its feature layer multiplied by zero.
 
-Where the logits are a linear function of the pooled activations, that is arithmetic on cached activations; elsewhere
-the network runs again with a channel mask behind its feature layer.
+If the logits are a linear function of the pooled activations, cached activations are enough; else the network runs
+again with a channel mask behind its feature layer.
 """
 
 from __future__ import annotations
@@ -26,22 +26,24 @@ from csg_analyze.metrics.arrays import BoolArray, FloatArray, IntArray
 from csg_analyze.progress import Track, untracked
 
 TOLERANCE = 1e-4
-"""Largest difference, as a share of the largest logit, between the network's logits and activations @ W.T + b up to
-which they count as the same: rounding stays a hundred times below it, another head far above."""
+"""The network's logits count as equal to activations @ W.T + b up to this share of the largest logit.
 
-BLOCK = 4096
-"""Images compared at once."""
+Rounding errors are a hundred times smaller, differences from another kind of head far larger.
+"""
 
-MASKS = 64
-"""Masked copies of a block that go on together, at most."""
+IMAGES_AT_ONCE = 4096
+"""Images whose logits are compared at once."""
+
+MASKS_AT_ONCE = 64
+"""Largest number of masked copies of a block in one batch."""
 
 
 @dataclass(frozen=True)
 class NetworkAblation:
     """Masked logits by running the network over its N images again, a mask behind the feature layer.
 
-    images_at_once: images decoded together, see inputs.blocks. joint: whether what follows the feature layer takes
-    several masked copies of a block in one go, so that the layers before it run once for many masks. origin: as in
+    images_at_once: images decoded together, see inputs.blocks. joint: whether the layers behind the feature layer take
+    several masked copies of a block in one batch, so that the layers before it run once for many masks. origin: as in
     Ablation.
     """
 
@@ -54,32 +56,32 @@ class NetworkAblation:
 
     def logits(self, keep: BoolArray) -> FloatArray:
         """As Ablation.logits, in one pass over the data."""
-        found: FloatArray = self._run(keep[None, None], lambda logits: logits)[0]
-        return found
+        logits: FloatArray = self._run(keep[None, None], lambda logits: logits)[0]
+        return logits
 
     def predictions(self, keeps: BoolArray) -> IntArray:
-        """As Ablation.predictions; a pass over the data for every mask, or for as many as a batch takes."""
-        found: IntArray = self._run(keeps[:, None], _classes)
-        return found
+        """As Ablation.predictions; one pass over the data per mask, or per group of masks that a batch takes."""
+        predictions: IntArray = self._run(keeps[:, None], _classes)
+        return predictions
 
     def predictions_each(self, keeps: BoolArray, which: IntArray) -> IntArray:
-        """As Ablation.predictions_each, in one pass over the data: every image carries its own mask."""
-        found: IntArray = self._run(keeps[which][None], _classes)[0]
-        return found
+        """As Ablation.predictions_each, in one pass over the data, with one mask per image."""
+        predictions: IntArray = self._run(keeps[which][None], _classes)[0]
+        return predictions
 
     def _run(self, masks: BoolArray, reduced: Callable[[FloatArray], Any]) -> Any:
         """`reduced` logits (M, N, ...) under masks (M, N or 1 for all images, K)."""
         n_masks, n, device = len(masks), len(self.dataset), self.classifier.device
         size = block_size(device, *self.dataset.image_size)
-        groups = -(-n_masks // MASKS) if self.joint else n_masks
-        together = -(-n_masks // groups)  # in every group: the last one is filled up, as blocks of images are
+        groups = -(-n_masks // MASKS_AT_ONCE) if self.joint else n_masks
+        together = -(-n_masks // groups)  # per group; the last one is filled up, as blocks of images are
         steps = (
             (slice(first, min(first + together, n_masks)), block)
             for first in range(0, n_masks, together)
             for block in blocks(self.dataset, device, self.images_at_once, untracked, "")
         )
         description = f"{self.classifier.name}: {n_masks} masks on {n} images"
-        found: Any = None
+        results: Any = None
         with torch.no_grad(), masking(self.classifier.layer()) as install:
             for group, block in self.track(steps, description, -(-n_masks // together) * -(-n // size)):
                 masked = masks[group] if masks.shape[1] == 1 else masks[group, block.places]
@@ -88,10 +90,10 @@ class NetworkAblation:
                 logits = self.classifier.network(block.pixels).float().cpu().numpy()
                 logits = logits.reshape(together, size, self.classifier.n_classes)
                 part = reduced(logits[: len(masked), : len(block)])
-                if found is None:
-                    found = np.empty((n_masks, n, *part.shape[2:]), part.dtype)
-                found[group, block.places] = part
-        return found
+                if results is None:
+                    results = np.empty((n_masks, n, *part.shape[2:]), part.dtype)
+                results[group, block.places] = part
+        return results
 
 
 def ablation(
@@ -106,33 +108,35 @@ def ablation(
 ) -> Ablation:
     """The network with some filters of its feature layer multiplied by zero (Sec. 4.2).
 
-    "auto" computes on cached activations where all logits of the forward pass equal activations @ W.T + b within
-    1e-4 of the largest one, W and b those of the head; elsewhere it runs the network with a channel mask.
-    Raises UsageError for "cached" where that does not hold.
+    "auto" uses cached activations if all logits of the forward pass equal activations @ W.T + b within 1e-4 of the
+    largest one, with W and b of the head; else it runs the network with a channel mask.
+    Raises UsageError for "cached" if these logits differ.
     """
     head = linear_head(classifier)
-    apart = float("inf") if head is None else relative_difference(forward_pass.activations, forward_pass.logits, *head)
-    if head is not None and apart <= TOLERANCE and ablate != "network":
+    difference = (
+        float("inf") if head is None else relative_difference(forward_pass.activations, forward_pass.logits, *head)
+    )
+    if head is not None and difference <= TOLERANCE and ablate != "network":
         origin = (
-            f"filters are removed on cached activations: the logits equal activations @ W.T + b within {apart:.0e} "
-            f"of the largest logit (tolerance {TOLERANCE:.0e})."
+            "filters are removed on cached activations: the logits equal activations @ W.T + b within "
+            f"{difference:.0e} of the largest logit (tolerance {TOLERANCE:.0e})."
         )
         return CachedAblation(forward_pass.activations, forward_pass.logits, *head, origin)
-    why = (
+    reason = (
         "no layer takes the pooled activations to the logits"
         if head is None
-        else f"the logits differ from activations @ W.T + b by {apart:.2g} of the largest logit"
+        else f"the logits differ from activations @ W.T + b by {difference:.2g} of the largest logit"
     )
     if ablate == "cached":
-        raise UsageError(f"{classifier.name}: --ablate cached cannot be used, {why}; leave it at auto.")
-    why = "as asked for" if ablate == "network" else why
-    origin = f"filters are removed by a channel mask in the network: {why}."
+        raise UsageError(f"{classifier.name}: --ablate cached cannot be used, {reason}; leave it at auto.")
+    reason = "as asked for" if ablate == "network" else reason
+    origin = f"filters are removed by a channel mask in the network: {reason}."
     separate = NetworkAblation(classifier, dataset, forward_pass.batch_size, track, joint=False, origin=origin)
     return replace(separate, joint=_takes_masked_copies(separate))
 
 
 def linear_head(classifier: Classifier) -> tuple[FloatArray, FloatArray] | None:
-    """W (C, K) and b (C,) of the head where it is linear in K features (a 1x1 convolution is); else None."""
+    """W (C, K) and b (C,) of a head that is linear in K features, as a 1x1 convolution is; else None."""
     head = classifier.layer(classifier.head)
     if not isinstance(head, nn.Linear | nn.Conv2d):
         return None
@@ -145,13 +149,13 @@ def linear_head(classifier: Classifier) -> tuple[FloatArray, FloatArray] | None:
 
 def relative_difference(activations: FloatArray, logits: FloatArray, weight: FloatArray, bias: FloatArray) -> float:
     """Largest |logits - (activations @ W.T + b)| of all images, as a share of the largest |logit|."""
-    largest = apart = 0.0
-    for start in range(0, len(logits), BLOCK):
-        given = logits[start : start + BLOCK]
-        expected = activations[start : start + BLOCK] @ weight.T + bias
-        largest = max(largest, float(np.abs(given).max()))
-        apart = max(apart, float(np.abs(given - expected).max()))
-    return apart / largest if largest else apart
+    largest = difference = 0.0
+    for start in range(0, len(logits), IMAGES_AT_ONCE):
+        part = logits[start : start + IMAGES_AT_ONCE]
+        expected = activations[start : start + IMAGES_AT_ONCE] @ weight.T + bias
+        largest = max(largest, float(np.abs(part).max()))
+        difference = max(difference, float(np.abs(part - expected).max()))
+    return difference / largest if largest else difference
 
 
 def _classes(logits: FloatArray) -> IntArray:
@@ -160,9 +164,9 @@ def _classes(logits: FloatArray) -> IntArray:
 
 
 def _takes_masked_copies(separate: NetworkAblation) -> bool:
-    """Whether two masked copies of two images in one batch give the logits that each mask gives alone.
+    """Whether two masked copies of two images in one batch give the same logits as the masks one by one.
 
-    Not where a connection leads around the feature layer, or where the images' number is used further on.
+    They do not if a connection bypasses the feature layer, or if later layers depend on the number of images.
     """
     two = separate.dataset.subset(torch.arange(min(2, len(separate.dataset))), note="to try masks on")
     alone = replace(separate, dataset=two, track=untracked)
@@ -180,7 +184,7 @@ def _takes_masked_copies(separate: NetworkAblation) -> bool:
 def masking(layer: nn.Module) -> Iterator[Callable[[Tensor], None]]:
     """Multiply the layer's output (n, K, h, w) by the installed masks (M, n or 1, K), giving (M * n, K, h, w).
 
-    Yields the function that installs masks. The layer's own output is never written to, and the hook comes off again.
+    Yields the function that installs masks. The layer's own output is not changed, and the hook is removed at the end.
     """
     masks: list[Tensor] = []
 

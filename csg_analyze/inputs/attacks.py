@@ -35,11 +35,11 @@ def attacks(
     cw_stepsize: Annotated[float, "C&W: learning rate"] = 0.01,
     cw_confidence: Annotated[float, "C&W: kappa, how far beyond the boundary"] = 0.0,
 ) -> NetworkAttacks:
-    """Attacks on this network, run when an analyzer asks for them.
+    """Attacks on this network, run when an analyzer requests them.
 
-    Images, targets and random starts are the same for every compared model that is analysed on the same data. Every
-    block of attacked images is a cache entry of its own: a run that was interrupted goes on after the last one.
-    Raises UsageError for settings without meaning.
+    Images, targets and random starts are the same for all compared models that are analysed on the same data. Blocks of
+    attacked images are separate cache entries, so that an interrupted run goes on after the last one.
+    Raises UsageError for settings that are not above 0.
     """
     gpu = classifier.device.type == "cuda"
     settings = Settings(
@@ -52,13 +52,13 @@ def attacks(
     for name, value in asdict(settings).items():
         if value < 0 or (value == 0 and name != "cw_confidence"):
             raise UsageError(f"--{name.replace('_', '-')} must be above 0, not {value}.")
-    alike = [c for c, d in compared if d.fingerprint == dataset.fingerprint]
+    same_data = [c for c, d in compared if d.fingerprint == dataset.fingerprint]
     predictions = [
         _predicted(other, dataset, forward_pass if other is classifier else None, requested, cache, track,
                    forward_pass.batch_size)
-        for other in alike
+        for other in same_data
     ]  # fmt: skip
-    own = next(place for place, other in enumerate(alike) if other is classifier)
+    own = next(place for place, other in enumerate(same_data) if other is classifier)
     others = [c.name for c, d in compared if d.fingerprint != dataset.fingerprint]
     notes = [f"{', '.join(others)}: analysed on other data, so the attacked images are not the same."] if others else []
     return NetworkAttacks(
@@ -69,12 +69,12 @@ def attacks(
 def _predicted(
     classifier: Classifier,
     dataset: Dataset,
-    known: ForwardPass | None,
+    done: ForwardPass | None,
     requested: frozenset[str],
     cache: Cache,
     track: Track[Any],
     batch_size: int,
 ) -> IntArray:
-    found = known or forward_pass(classifier, dataset, requested, cache, track, batch_size=batch_size)
-    predicted: IntArray = found.logits.argmax(axis=1)
+    once = done or forward_pass(classifier, dataset, requested, cache, track, batch_size=batch_size)
+    predicted: IntArray = once.logits.argmax(axis=1)
     return predicted

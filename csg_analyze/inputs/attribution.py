@@ -1,4 +1,4 @@
-"""Maps that the network has to be run for: gradients of filters, and what captum offers by name."""
+"""Maps by running the network: gradients of filters, and captum's attributions by name."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from csg_analyze.progress import Track
 
 @dataclass(frozen=True)
 class NetworkAttribution:
-    """See metrics.localization.attribution.Attribution. images_at_once: as in inputs.blocks."""
+    """See metrics.attribution.Attribution. images_at_once: as in inputs.blocks."""
 
     classifier: Classifier = field(repr=False)
     dataset: Dataset = field(repr=False)
@@ -35,27 +35,27 @@ class NetworkAttribution:
     @property
     def gradient_origin(self) -> str:
         """See Attribution."""
-        how = {
+        methods = {
             "single-pass": "one forward pass an image and one backward pass a filter",
             "captum": "captum's NeuronGradient",
         }
-        return f"gradients of filters: {how[self.backend]}."
+        return f"gradients of filters: {methods[self.backend]}."
 
     def gradients(
         self, images: IntArray, filters: IntArray, *, normalized: bool = False
     ) -> Iterator[tuple[IntArray, FloatArray]]:
         """See Attribution. The images of a block share a graph."""
         description = f"{self.classifier.name}: gradients of {filters.shape[1]} filters on {len(images)} images"
-        way = filter_gradients if self.backend == "single-pass" else captum_gradients
+        gradients = filter_gradients if self.backend == "single-pass" else captum_gradients
         for block in self._blocks(images, description):
-            found = way(self.classifier, block.pixels, _of_each(filters, block), normalized=normalized)
-            yield _places(block), found[: len(block)].numpy()
+            maps = gradients(self.classifier, block.pixels, _filled(filters, block), normalized=normalized)
+            yield _places(block), maps[: len(block)].numpy()
 
     def of_class(self, name: str, images: IntArray, labels: IntArray) -> Iterator[tuple[IntArray, FloatArray]]:
         """See Attribution."""
         attribute = class_attribution(self.classifier, name)
         for block in self._blocks(images, f"{self.classifier.name}: {name} on {len(images)} images"):
-            targets = torch.from_numpy(_of_each(labels, block)).to(self.classifier.device)
+            targets = torch.from_numpy(_filled(labels, block)).to(self.classifier.device)
             yield _places(block), attribute(block.pixels, targets)[: len(block)].cpu().numpy()
 
     def _blocks(self, images: IntArray, description: str) -> Iterator[Block]:
@@ -74,7 +74,7 @@ def attribution(
         int, "gradients: images decoded and brought to the device at once; changes memory and speed, never a number"
     ] = 256,
 ) -> NetworkAttribution:
-    """What gradients and captum's methods need: the network and the images. Raises UsageError for a size below 1."""
+    """Gradients and captum's methods on this network and dataset. Raises UsageError for `images_at_once` below 1."""
     if images_at_once < 1:
         raise UsageError(f"--images-at-once must be at least 1, not {images_at_once}.")
     return NetworkAttribution(classifier, dataset, track, backend, images_at_once)
@@ -84,10 +84,10 @@ def _places(block: Block) -> IntArray:
     return np.arange(block.places.start, block.places.stop)
 
 
-def _of_each(values: IntArray, block: Block) -> IntArray:
-    """What belongs to each image of a block, and anything for the images that fill it: (n, ...) -> (B, ...)."""
-    found: IntArray = values[block.places][np.arange(len(block.pixels)) % len(block)]
-    return found
+def _filled(values: IntArray, block: Block) -> IntArray:
+    """One value per image: (N, ...) -> (B, ...), of the block's images, and again for the images that fill it."""
+    filled: IntArray = values[block.places][np.arange(len(block.pixels)) % len(block)]
+    return filled
 
 
 def filter_gradients(
@@ -95,38 +95,38 @@ def filter_gradients(
 ) -> Tensor:
     """|d mean(map_k) / d pixels|, L2 over the colours, of some filters: (n, 3, H, W) -> float32 (n, F, H, W).
 
-    filters: F of them, the same for all images, or (n, F), those of each image.
+    filters: (F,), the same for all images, or (n, F), F filters per image. normalized: gradients by the network's own
+    input, (pixels - mean) / std, which weighs colours by their std.
 
-    What NeuronGradient gives for every filter, from one forward pass: the graph is kept, and walked back once a filter.
-    Each gradient is reduced to one channel at once, so that F of them take the room of F / 3. normalized: d by the
-    network's own input (pixels - mean) / std instead, which weighs every colour by its std.
+    The gradients are those of NeuronGradient, but from one forward pass with one backward pass per filter. They are
+    reduced to one channel immediately, which saves two thirds of the memory.
     """
     n, _, height, width = pixels.shape
     chosen = _ranked(filters, pixels)
-    found = torch.empty((n, len(chosen), height, width))
-    # images do not mix in eval mode: the gradient of the sum over images is that of each of them
+    gradients = torch.empty((n, len(chosen), height, width))
+    # in eval mode images do not influence each other: the gradient of their sum holds the gradient of each image
     inputs = pixels.detach().requires_grad_()
     with torch.enable_grad(), recorded_output(classifier.layer()) as output:
         classifier.network(inputs)
         pooled = output[0].mean((2, 3))  # (n, K)
         output.clear()
-        for place, own in enumerate(chosen):  # (n,), every image's own filter
+        for place, own in enumerate(chosen):  # (n,), one filter per image
             last = place == len(chosen) - 1
             (gradient,) = torch.autograd.grad(pooled.gather(1, own[:, None]).sum(), inputs, retain_graph=not last)
-            found[:, place] = _length(gradient, classifier, normalized)
-    return found
+            gradients[:, place] = _length(gradient, classifier, normalized)
+    return gradients
 
 
 def captum_gradients(
     classifier: Classifier, pixels: Tensor, filters: IntArray | Sequence[int], *, normalized: bool = False
 ) -> Tensor:
-    """The same by captum, a forward and a backward pass a filter."""
+    """The same by captum, with one forward and one backward pass per filter."""
     neuron: Any = NeuronGradient(classifier.network, classifier.layer())
-    found = []
+    lengths = []
     for own in _ranked(filters, pixels):
         gradient = neuron.attribute(pixels.detach().clone().requires_grad_(), _averaged(own)).detach()
-        found.append(_length(gradient, classifier, normalized))
-    return torch.stack(found, dim=1)
+        lengths.append(_length(gradient, classifier, normalized))
+    return torch.stack(lengths, dim=1)
 
 
 def _length(gradient: Tensor, classifier: Classifier, normalized: bool) -> Tensor:
@@ -138,23 +138,23 @@ def _length(gradient: Tensor, classifier: Classifier, normalized: bool) -> Tenso
 
 
 def _ranked(filters: IntArray | Sequence[int], pixels: Tensor) -> Tensor:
-    """(F,) of all images or (n, F) of each -> int64 (F, n)."""
-    each = np.broadcast_to(np.asarray(filters, dtype=np.int64), (len(pixels), np.shape(filters)[-1]))
-    return torch.from_numpy(each.T.copy()).to(pixels.device)
+    """(F,) for all images, or (n, F) -> int64 (F, n)."""
+    by_image = np.broadcast_to(np.asarray(filters, dtype=np.int64), (len(pixels), np.shape(filters)[-1]))
+    return torch.from_numpy(by_image.T.copy()).to(pixels.device)
 
 
 def _averaged(own: Tensor) -> Callable[[Tensor], Tensor]:
-    # a selector of positions would give the sum over the map, H W times as much
+    # a selector of positions would give the sum over the map, H * W times the mean
     return lambda output: output[torch.arange(len(own), device=own.device), own].mean((1, 2))
 
 
 @contextmanager
 def recorded_output(layer: nn.Module) -> Iterator[list[Tensor]]:
-    """A list that every forward pass replaces by the layer's output (n, K, h, w), part of its graph."""
+    """A list that holds the layer's output (n, K, h, w) of the last forward pass, part of its graph."""
     output: list[Tensor] = []
 
     def keep(result: Tensor) -> None:
-        output[:] = [result.clone()]  # a copy: an in-place ReLU further on would change it
+        output[:] = [result.clone()]  # a copy: a later in-place ReLU would change it
 
     with watched([(layer, keep)]):
         yield output

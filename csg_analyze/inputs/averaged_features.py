@@ -1,4 +1,4 @@
-"""Averaged outputs of every convolution, side by side: what detectors of adversarial samples look at."""
+"""Averaged outputs of all convolutions, side by side: the features of detectors of adversarial samples."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from csg_analyze.metrics.arrays import FloatArray
 
 @dataclass(frozen=True)
 class AveragedFeatures:
-    """Of images of one size, (H, W). origin: what determines their bytes besides the images, for the cache."""
+    """Features of images of one size, (H, W). origin: what else determines their bytes, for the cache's keys."""
 
     classifier: Classifier
     image_size: tuple[int, int]
@@ -29,19 +29,19 @@ class AveragedFeatures:
 
     @cached_property
     def layers(self) -> Mapping[str, int]:
-        """Every convolution that runs and its number of filters, in the order of definition."""
+        """The convolutions that run, with their numbers of filters, in the order of definition."""
         image = torch.zeros(1, 3, *self.image_size, device=self.classifier.device)
-        everything = {name: self.classifier.layer(name) for name in self.classifier.convolutions()}
-        with torch.no_grad(), pooling(everything) as recorded:  # heads for training alone do not run
+        convolutions = {name: self.classifier.layer(name) for name in self.classifier.convolutions()}
+        with torch.no_grad(), pooling(convolutions) as recorded:  # auxiliary heads for training do not run
             self.classifier.network(image)
-        return {name: recorded[name].shape[1] for name in everything if name in recorded}
+        return {name: recorded[name].shape[1] for name in convolutions if name in recorded}
 
     def recording(self) -> AbstractContextManager[dict[str, Tensor]]:
-        """While it is open, what runs through the network leaves its averaged outputs in the dictionary."""
+        """A dictionary that receives the averaged outputs of forward passes while it is open."""
         return pooling({name: self.classifier.layer(name) for name in self.layers})
 
     def columns(self, recorded: Mapping[str, Tensor]) -> Tensor:
-        """The features (n, F) of what was recorded."""
+        """The features (n, F), from recorded outputs."""
         # a network may run its layers in another order than it defines them
         return torch.cat([recorded[name] for name in self.layers], dim=1)
 
@@ -58,5 +58,5 @@ class AveragedFeatures:
         return self.cache.fetch("attack-features", key, compute)["features"]
 
     def none(self) -> FloatArray:
-        """Of no image, (0, F)."""
+        """The features of no image, (0, F)."""
         return np.empty((0, sum(self.layers.values())), np.float32)

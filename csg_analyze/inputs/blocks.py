@@ -1,4 +1,4 @@
-"""Images in blocks of one fixed size: what the network says of an image depends on no other image and no option."""
+"""Images in blocks of one fixed size, so that the numbers of an image depend on no other image and no option."""
 
 from __future__ import annotations
 
@@ -13,26 +13,27 @@ from csg_analyze.data import Dataset
 from csg_analyze.metrics.arrays import IntArray
 from csg_analyze.progress import Track
 
-PIXELS = {"cpu": 2**15, "mps": 2**19}
-"""Pixels that the network sees at once, by the kind of device: at 32x32 a block of 32 images on a CPU, the quickest."""
-MANY_PIXELS = 2**21
+BLOCK_PIXELS = {"cpu": 2**15, "mps": 2**19}
+"""Pixels of a block by the kind of device; on a CPU 32 images of 32x32, the fastest."""
+BLOCK_PIXELS_OF_GPUS = 2**21
+"""Pixels of a block on all other devices."""
 
 
 def block_size(device: torch.device, height: int, width: int) -> int:
-    """Images in one block: fixed by the device and the size of the images, never by the user.
+    """Images in one block, by the device and the size of the images; users cannot change it.
 
-    A convolution's algorithm, and with it the last bits of its sums, depends on the size of its batch and on how many
-    threads share it. In a batch of one size an image has the same numbers in every place and beside any others.
+    The last bits of a convolution depend on its algorithm, and that on the size of the batch and the number of threads.
+    In batches of one size, an image has the same numbers at all places and beside any other images.
     """
-    return max(8, PIXELS.get(device.type, MANY_PIXELS) // (height * width))
+    return max(8, BLOCK_PIXELS.get(device.type, BLOCK_PIXELS_OF_GPUS) // (height * width))
 
 
 @dataclass(frozen=True)
 class Block:
     """Some of the images, as the network sees them.
 
-    places: where they stand among the images asked for. images: uint8 (n, 3, H, W). pixels: float32 in [0, 1] on the
-    device, (B, 3, H, W) with B >= n: the first n are these images, the others fill the block and count for nothing.
+    places: their indices among the requested images. images: uint8 (n, 3, H, W). pixels: float32 in [0, 1] on the
+    device, (B, 3, H, W) with B >= n: the first n are these images, the others only fill the block.
     """
 
     places: slice
@@ -51,9 +52,9 @@ def blocks(
     description: str,
     chosen: IntArray | None = None,
 ) -> Iterator[Block]:
-    """The dataset's images, or those at `chosen` (n,), in order, in blocks that are all of one size.
+    """The dataset's images, or those at `chosen` (n,), in their order, in blocks of one size.
 
-    images_at_once: how many are decoded and brought to the device together, in whole blocks; it changes no number.
+    images_at_once: images decoded and brought to the device together, in whole blocks; it changes no result.
     """
     size, n = block_size(device, *dataset.image_size), len(dataset) if chosen is None else len(chosen)
     step = size * max(1, images_at_once // size)
@@ -68,7 +69,7 @@ def blocks(
 
 
 def filled(images: Tensor, size: int) -> Tensor:
-    """The images (n, ...) and their first ones again, as often as it takes to a multiple of `size`."""
+    """The images (n, ...), and their first ones again up to a multiple of `size`."""
     missing = -len(images) % size
     if not missing:
         return images

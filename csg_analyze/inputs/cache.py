@@ -1,4 +1,4 @@
-"""Arrays kept between runs, found again by what determines their bytes and by nothing else."""
+"""Arrays kept between runs, under a key of all that determines their bytes."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ Arrays = Mapping[str, np.ndarray]
 
 @dataclass(frozen=True)
 class Cache:
-    """A folder of safetensors files, one an entry; a folder of None keeps nothing.
+    """A folder with one safetensors file per entry; with the folder None, nothing is kept.
 
-    An entry is written whole or not at all, carries the SHA-256 of its arrays, and is computed anew, with a
-    warning, where it is damaged. Deleting the folder is always safe.
+    An entry is written whole or not at all, and holds the SHA-256 of its arrays. A damaged entry is computed again,
+    with a warning. Deleting the folder is always safe.
     """
 
     folder: Path | None
 
     def fetch(self, name: str, key: Mapping[str, object], compute: Callable[[], Arrays]) -> Arrays:
-        """The arrays `compute` gives, from the cache where `key` (JSON-able) was computed before.
+        """The arrays that `compute` gives, from the cache if it holds an entry of `key` (values for JSON).
 
-        name: which input it is, for people who look into the folder.
+        name: of the input; the file name begins with it.
         """
         if self.folder is None:
             return compute()
@@ -57,7 +57,7 @@ class Cache:
 
 
 def _read(path: Path, written_key: str) -> Arrays | None:
-    """The arrays of an entry; None where anything about it is not as it was written."""
+    """The arrays of an entry; None if it is damaged."""
     try:
         with safe_open(path, framework="numpy") as stream:
             metadata = stream.metadata() or {}
@@ -77,6 +77,6 @@ def _digest(arrays: Arrays) -> str:
 
 
 def default_folder() -> Path:
-    """The user's cache folder; the environment variable CSG_ANALYZE_CACHE names another."""
+    """The environment variable CSG_ANALYZE_CACHE, else the user's cache folder."""
     named = os.environ.get("CSG_ANALYZE_CACHE")
     return Path(named) if named else platformdirs.user_cache_path("csg-analyze")

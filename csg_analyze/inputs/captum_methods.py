@@ -1,4 +1,4 @@
-"""Any attribution that captum offers, by the name of its class, as maps of the labelled classes."""
+"""Attributions of captum, by the name of their class, as maps for the labels."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from csg_analyze.checkpoints import Classifier
 from csg_analyze.errors import UsageError, unknown
 
 REWIRING = ("DeepLift", "GuidedBackprop", "GuidedGradCam", "Deconvolution")
-"""Methods that change what nn.ReLU modules do, and silently nothing where a network calls the function instead."""
+"""Methods that replace nn.ReLU modules; they have no effect on a network that calls the function instead."""
 
 RANDOM = (
     "GradientShap", "LayerGradientShap", "NeuronGradientShap", "ShapleyValueSampling", "ShapleyValues", "KernelShap",
     "Lime", "LimeBase", "NoiseTunnel", "FeaturePermutation",
 )  # fmt: skip
-"""Methods that draw from global generators: their maps would depend on what was drawn before."""
+"""Methods that draw from global generators, so that their maps depend on earlier draws."""
 
 PATCHES = 8
-"""Squares along the shorter side that methods which hide parts of the image hide one at a time."""
+"""Squares along the shorter side of the image, for methods that hide one square at a time."""
 
 Attribute = Callable[[Tensor, Tensor], Tensor]
 
@@ -31,11 +31,11 @@ Attribute = Callable[[Tensor, Tensor], Tensor]
 def class_attribution(classifier: Classifier, name: str) -> Attribute:
     """A function from pixels (n, 3, H, W) and classes (n,) to maps, (n, H, W) or (n, h, w).
 
-    Attributions of pixels become their L2 norm over the colours; those of the feature layer are summed over the
-    filters, and what is negative of the sum is cut off (as Grad-CAM does). Baselines are black images. Raises
-    UsageError for a name that captum does not have, and for a method that this network or this use does not allow.
+    Attributions of pixels become their L2 norm over the colours. Attributions of the feature layer are summed over the
+    filters, and negative sums become 0, as in Grad-CAM. Baselines are black images. Raises UsageError for a name that
+    captum does not have, and for a method that cannot be used in this way or on this network.
     """
-    kind = _found(name)
+    kind = _captum_class(name)
     if any(method in name for method in REWIRING) and not _has_relu_modules(classifier):
         raise UsageError(
             f"captum's {name} works by changing nn.ReLU modules, and this network has none (it calls the function): "
@@ -54,20 +54,20 @@ def class_attribution(classifier: Classifier, name: str) -> Attribute:
     def attribute(pixels: Tensor, classes: Tensor) -> Tensor:
         settings = _settings(parameters, required, pixels, classes)
         try:
-            found = method.attribute(pixels.detach().clone().requires_grad_(), **settings)
+            attributions = method.attribute(pixels.detach().clone().requires_grad_(), **settings)
         except (RuntimeError, AssertionError, TypeError, ValueError, AttributeError) as error:
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise UsageError(f"captum's {name} cannot be used on this network: {reason}") from error
-        (found,) = found if isinstance(found, tuple) else (found,)
-        return _as_maps(found.detach().float(), pixels, name)
+        (attributions,) = attributions if isinstance(attributions, tuple) else (attributions,)
+        return _as_maps(attributions.detach().float(), pixels, name)
 
     return attribute
 
 
-def _found(name: str) -> Any:
+def _captum_class(name: str) -> Any:
     offered = {
-        known: kind
-        for known, kind in vars(captum.attr).items()
+        offer: kind
+        for offer, kind in vars(captum.attr).items()
         if inspect.isclass(kind) and hasattr(kind, "attribute") and not inspect.isabstract(kind)
     }
     if name not in offered:
@@ -91,7 +91,7 @@ def _settings(
     patch = max(1, min(height, width) // PATCHES)
     rows, columns = torch.arange(height) // patch, torch.arange(width) // patch
     mask = (rows[:, None] * int(columns[-1] + 1) + columns[None])[None, None].expand(1, colours, -1, -1)
-    known: dict[str, Any] = {
+    settings: dict[str, Any] = {
         "target": classes,
         "internal_batch_size": 2 * len(pixels),
         "feature_mask": mask.to(pixels.device),
@@ -100,14 +100,16 @@ def _settings(
         "perturbations_per_eval": 8,
     }
     if "baselines" in required:
-        known["baselines"] = torch.zeros_like(pixels[:1]).expand(2, -1, -1, -1)
-    return {name: value for name, value in known.items() if name in parameters}
+        settings["baselines"] = torch.zeros_like(pixels[:1]).expand(2, -1, -1, -1)
+    return {name: value for name, value in settings.items() if name in parameters}
 
 
-def _as_maps(found: Tensor, pixels: Tensor, name: str) -> Tensor:
-    if found.shape == pixels.shape:
-        length: Tensor = torch.linalg.vector_norm(found, dim=1)
+def _as_maps(attributions: Tensor, pixels: Tensor, name: str) -> Tensor:
+    if attributions.shape == pixels.shape:
+        length: Tensor = torch.linalg.vector_norm(attributions, dim=1)
         return length
-    if found.ndim != 4 or len(found) != len(pixels):
-        raise UsageError(f"captum's {name} gives {tuple(found.shape)} for images of {tuple(pixels.shape)}, not maps.")
-    return found.sum(dim=1).clamp(min=0)
+    if attributions.ndim != 4 or len(attributions) != len(pixels):
+        raise UsageError(
+            f"captum's {name} gives {tuple(attributions.shape)} for images of {tuple(pixels.shape)}, not maps."
+        )
+    return attributions.sum(dim=1).clamp(min=0)

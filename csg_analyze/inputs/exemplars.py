@@ -1,4 +1,4 @@
-"""The images that activate each filter most, with the filter's map on them."""
+"""The images that activate a filter most, with the filter's maps on them."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from csg_analyze.metrics.arrays import FloatArray, IntArray
 from csg_analyze.metrics.exemplars import Exemplars, most_activating
 from csg_analyze.progress import Track
 
-SIDE = 64
+THUMBNAIL_SIDE = 64
 """Largest height and width of a thumbnail in pixels."""
-MOST = 36
+MOST_EXEMPLARS = 36
 
 
 def exemplars(
@@ -35,14 +35,14 @@ def exemplars(
     *,
     n_exemplars: Annotated[int, "images shown of every filter: those that activate it most"] = 9,
 ) -> Exemplars:
-    """For every filter the images with its highest averaged activations, and its maps on them.
+    """The images with the highest averaged activations of the filters, and the filters' maps on them.
 
-    The images are found from the cached activations; one more pass over those images alone records the maps, so that
-    memory grows with K n h w and never with N. Fewer than `n_exemplars` where the data has fewer images.
+    The images are chosen by the cached activations; one more pass over these images alone records the maps, so that
+    memory grows with K n h w and not with N. There are fewer than `n_exemplars` if the data has fewer images.
     Raises UsageError for `n_exemplars` outside 1..36.
     """
-    if not 1 <= n_exemplars <= MOST:
-        raise UsageError(f"--n-exemplars must be between 1 and {MOST}, not {n_exemplars}.")
+    if not 1 <= n_exemplars <= MOST_EXEMPLARS:
+        raise UsageError(f"--n-exemplars must be between 1 and {MOST_EXEMPLARS}, not {n_exemplars}.")
     activations = forward_pass.activations
     chosen = most_activating(activations, min(n_exemplars, len(activations)))
     needed, thumbnail_of = np.unique(chosen, return_inverse=True)
@@ -89,7 +89,7 @@ def _record(
 
 @dataclass
 class Recording:
-    """Which maps of the next batch are wanted, (P,) and (P,), and after the pass those maps, (P, h, w)."""
+    """P maps of a batch. images, filters: (P,), set before the forward pass. maps: (P, h, w), set by it."""
 
     images: Tensor = field(default_factory=lambda: torch.zeros(0, dtype=torch.long))
     filters: Tensor = field(default_factory=lambda: torch.zeros(0, dtype=torch.long))
@@ -98,11 +98,11 @@ class Recording:
 
 @contextmanager
 def recording(layer: nn.Module) -> Iterator[Recording]:
-    """A recording that every forward pass fills with the wanted maps of the layer's output (n, K, h, w)."""
+    """A recording into which forward passes put the requested maps of the layer's output (n, K, h, w)."""
     record = Recording()
 
     def keep(output: Tensor) -> None:
-        # indexing copies: neither an in-place ReLU further on nor the next batch reaches these values
+        # indexing copies: neither a later in-place ReLU nor the next batch changes these values
         record.maps = output[record.images.to(output.device), record.filters.to(output.device)]
 
     with watched([(layer, keep)]):
@@ -110,10 +110,10 @@ def recording(layer: nn.Module) -> Iterator[Recording]:
 
 
 def thumbnail(image: Tensor) -> np.ndarray:
-    """An image, uint8 (3, H, W), as uint8 (t, s, 3), shrunk to at most 64 pixels a side; a smaller one as it is."""
+    """An image, uint8 (3, H, W), as uint8 (t, s, 3) with sides of at most 64 pixels; it is not enlarged."""
     pixels: np.ndarray = image.permute(1, 2, 0).cpu().numpy()
     height, width = pixels.shape[:2]
-    shrink = SIDE / max(height, width)
+    shrink = THUMBNAIL_SIDE / max(height, width)
     if shrink >= 1:
         return pixels
     size = (max(1, round(width * shrink)), max(1, round(height * shrink)))

@@ -1,4 +1,4 @@
-"""The feature layer's maps of all images, and whether the head makes class activation maps of them."""
+"""The feature layer's maps of all images, with the head if it makes class activation maps of them."""
 
 from __future__ import annotations
 
@@ -22,19 +22,20 @@ from csg_analyze.progress import Track
 
 
 def feature_maps(classifier: Classifier, dataset: Dataset, forward_pass: ForwardPass, track: Track[int]) -> FeatureMaps:
-    """One pass of captum's LayerActivation over the data; what would fill a quarter of the memory goes to a file.
+    """One pass of captum's LayerActivation over the data. Maps of more than a quarter of the memory go to a file.
 
-    They make class activation maps where all logits of the forward pass, less b, equal (averaged maps) @ W.T within
-    1e-4 of the largest one, W and b those of the head; or the same of their positive part (densenet). A head of zeros,
-    or maps that are the same at all positions, would satisfy that and show no place: they make none. Raises
-    NotAvailable for maps of a single position, which show no place.
+    Class activation maps exist if all logits of the forward pass, less b, equal (averaged maps) @ W.T within 1e-4 of
+    the largest one, with W and b of the head; or equal the same of the maps' positive part (densenet). For a head of
+    zeros and for maps that are the same at all positions this is true, but their class activation maps would locate
+    nothing, and there are none.
+    Raises NotAvailable for maps of a single position.
     """
     n = len(dataset)
     layer: Any = LayerActivation(classifier.network, classifier.layer())
     description = f"{classifier.name}: maps of {n} images"
     maps: FloatArray | None = None
     positive = np.empty((n, classifier.n_filters), np.float32)
-    differ = False
+    varies = False  # over the positions of a map
     with torch.no_grad():
         for block in blocks(dataset, classifier.device, forward_pass.batch_size, track, description):
             batch: FloatArray = layer.attribute(block.pixels)[: len(block)].float().cpu().numpy()
@@ -45,10 +46,10 @@ def feature_maps(classifier: Classifier, dataset: Dataset, forward_pass: Forward
                 )
             maps = _allocated((n, *batch.shape[1:])) if maps is None else maps
             maps[block.places] = batch
-            differ = differ or bool((batch != batch[:, :, :1, :1]).any())
+            varies = varies or bool((batch != batch[:, :, :1, :1]).any())
             positive[block.places] = np.maximum(batch, 0).mean(axis=(2, 3))
     assert maps is not None  # every dataset has images
-    if not differ:
+    if not varies:
         return FeatureMaps(maps, no_cam="every map is the same at all of its positions", featureless=True)
     return _with_head(classifier, forward_pass, maps, positive)
 
@@ -56,7 +57,7 @@ def feature_maps(classifier: Classifier, dataset: Dataset, forward_pass: Forward
 def _allocated(shape: tuple[int, ...]) -> FloatArray:
     if np.prod(shape, dtype=np.int64) * 4 <= memory_budget():
         return np.empty(shape, np.float32)
-    # the file has no name, and is gone with the last map
+    # the file has no name, and is deleted with the last map
     return np.memmap(tempfile.TemporaryFile(), np.float32, "w+", shape=shape)
 
 
@@ -70,19 +71,19 @@ def _with_head(
     if not np.isfinite(weight).all() or not np.isfinite(bias).all():
         return FeatureMaps(maps, no_cam="the head has weights that are not finite", featureless=True)
     if not weight.any():
-        why = "all weights of the head are zero, as before any training"
-        return FeatureMaps(maps, no_cam=why, featureless=True)
-    # without the bias: a head with next to no weights must not pass because its bias is all there is
+        reason = "all weights of the head are zero, as before any training"
+        return FeatureMaps(maps, no_cam=reason, featureless=True)
+    # without the bias, which would hide any difference in a head with tiny weights
     weighted = forward_pass.logits - bias
-    apart = {
+    difference = {
         rectified: relative_difference(activations, weighted, weight, np.zeros_like(bias))
         for rectified, activations in ((False, forward_pass.activations), (True, positive))
     }
-    rectified = apart[True] < apart[False] and apart[False] > TOLERANCE
-    if apart[rectified] > TOLERANCE:
+    rectified = difference[True] < difference[False] and difference[False] > TOLERANCE
+    if difference[rectified] > TOLERANCE:
         return FeatureMaps(
             maps,
-            no_cam=f"the logits differ from a linear function of the averaged maps by {apart[rectified]:.2g} of the "
-            "largest logit",
+            no_cam="the logits differ from a linear function of the averaged maps by "
+            f"{difference[rectified]:.2g} of the largest logit",
         )
     return FeatureMaps(maps, weight, rectified)

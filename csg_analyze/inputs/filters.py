@@ -1,4 +1,4 @@
-"""The filters themselves: weights of a convolution, and the sizes of a gate that training kept fixed."""
+"""The filters' weights, and the sizes of a gate that training kept fixed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from csg_analyze.metrics.gates import fixed_sizes, recorded_sizes
 from csg_analyze.models import execution_order
 
 PROBED = 3
-"""Filters of which it is tried whether they make the feature layer's channel of the same number."""
+"""Number of filters for which `matches_features` changes the output."""
 
 
 def filter_weights(
@@ -29,8 +29,8 @@ def filter_weights(
     """Flattened weights of a convolution's filters, (F, D), with its name.
 
     By default the feature layer itself if it is a convolution; else, of the convolutions that run before the feature
-    layer's output, the last one with K filters; else the last one. Whether its filter k makes channel k of the feature
-    layer is tried on the network. Raises UsageError for a layer that does not exist or has no filters.
+    layer's output, the last one with K filters; else the last one. `matches_features` tells whether filter k makes
+    channel k of the feature layer. Raises UsageError for a layer that does not exist or has no filters.
     """
     convolutions = classifier.convolutions()
     name = _named(classifier, convolutions, weights_layer) if weights_layer else _default(classifier, convolutions)
@@ -40,7 +40,7 @@ def filter_weights(
 
 
 def layer_weights(classifier: Classifier) -> Mapping[str, FloatArray]:
-    """Flattened weights of every convolution's filters, by name in the order of definition, each (F, D)."""
+    """Flattened weights (F, D) of all convolutions' filters, by name in the order of definition."""
     return {
         name: convolution.weight.detach().to("cpu", torch.float64, copy=True).flatten(1).numpy()
         for name, convolution in classifier.convolutions().items()
@@ -48,7 +48,7 @@ def layer_weights(classifier: Classifier) -> Mapping[str, FloatArray]:
 
 
 def fixed_gate(classifier: Classifier) -> tuple[int, int]:
-    """(m1, m2) of a fixed gate (Sec. 4.3): m1 filters a class, m2 of all; from the recipe, else from the gate."""
+    """(m1, m2) of a fixed gate (Sec. 4.3): m1 filters per class, m2 for all classes; from the recipe, else the gate."""
     recipe = classifier.record.get("recipe")
     gate = grouped(recipe).get("gate") if isinstance(recipe, Mapping) else None
     recorded = gate.get("fixed_gate") if isinstance(gate, Mapping) else None
@@ -66,8 +66,8 @@ def _named(classifier: Classifier, convolutions: Mapping[str, nn.Conv2d], name: 
     if name not in dict(classifier.network.network.named_modules()):
         raise unknown("layer with filters", name, convolutions)
     around, candidates = name, list(convolutions)
-    while around:  # those inside the layer, else those of the smallest part of the network around it
-        inside = [known for known in convolutions if known.startswith(around + ".")]
+    while around:  # convolutions inside the layer, else inside the smallest module around it
+        inside = [convolution for convolution in convolutions if convolution.startswith(around + ".")]
         around, candidates = ("", inside) if inside else (around.rpartition(".")[0], candidates)
     raise UsageError(
         f"layer {name!r} is no convolution and has no filters of its own; choose one with --weights-layer: "
@@ -99,17 +99,17 @@ def _run_before_features(classifier: Classifier, convolutions: Mapping[str, nn.C
 def matches_features(classifier: Classifier, convolution: nn.Conv2d) -> bool:
     """Whether filter k of the convolution makes channel k of the feature layer, and no other channel.
 
-    Tried, not assumed: what is added to the output of a filter must change that channel alone. In a ResNet this holds
-    for the last convolution of a block and not for those inside it, though all may have K filters.
+    The network runs with the output of some filters changed: this must change the same channels alone. In a ResNet the
+    last convolution of a block matches and the others do not, though all may have K filters.
     """
     n_filters = classifier.n_filters
     if convolution.out_channels != n_filters:
         return False
     if convolution is classifier.layer():
         return True
-    # every chosen filter once up and once down: a ReLU may hide one of the two
+    # filters are changed once up and once down: a ReLU may hide one of the two
     channels = torch.linspace(0, n_filters - 1, min(PROBED, n_filters)).round().long().repeat_interleave(2)
-    images = 1 + torch.arange(len(channels))  # the first one stays as it is
+    images = 1 + torch.arange(len(channels))  # the first image is not changed
     features: list[Tensor] = []
 
     def disturb(output: Tensor) -> Tensor:
@@ -127,12 +127,12 @@ def matches_features(classifier: Classifier, convolution: nn.Conv2d) -> bool:
     change = (features[-1][1:] - features[-1][:1]).abs().amax((2, 3)).cpu()  # (2 PROBED, K)
     own = torch.zeros_like(change, dtype=torch.bool)
     own[torch.arange(len(channels)), channels] = True
-    # batched arithmetic may round one image a little differently from the next
+    # rounding may differ between the images of a batch
     return bool(change[own].max() > 0 and (change[~own] <= 1e-4 * change[own].max()).all())
 
 
 def _probe(classifier: Classifier, count: int) -> Tensor:
-    """One image of noise, the same every time, `count` times."""
+    """`count` copies of one image of noise, always the same."""
     size = classifier.preprocessing.size or 224
     image = torch.rand(1, 3, size, size, generator=torch.Generator().manual_seed(0))
     return image.repeat(count, 1, 1, 1).to(classifier.device)

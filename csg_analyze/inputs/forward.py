@@ -1,4 +1,4 @@
-"""One pass over the data: pooled activations, logits, and pooled activations of every convolution where asked."""
+"""One pass over the data: pooled activations, logits and, on request, pooled outputs of all convolutions."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from csg_analyze.inputs.cache import Arrays, Cache
 from csg_analyze.metrics.arrays import FloatArray
 from csg_analyze.progress import Track
 
-VERSION = 2  # of what this file computes; a change that moves any number raises it, so that no stale entry is read
+FORWARD_VERSION = 2  # part of cache keys: a change of this file that changes any number raises it
 FEATURES, LOGITS, LAYER = "activations", "logits", "layer/"
 
 
 @dataclass(frozen=True)
 class ForwardPass:
-    """What one pass over N images gives.
+    """The results of one pass over N images.
 
     activations: float32 (N, K), the feature layer's maps averaged over their positions. logits: float32 (N, C).
     layers: per convolution, in the order of definition, its output averaged over positions, float32 (N, K_layer);
-    empty where no analyzer asked for it. batch_size: images decoded at once, for inputs that run the network again.
+    empty if no analyzer requested it. batch_size: images decoded at once, for inputs that run the network again.
     """
 
     activations: FloatArray
@@ -54,20 +54,20 @@ def forward_pass(
     """Run the network once over the dataset.
 
     requested: the names of all inputs of this run, so that one pass serves them all. The network sees blocks of a fixed
-    size, see inputs.blocks, whatever the batch size. Raises UsageError for a batch size below 1, and for a network that
-    gives NaN.
+    size, see inputs.blocks, whatever the batch size. Raises UsageError for a batch size below 1, and for outputs that
+    are not finite.
     """
     if batch_size < 1:
         raise UsageError(f"--batch-size must be at least 1, not {batch_size}.")
     layers = tuple(classifier.convolutions()) if "layer_activations" in requested else ()
     key = {
-        "version": VERSION,
+        "version": FORWARD_VERSION,
         "weights": fingerprint_of(classifier.architecture, *classifier.network.state_dict().values()),
         "data": dataset.fingerprint,
         "preprocessing": {k: v for k, v in asdict(classifier.preprocessing).items() if k != "origin"},
         "layer": classifier.feature_layer,
         "layers": layers,
-        # floating-point sums differ in the last bits between devices and sizes of blocks: each has its own entry
+        # floating-point sums differ in the last bits between devices and sizes of blocks
         "device": classifier.device.type,
         "block": block_size(classifier.device, *dataset.image_size),
     }
@@ -81,12 +81,12 @@ def _run(
     description = f"{classifier.name}: {len(dataset)} images"
     collected: dict[str, Tensor] = {}
     pooled_layers = {FEATURES: classifier.layer(), **{LAYER + name: classifier.layer(name) for name in layers}}
-    # no_grad, not inference_mode: what a user's own module does in forward may not be allowed there
+    # no_grad, not inference_mode, which may forbid operations of a user's own module
     with torch.no_grad(), pooling(pooled_layers) as pooled:
         for block in blocks(dataset, classifier.device, batch_size, track, description):
             pooled[LOGITS] = classifier.network(block.pixels)
             for name, values in pooled.items():
-                # filled in place on the device: one copy to the host at the end instead of one a batch
+                # filled in place on the device: one copy to the host at the end instead of one per batch
                 if name not in collected:
                     collected[name] = values.new_empty((len(dataset), values.shape[1]), dtype=torch.float32)
                 collected[name][block.places] = values[: len(block)]
@@ -99,9 +99,9 @@ def _run(
 
 @contextmanager
 def pooling(layers: Mapping[str, nn.Module]) -> Iterator[dict[str, Tensor]]:
-    """A dict that every forward pass fills with the layers' outputs averaged over positions, (n, K_layer).
+    """A dictionary that receives the layers' outputs, averaged over positions, (n, K_layer), of forward passes.
 
-    The mean is taken inside the hook: a later in-place ReLU cannot change it, and no map outlives its layer.
+    The hook takes the mean, so that a later in-place ReLU cannot change it and maps are freed early.
     """
     pooled: dict[str, Tensor] = {}
 

@@ -1,52 +1,37 @@
-"""Attacks on a classifier over its dataset: made block by block, judged, kept in the cache."""
+"""Attacks on a classifier over its dataset, block after block."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from csg_analyze.attacks.blocks import Loss, attacked, class_loss
-from csg_analyze.attacks.catalogue import Attack, Settings, attack_named, bound
-from csg_analyze.attacks.detector import as_function, joint_loss
-from csg_analyze.attacks.noise import with_noise
-from csg_analyze.attacks.randomness import normal_noise, random_class, seed_of, shuffled
+from csg_analyze.attacks.catalogue import Settings, attack_named, bound
+from csg_analyze.attacks.randomness import random_class, shuffled
 from csg_analyze.checkpoints import Classifier
 from csg_analyze.data import Dataset
-from csg_analyze.data.fingerprint import fingerprint_of
 from csg_analyze.errors import UsageError
-from csg_analyze.inputs.averaged_features import AveragedFeatures
-from csg_analyze.inputs.blocks import block_size, to_pixels
-from csg_analyze.inputs.cache import Arrays, Cache
-from csg_analyze.metrics.adversarial import (
-    SUCCESS,
-    UNTARGETED,
-    AttackRun,
-    Differentiable,
-    outcomes,
-    perturbation_sizes,
-)
+from csg_analyze.inputs.attacked_blocks import AttackedBlock, BlockAttacks, Job
+from csg_analyze.inputs.blocks import block_size
+from csg_analyze.inputs.cache import Cache
+from csg_analyze.metrics.adversarial import SUCCESS, UNTARGETED, AttackRun, Differentiable
 from csg_analyze.metrics.arrays import BoolArray, FloatArray, IntArray
 from csg_analyze.progress import Track
 
-VERSION = 2  # of what this file and csg_analyze.attacks compute; raised by a change that moves any number
-EXAMPLES = 3
-"""Successes of a run whose images are kept, to be shown."""
+N_EXAMPLES = 3
+"""Successes of a run whose images are kept, for figures."""
 UNIT = 32
-"""Attacks are run on multiples of so many images, so that a larger run begins with the very blocks of a smaller one."""
+"""Attacks run on multiples of so many images, so that a larger run begins with the same blocks as a smaller one."""
 
 
 @dataclass(frozen=True)
 class NetworkAttacks:
-    """Attacks on a classifier, as metrics.adversarial.Attacks has them.
+    """`metrics.adversarial.Attacks` on a classifier.
 
-    labels: (N,). predictions: of every compared classifier on this dataset, (M, N). own: which of them is this one's.
+    labels: (N,). predictions: of every compared classifier on this dataset, (M, N). own: the row of this classifier.
     """
 
     classifier: Classifier = field(repr=False)
@@ -62,7 +47,7 @@ class NetworkAttacks:
     @property
     def layers(self) -> Mapping[str, int]:
         """As Attacks.layers."""
-        return self._features.layers
+        return self._attacks.features.layers
 
     @property
     def correct(self) -> BoolArray:
@@ -83,10 +68,10 @@ class NetworkAttacks:
 
     def bounds(self, text: str) -> Mapping[str, float]:
         """As Attacks.bounds."""
-        found = {part.strip(): bound(part) for part in text.split(",") if part.strip()}
-        if not found:
+        eps = {part.strip(): bound(part) for part in text.split(",") if part.strip()}
+        if not eps:
             raise UsageError("--eps holds no number; give one such as 8/255.")
-        return found
+        return eps
 
     def bounded(self, attack: str) -> bool:
         """As Attacks.bounded."""
@@ -103,10 +88,10 @@ class NetworkAttacks:
     def features(self, sources: IntArray) -> FloatArray:
         """As Attacks.features, in one pass."""
         parts = [
-            self._features.of(self._pixels(block))
+            self._attacks.features.of(self._attacks.pixels(block))
             for block in self._blocks(sources, f"{self.classifier.name}: features of {len(sources)} clean images")
         ]
-        return np.concatenate([self._features.none(), *parts])
+        return np.concatenate([self._attacks.features.none(), *parts])
 
     def run(
         self,
@@ -121,30 +106,36 @@ class NetworkAttacks:
         against: Differentiable | None = None,
         weight: float = 1.0,
     ) -> AttackRun:
-        """As Attacks.run. An image for which no class is left as a target is not attacked."""
+        """As Attacks.run. An image without a possible target is not attacked."""
         chosen = attack_named(attack, self.settings)
         targeted = targeted and chosen.aims
         targets = self._targets(sources, seed) if targeted else np.full(len(sources), UNTARGETED)
         if targeted:
             sources, targets = sources[targets != UNTARGETED], targets[targets != UNTARGETED]
-        job = _Job(chosen, eps, targeted, seed, against, weight)
-        parts: list[_Part] = []
+        job = Job(chosen, eps, targeted, seed, against, weight)
+        parts: list[AttackedBlock] = []
         successes = 0
         done = 0
         while done < len(sources) and (enough is None or successes < enough):
-            planned = len(sources) if enough is None else _plan(done, successes, enough, len(sources))
+            planned = len(sources) if enough is None else _planned(done, successes, enough, len(sources))
             words = f"{attack} against a detector" if against is not None else attack
             description = f"{self.classifier.name}: {words} on {planned - done} images"
             for block in self._blocks(np.arange(done, planned), description):
-                wanted = EXAMPLES - successes
-                part = self._part(job, sources[block], targets[block], max(0, wanted), done, with_features)
+                part = self._attacks.run(
+                    job,
+                    sources[block],
+                    targets[block],
+                    first=done,
+                    n_examples=max(0, N_EXAMPLES - successes),
+                    with_features=with_features,
+                )
                 parts.append(part)
                 successes += int((part.outcomes == SUCCESS).sum())
                 done += len(block)
         return self._joined(job, parts, sources[:done], targets[:done])
 
-    def _joined(self, job: _Job, parts: list[_Part], sources: IntArray, targets: IntArray) -> AttackRun:
-        nothing = self._features.none()
+    def _joined(self, job: Job, parts: list[AttackedBlock], sources: IntArray, targets: IntArray) -> AttackRun:
+        none = self._attacks.features.none()
         return AttackRun(
             attack=job.attack.name,
             settings=self._words(job),
@@ -154,16 +145,18 @@ class NetworkAttacks:
             predictions=np.concatenate([np.empty(0, np.int64), *(part.predictions for part in parts)]),
             l2=np.concatenate([np.empty(0), *(part.l2 for part in parts)]),
             linf=np.concatenate([np.empty(0), *(part.linf for part in parts)]),
-            features=np.concatenate([nothing, *(part.features for part in parts if part.features is not None)]),
-            noise_features=np.concatenate([nothing, *(part.noise for part in parts if part.noise is not None)]),
+            features=np.concatenate([none, *(part.features for part in parts if part.features is not None)]),
+            noise_features=np.concatenate(
+                [none, *(part.noise_features for part in parts if part.noise_features is not None)]
+            ),
             examples={place: images for part in parts for place, images in part.examples.items()},
         )
 
-    def _words(self, job: _Job) -> str:
-        how = "random targets" if job.targeted else "untargeted"
+    def _words(self, job: Job) -> str:
+        aim = "random targets" if job.targeted else "untargeted"
         limit = f", eps {job.eps:.4g} ({255 * job.eps:.3g}/255)" if job.attack.bounded else ""
         joint = f", together with a detector (weight {job.weight:g})" if job.against is not None else ""
-        return f"{job.attack.name}: {job.attack.words}{limit}, {how}{joint}, {job.attack.sees}"
+        return f"{job.attack.name}: {job.attack.words}{limit}, {aim}{joint}, {job.attack.sees}"
 
     def _blocks(self, items: IntArray, description: str) -> Iterator[IntArray]:
         size = block_size(self.classifier.device, *self.dataset.image_size)
@@ -171,127 +164,19 @@ class NetworkAttacks:
         yield from self.track(blocks, description, len(blocks))
 
     def _targets(self, sources: IntArray, seed: int) -> IntArray:
-        """A random class for every source, see `random_class`; -1: none."""
+        """A random class per source, see `random_class`; -1 for none."""
         ids, n_classes = self.dataset.sample_ids, self.classifier.n_classes
         own, labels = self.predictions[self.own], self.labels
         chosen = [random_class(seed, ids[i], int(labels[i]), int(own[i]), n_classes) for i in sources]
         return np.array(chosen, dtype=np.int64)
 
-    def _pixels(self, indices: IntArray) -> Tensor:
-        return to_pixels(self.dataset.images[torch.from_numpy(indices)], self.classifier.device)
-
-    def _part(
-        self, job: _Job, sources: IntArray, targets: IntArray, n_examples: int, first: int, with_features: bool
-    ) -> _Part:
-        """One block attacked, judged, and, where asked, its features taken; its images are let go of again."""
-        pixels = self._pixels(sources)
-        arrays = self._attacked(job, pixels, sources, targets)
-        clean, found, logits = pixels.cpu().numpy(), arrays["images"], arrays["logits"]
-        before, labels, moved = self.predictions[self.own, sources], self.labels[sources], arrays["moved"]
-        verdicts = outcomes(clean, found, logits, before, labels, targets, moved)
-        l2, linf = perturbation_sizes(clean, found)
-        features = noise = None
-        if with_features:
-            features = self._features.of(torch.from_numpy(found))
-            noise = self._features.of(self._noisy(pixels, np.nan_to_num(l2), job, sources))
-        shown = np.flatnonzero(verdicts == SUCCESS)[:n_examples]
-        return _Part(
-            outcomes=verdicts,
-            predictions=np.where(np.isnan(logits), -np.inf, logits).argmax(axis=1),
-            l2=l2,
-            linf=linf,
-            features=features,
-            noise=noise,
-            examples={first + int(i): (clean[i], found[i]) for i in shown},
-        )
-
-    def _attacked(self, job: _Job, pixels: Tensor, sources: IntArray, targets: IntArray) -> Arrays:
-        """Attacked images, their logits and which were moved: from the cache, where a killed run left them, or new."""
-        labels = torch.from_numpy(self.labels[sources]).to(pixels.device)
-        ids = [self.dataset.sample_ids[i] for i in sources]
-        seeds = [seed_of(job.seed, sample_id, f"start {job.attack.name}") for sample_id in ids]
-        aimed = torch.from_numpy(targets).to(pixels.device) if job.targeted else None
-
-        def compute() -> Arrays:
-            network = self.classifier.network
-            loss: Loss = class_loss
-            if job.against is not None:
-                suspicion = as_function(job.against, self.classifier.device)
-                loss = joint_loss(suspicion, job.weight, job.targeted, self._features.recording, self._features.columns)
-            found, moved = attacked(network, job.attack, pixels, labels, aimed, eps=job.eps, seeds=seeds, loss=loss)
-            with torch.no_grad():
-                logits = network(found)
-            return {
-                "images": found.contiguous().cpu().numpy(),
-                "logits": logits.cpu().numpy(),
-                "moved": moved.cpu().numpy(),
-            }
-
-        key = {
-            **self._origin,
-            "attack": job.attack.kind.__qualname__,
-            "arguments": job.attack.arguments,
-            "eps": job.eps if job.attack.bounded else None,
-            "seeds": seeds,
-            "pixels": fingerprint_of(pixels),
-            "classes": (targets if job.targeted else self.labels[sources]).tolist(),
-            "targeted": job.targeted,
-            "against": None if job.against is None else [_fingerprint(job.against), job.weight],
-        }
-        return self.cache.fetch(f"attack-{re.sub('[^A-Za-z0-9]+', '-', job.attack.name)}", key, compute)
-
-    def _noisy(self, pixels: Tensor, l2: FloatArray, job: _Job, sources: IntArray) -> Tensor:
-        """The clean images with Gaussian noise of the perturbation's L2 norm."""
-        shape, purpose = tuple(pixels.shape[1:]), f"noise {job.attack.name}"
-        drawn = np.stack([normal_noise(job.seed, self.dataset.sample_ids[i], purpose, shape) for i in sources])
-        return with_noise(pixels.cpu(), torch.from_numpy(drawn), l2)
-
     @cached_property
-    def _features(self) -> AveragedFeatures:
-        return AveragedFeatures(self.classifier, self.dataset.image_size, self._origin, self.cache)
-
-    @cached_property
-    def _origin(self) -> dict[str, object]:
-        """What determines the bytes besides the attack and the images."""
-        network = self.classifier.network
-        return {
-            "version": VERSION,
-            "weights": fingerprint_of(self.classifier.architecture, *network.state_dict().values()),
-            "mean": network.mean.flatten().tolist(),
-            "std": network.std.flatten().tolist(),
-            "device": self.classifier.device.type,
-        }
+    def _attacks(self) -> BlockAttacks:
+        return BlockAttacks(self.classifier, self.dataset, self.labels, self.predictions[self.own], self.cache)
 
 
-@dataclass(frozen=True)
-class _Job:
-    attack: Attack
-    eps: float
-    targeted: bool
-    seed: int
-    against: Differentiable | None
-    weight: float
-
-
-@dataclass(frozen=True)
-class _Part:
-    outcomes: np.ndarray
-    predictions: IntArray
-    l2: FloatArray
-    linf: FloatArray
-    features: FloatArray | None
-    noise: FloatArray | None
-    examples: Mapping[int, tuple[FloatArray, FloatArray]]
-
-
-def _plan(done: int, successes: int, enough: int, available: int) -> int:
-    """How far to go on: as many images as it should take at the rate of success so far (all of them at first)."""
+def _planned(done: int, successes: int, enough: int, available: int) -> int:
+    """How many images to attack in all: `enough` successes at the rate so far, at first as if all succeeded."""
     rate = max(successes / done, 0.02) if done else 1.0
     needed = done + int(np.ceil((enough - successes) / rate))
     return min(available, -(-needed // UNIT) * UNIT)
-
-
-def _fingerprint(detector: Differentiable) -> str:
-    """Of all its numbers."""
-    arrays = [detector.mean, detector.scale, *(array for layer in detector.layers for array in layer)]
-    return fingerprint_of(*(torch.from_numpy(np.asarray(array)) for array in arrays))

@@ -1,4 +1,4 @@
-"""Where the objects are, as the dataset's masks or boxes say."""
+"""The objects of a dataset, by its masks or boxes."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def objects(
         Literal["auto", "masks", "boxes"], "what maps are compared with; auto: masks if every image has one"
     ] = "auto",
 ) -> Objects:
-    """The objects of every image's class: their masks where all images have one, else their boxes filled.
+    """The objects of the images' classes: their masks if all images have one, else their boxes as filled areas.
 
-    With "masks" given, images without one are left out. Raises NotAvailable where the data has neither, UsageError
-    where it does not have what was asked for.
+    "masks" leaves out images without a mask. Raises NotAvailable if the data has neither masks nor boxes, UsageError if
+    it does not have the requested ones.
     """
     if dataset.masks is None and dataset.boxes is None:
         raise NotAvailable(f"{dataset.spec} has neither masks nor boxes of objects")
@@ -65,25 +65,25 @@ def _all_have_masks(dataset: Dataset) -> bool:
 
 
 def _usable(dataset: Dataset, kind: str, boxes: FloatArray) -> tuple[BoolArray, tuple[str, ...]]:
-    """Which images have an object (N,), and how many have none, why."""
+    """Whether an image has an object, (N,); and phrases on the images without one."""
     if kind == "boxes":
         without: BoolArray = np.asarray(np.isnan(boxes).all(axis=(1, 2)))
         reasons = {"without a box inside the image": without}
     else:
         assert dataset.masks is not None
         ignored = torch.zeros_like(dataset.masks) if dataset.ignored is None else dataset.ignored
-        nothing_said = ignored.flatten(1).all(1).numpy()
-        empty = ~(dataset.masks & ~ignored).flatten(1).any(1).numpy() & ~nothing_said
-        without = nothing_said | empty
-        reasons = {"without a mask": nothing_said, "with an empty mask": empty}
+        undefined = ignored.flatten(1).all(1).numpy()
+        empty = ~(dataset.masks & ~ignored).flatten(1).any(1).numpy() & ~undefined
+        without = undefined | empty
+        reasons = {"without a mask": undefined, "with an empty mask": empty}
     left_out = tuple(
-        f"{which.sum()} image{'s' if which.sum() > 1 else ''} {why} ({_some(dataset, which)})"
-        for why, which in reasons.items()
-        if which.any()
+        f"{images.sum()} image{'s' if images.sum() > 1 else ''} {reason} ({_some(dataset, images)})"
+        for reason, images in reasons.items()
+        if images.any()
     )
     return ~without, left_out
 
 
-def _some(dataset: Dataset, which: BoolArray) -> str:
-    names = [dataset.sample_ids[i] for i in np.flatnonzero(which)[:3]]
-    return ", ".join(names) + (", ..." if which.sum() > 3 else "")
+def _some(dataset: Dataset, images: BoolArray) -> str:
+    names = [dataset.sample_ids[i] for i in np.flatnonzero(images)[:3]]
+    return ", ".join(names) + (", ..." if images.sum() > 3 else "")

@@ -1,4 +1,4 @@
-"""What analyzers share: arrays that cannot be written to, and a look at what a plugin changed all the same."""
+"""Protection of the arrays, tensors and networks that analyzers share: read-only flags, and undoing of changes."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from torch import Tensor, nn
 from csg_analyze.errors import Overwritten
 
 PARTS = ("_parameters", "_buffers", "_modules", "_forward_hooks", "_forward_pre_hooks")
-"""Where a module keeps what makes its output, besides its mode."""
+"""Attributes of a module that determine its output, besides its mode."""
 
 Thing: TypeAlias = np.ndarray | Tensor | nn.Module | dict[Any, Any]
 
 Undo = Callable[[], bool]
-"""Brings something back to what it was, and says whether that was needed."""
+"""Undoes changes of one shared object, and returns whether there were any."""
 
 
 def read_only(value: Any) -> Any:
-    """The value, with every NumPy array in it (in dataclasses, mappings, sequences too) marked read-only."""
+    """The value with all its NumPy arrays (also in dataclasses, mappings and sequences) marked read-only."""
     for thing in _things(value, set()):
         if isinstance(thing, np.ndarray):
             thing.flags.writeable = False
@@ -33,13 +33,13 @@ def read_only(value: Any) -> Any:
 
 @contextmanager
 def guarded(who: str, shared: Sequence[object]) -> Iterator[None]:
-    """While foreign code runs: what it changes of the arrays, tensors and networks in `shared` is changed back.
+    """While a plugin's code runs, and afterwards undo its changes to the arrays, tensors and networks in `shared`.
 
-    NumPy's flag keeps honest code from writing; torch.from_numpy, tensors and networks know no such flag, so these are
-    compared with copies. Arrays in files are too large for that, and have the flag alone. Raises Overwritten, naming
-    `who`, for code that wrote or tried to.
+    NumPy's read-only flag does not protect tensors, networks and results of torch.from_numpy; these are compared with
+    copies. Arrays in files are too large for copies and have the flag alone. Raises Overwritten, naming `who`, if the
+    code wrote or tried to.
     """
-    kept = [_keep(thing) for thing in _things(shared, set())]
+    undos = [_keep(thing) for thing in _things(shared, set())]
     try:
         yield
     except ValueError as error:
@@ -47,7 +47,7 @@ def guarded(who: str, shared: Sequence[object]) -> Iterator[None]:
             raise
         raise Overwritten(_sentence(who, "tried to write into")) from error
     finally:
-        changed = [undo() for undo in kept]
+        changed = [undo() for undo in undos]
     if any(changed):
         raise Overwritten(_sentence(who, "changed"))
 
@@ -57,7 +57,7 @@ def _sentence(who: str, did: str) -> str:
 
 
 def _things(value: object, seen: set[int]) -> Iterator[Thing]:
-    """Every array, tensor, module and dict that is reached from a value, once."""
+    """All arrays, tensors, modules and dicts that can be reached from a value, without repetitions."""
     if id(value) in seen or isinstance(value, str | bytes | type):
         return
     seen.add(id(value))
@@ -75,8 +75,8 @@ def _things(value: object, seen: set[int]) -> Iterator[Thing]:
         inner = list(value)
     elif is_dataclass(value):
         inner = list(vars(value).values()) if hasattr(value, "__dict__") else []
-    for each in inner:
-        yield from _things(each, seen)
+    for part in inner:
+        yield from _things(part, seen)
 
 
 def _keep(thing: Thing) -> Undo:
@@ -97,7 +97,7 @@ def _keep_array(array: np.ndarray) -> Undo:
         if array.tobytes() == copy.tobytes():
             return False
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # that the array is read-only: what went around the flag goes back so
+            warnings.simplefilter("ignore")  # torch warns that the array is read-only
             torch.from_numpy(array).copy_(torch.from_numpy(copy))
         return True
 
@@ -113,7 +113,7 @@ def _keep_tensor(tensor: Tensor) -> Undo:
         if alike and torch.equal(_bits(now), _bits(copy)):
             return False
         if alike:
-            now.copy_(copy)  # in place: others may look at the same memory
+            now.copy_(copy)  # in place: other tensors may share the memory
         else:
             tensor.data = copy
         return True
@@ -122,7 +122,7 @@ def _keep_tensor(tensor: Tensor) -> Undo:
 
 
 def _bits(tensor: Tensor) -> Tensor:
-    # NaN is equal to itself here
+    # as bits, NaN equals itself
     return tensor.contiguous().reshape(-1).view(torch.uint8)
 
 

@@ -68,7 +68,7 @@ def test_fgsm_is_one_step_along_the_sign(eps: float) -> None:
 
 def test_pgd_written_out_from_the_same_starts() -> None:
     """Madry et al. 2018: sign steps of eps/4 from a uniform start of every image's own seed, projected and clipped."""
-    eps, found = 8 / 255, run("pgd")
+    eps, adversarial = 8 / 255, run("pgd")
     starts = []
     for seed in SEEDS:
         generator = torch.Generator().manual_seed(seed)
@@ -77,8 +77,8 @@ def test_pgd_written_out_from_the_same_starts() -> None:
     for _ in range(QUICK.pgd_steps):
         images = images - eps / 4 * gradient(images, TARGETS, odds_against).sign()
         images = (PIXELS + (images - PIXELS).clamp(-eps, eps)).clamp(0, 1)
-    torch.testing.assert_close(found, images, atol=1e-6, rtol=0)
-    assert (found - PIXELS).abs().max() <= eps + 1e-6
+    torch.testing.assert_close(adversarial, images, atol=1e-6, rtol=0)
+    assert (adversarial - PIXELS).abs().max() <= eps + 1e-6
 
 
 class Scaled(nn.Module):
@@ -94,9 +94,9 @@ def test_bare_foolbox_with_its_own_cross_entropy_is_fooled_as_often(name: str) -
             (None, foolbox.criteria.Misclassification(DATA.labels)),
             (TARGETS, foolbox.criteria.TargetedMisclassification(TARGETS)),
         ):
-            found = CLASSIFIER.network(run(name, targets=targets, eps=eps)).argmax(1)
+            predictions = CLASSIFIER.network(run(name, targets=targets, eps=eps)).argmax(1)
             _, _, expected = attack_named(name, QUICK).make()(model, PIXELS, criterion, epsilons=eps)
-            ours = found != DATA.labels if targets is None else found == TARGETS
+            ours = predictions != DATA.labels if targets is None else predictions == TARGETS
             assert (ours != expected).sum() <= (0 if name == "fgsm" else 1)
 
 

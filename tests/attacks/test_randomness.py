@@ -19,9 +19,9 @@ def test_targets_are_neither_the_label_nor_the_prediction(
     n_classes: int, label: int, prediction: int, seed: int
 ) -> None:
     label, prediction = label % n_classes, prediction % n_classes
-    found = random_class(seed, "a", label, prediction, n_classes)
+    target = random_class(seed, "a", label, prediction, n_classes)
     allowed = set(range(n_classes)) - {label, prediction}
-    assert found in allowed if allowed else found == -1
+    assert target in allowed if allowed else target == -1
 
 
 @given(st.integers(3, 12), st.integers(0, 100), st.integers(0, 11), st.integers(0, 11))

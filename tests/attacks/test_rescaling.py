@@ -58,8 +58,8 @@ def run(
 def test_the_scale_of_the_logits_changes_no_verdict(name: str, targeted: bool) -> None:
     """Times 10, 30, 100, a million, a hundredth; a power of two changes no bit."""
     eps = 0.5 if name == "foolbox:L2PGD" else 6 / 255
-    found, moved = run(CLASSIFIER.network, name, eps, targeted)
-    plain = CLASSIFIER.network(found).argmax(1)
+    adversarial, moved = run(CLASSIFIER.network, name, eps, targeted)
+    plain = CLASSIFIER.network(adversarial).argmax(1)
     assert moved.all()
     assert (plain != DATA.labels).sum() > 5
     for factor in (10, 30, 100, 1e6, 0.01):
@@ -67,14 +67,14 @@ def test_the_scale_of_the_logits_changes_no_verdict(name: str, targeted: bool) -
         assert moved.all()
         assert torch.equal(CLASSIFIER.network(again).argmax(1), plain)
     again, _ = run(Times(2.0**20), name, eps, targeted)
-    assert torch.equal(again, found)
+    assert torch.equal(again, adversarial)
 
 
 def test_attacks_with_a_loss_of_their_own_do_not_see_it_either() -> None:
     """DDN follows foolbox's cross-entropy; on logits of their own scale a thousandfold head would stop it."""
-    found, _ = run(CLASSIFIER.network, "foolbox:DDNAttack", n=2)
+    adversarial, _ = run(CLASSIFIER.network, "foolbox:DDNAttack", n=2)
     again, moved = run(Times(1024.0), "foolbox:DDNAttack", n=2)
-    assert torch.equal(again, found)
+    assert torch.equal(again, adversarial)
     assert moved.all()
 
 
@@ -99,8 +99,8 @@ def test_only_images_without_a_gradient_are_not_moved() -> None:
 def test_attacks_without_a_gradient_are_judged_by_what_they_return() -> None:
     _, moved = run(CLASSIFIER.network, "foolbox:LinfAdditiveUniformNoiseAttack")
     assert moved.all()
-    found, moved = run(CLASSIFIER.network, "foolbox:LinfAdditiveUniformNoiseAttack", eps=0.0)
-    assert torch.equal(found, PIXELS)
+    adversarial, moved = run(CLASSIFIER.network, "foolbox:LinfAdditiveUniformNoiseAttack", eps=0.0)
+    assert torch.equal(adversarial, PIXELS)
     assert not moved.any()
 
 
@@ -110,8 +110,8 @@ def test_an_attack_that_finds_no_image_to_start_from_has_moved_none() -> None:
             raise ValueError("init_attack failed for 1 of 1 inputs")
 
     attack = Attack("hopeless", Hopeless, bounded=False, together=False)
-    found, moved = attacked(CLASSIFIER.network, attack, PIXELS, DATA.labels, None, eps=0, seeds=range(40))
-    assert torch.equal(found, PIXELS)
+    adversarial, moved = attacked(CLASSIFIER.network, attack, PIXELS, DATA.labels, None, eps=0, seeds=range(40))
+    assert torch.equal(adversarial, PIXELS)
     assert not moved.any()
 
 

@@ -1,72 +1,29 @@
+"""Folders of images and archives of them as datasets."""
+
 from __future__ import annotations
 
-import io
 import shutil
-import tarfile
-import zipfile
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from csg_analyze.data.dataset import Dataset
 from csg_analyze.data.decoding import DecodedOnAccess
 from csg_analyze.data.folders import load_folder
 from csg_analyze.errors import UsageError
+from tests.data.image_folders import TREE, archive, png, write
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+
 ARCHIVES = ["zip", "tar", "tar.gz", "tar.bz2", "tar.xz"]
-
-
-def png(value: int, side: int = 6) -> bytes:
-    """A small image whose every pixel is (value, value + 1, value + 2)."""
-    stream = io.BytesIO()
-    Image.new("RGB", (side, side), (value, value + 1, value + 2)).save(stream, "png")
-    return stream.getvalue()
-
-
-TREE = {
-    "train/cat/1.png": png(1),
-    "train/dog/2.png": png(2),
-    "test/cat/10.png": png(10),
-    "test/cat/9.PNG": png(9),
-    "test/dog/deep/er/3.png": png(3),
-    "test/dog/.hidden.png": b"",
-    "test/dog/Thumbs.db": b"thumbs",
-    "test/dog/._3.png": b"",
-    "test/.cache/x.png": b"",
-    "__MACOSX/test/cat/._1.png": b"",
-    "readme.txt": b"read me",
-}
 
 
 def reds(dataset: Dataset) -> list[int]:
     """The red value of every image's first pixel."""
     values: list[int] = dataset.images[:][:, 0, 0, 0].tolist()
     return values
-
-
-def write(root: Path, tree: Mapping[str, bytes]) -> Path:
-    for name, data in tree.items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_bytes(data)
-    return root
-
-
-def archive(folder: Path, kind: str, path: Path, prefix: str = "") -> str:
-    """Everything in `folder` in an archive at `path`.kind, below `prefix` there."""
-    target = path.with_name(f"{path.name}.{kind}")
-    if kind == "zip":
-        with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as out:
-            for file in sorted(folder.rglob("*")):
-                out.write(file, prefix + file.relative_to(folder).as_posix())
-    else:
-        with tarfile.open(target, f"w:{kind[4:]}") as out:  # type: ignore[call-overload]
-            out.add(folder, prefix or ".")
-    return str(target)
 
 
 @pytest.fixture
@@ -89,10 +46,10 @@ def test_classes_names_labels_and_pixels(root: Path) -> None:
 def test_an_archive_is_the_folder(root: Path, tmp_path: Path, kind: str, prefix: str) -> None:
     path = archive(root, kind, tmp_path / "other-name", prefix)
     before = sorted(tmp_path.rglob("*"))
-    expected, found = load_folder(str(root)), load_folder(path)
-    assert found.fingerprint == expected.fingerprint
-    assert found.sample_ids == expected.sample_ids
-    assert torch.equal(found.images[:], expected.images[:])
+    expected, archived = load_folder(str(root)), load_folder(path)
+    assert archived.fingerprint == expected.fingerprint
+    assert archived.sample_ids == expected.sample_ids
+    assert torch.equal(archived.images[:], expected.images[:])
     assert sorted(tmp_path.rglob("*")) == before  # nothing unpacked
 
 
@@ -198,102 +155,6 @@ def test_links_are_followed_but_not_for_ever(root: Path, tmp_path: Path) -> None
     (root / "test/cat").symlink_to(tmp_path / "elsewhere")
     (tmp_path / "elsewhere/up").symlink_to(tmp_path / "elsewhere")
     assert load_folder(str(root)).labels.tolist() == [0, 0, 1]
-
-
-def missing(_root: Path) -> str:
-    return "nowhere.zip"
-
-
-def text_file(root: Path) -> str:
-    return str(root / "readme.txt")
-
-
-def truncated(root: Path) -> str:
-    path = Path(archive(root, "zip", root.parent / "cut"))
-    path.write_bytes(path.read_bytes()[:-40])
-    return str(path)
-
-
-def truncated_gzip(root: Path) -> str:
-    path = Path(archive(root, "tar.gz", root.parent / "cut"))
-    path.write_bytes(path.read_bytes()[:-40])
-    return str(path)
-
-
-def damaged(root: Path) -> str:
-    path = Path(archive(root, "zip", root.parent / "cut"))
-    data = bytearray(path.read_bytes())
-    with zipfile.ZipFile(path) as content:
-        start = content.getinfo("test/cat/10.png").header_offset
-    data[start + 30 + len("test/cat/10.png") + 5] ^= 255
-    path.write_bytes(data)
-    return str(path)
-
-
-def empty(root: Path) -> str:
-    (root.parent / "empty").mkdir()
-    return str(root.parent / "empty")
-
-
-def empty_zip(root: Path) -> str:
-    with zipfile.ZipFile(root.parent / "empty.zip", "w"):
-        return str(root.parent / "empty.zip")
-
-
-def one_split(root: Path) -> str:
-    return str(root / "test")
-
-
-def no_images(root: Path) -> str:
-    return str(write(root.parent / "texts", {"test/a/x.txt": b"", "test/b/x.txt": b""}))
-
-
-def no_class_folders(root: Path) -> str:
-    return str(write(root.parent / "flat", {"test/x.png": png(1), "train/x.png": png(1)}))
-
-
-def one_class(root: Path) -> str:
-    return str(write(root.parent / "single", {"test/a/x.png": png(1), "train/a/x.png": png(1)}))
-
-
-def empty_class(root: Path) -> str:
-    (root / "test/yak").mkdir()
-    return str(root)
-
-
-def no_test(root: Path) -> str:
-    shutil.rmtree(root / "test")
-    return str(root)
-
-
-def broken_image(root: Path) -> str:
-    (root / "test/cat/10.png").write_bytes(png(10)[:50])
-    return str(root)
-
-
-@pytest.mark.parametrize(
-    ("make", "match"),
-    [
-        (missing, "nothing at 'nowhere.zip'"),
-        (text_file, "neither a folder nor an intact .zip or .tar"),
-        (truncated, "neither a folder nor an intact .zip or .tar"),
-        (truncated_gzip, "neither a folder nor an intact .zip or .tar"),
-        (damaged, r"cannot read 'test/cat/10.png' in .*cut\.zip'"),
-        (empty, "has no folders; expected train/ and test/"),
-        (empty_zip, "has no folders; expected train/ and test/"),
-        (one_split, r"no split folders, only cat/, dog/; expected train/ and test/ \(or val/\)"),
-        (no_images, "no images in test/"),
-        (no_class_folders, "no class folders in train/, test/"),
-        (one_class, "only one class, 'a'"),
-        (empty_class, "no images of class 'yak'"),
-        (no_test, "has no test/ or val/ or valid/ or validation/, only train/"),
-        (broken_image, r"'test/cat/10.png' is broken"),
-    ],
-)
-def test_what_cannot_be_read_is_said_in_one_sentence(root: Path, make: object, match: str) -> None:
-    with pytest.raises(UsageError, match=match) as raised:
-        load_folder(make(root))  # type: ignore[operator]
-    assert "\n" not in str(raised.value)
 
 
 @pytest.mark.real_data

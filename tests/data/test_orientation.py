@@ -20,9 +20,9 @@ RGB = np.random.default_rng(0).integers(0, 256, (9, 7, 3)).astype(np.uint8)
 
 
 def exif(orientation: int) -> Image.Exif:
-    found = Image.Exif()
-    found[0x0112] = orientation
-    return found
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    return exif
 
 
 def encoded(image: Image.Image, kind: str, **options: object) -> bytes:
@@ -38,8 +38,8 @@ def test_an_upright_image_is_pils(orientation: int) -> None:
         expected = ImageOps.exif_transpose(Image.open(io.BytesIO(data))).convert("RGB")
         assert np.array_equal(np.asarray(opened_rgb(data, "x", upright=True)), np.asarray(expected))
         # of a .tiff, PIL shows nothing else
-        stored, found = sides_and_orientation(data, "x")
-        assert (stored, found) == ((expected.height, expected.width), 1) if kind == "tiff" else ((9, 7), orientation)
+        stored, read = sides_and_orientation(data, "x")
+        assert (stored, read) == ((expected.height, expected.width), 1) if kind == "tiff" else ((9, 7), orientation)
 
 
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF data", "ignore:Possibly corrupt EXIF data")

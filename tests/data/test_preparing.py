@@ -194,8 +194,8 @@ def test_ids_with_spaces_are_prepared_and_found(tmp_path: Path) -> None:
     pictures = {f"img {i}": [("cat", (5, 5, 25, 35))] for i in range(5)}
     root = write_devkit(tmp_path / "spaced", pictures, {"val": list(pictures)}, masks=True)
     prepare(root, tmp_path / "out", classes=("cat",))
-    found = [load_dataset(f"voc:{tmp_path / 'out'}", split).sources for split in ("train", "test")]
-    assert sorted(name for names in found for name in names or ()) == sorted(pictures)
+    sources = [load_dataset(f"voc:{tmp_path / 'out'}", split).sources for split in ("train", "test")]
+    assert sorted(name for names in sources for name in names or ()) == sorted(pictures)
 
 
 @pytest.mark.parametrize("orientation", [1, 3, 6])

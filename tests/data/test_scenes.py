@@ -7,7 +7,7 @@ from scipy.ndimage import find_objects
 from sklearn.datasets import load_digits
 
 from csg_analyze.data.dataset import Dataset
-from csg_analyze.data.scenes import CLASS_NAMES, SIDE, SIZES, make_scenes, source_digits
+from csg_analyze.data.scenes import CLASS_NAMES, N_SCENES, SCENE_SIDE, make_scenes, source_digits
 from csg_analyze.errors import UsageError
 
 
@@ -71,20 +71,20 @@ def test_train_and_test_share_no_source_digit_for_any_seed() -> None:
 
 def test_every_source_is_used_before_one_repeats() -> None:
     dataset = make_scenes("test")
-    assert len(dataset) == SIZES["test"] == 1000
+    assert len(dataset) == N_SCENES["test"] == 1000
     counts = np.unique(sources_of(dataset), return_counts=True)[1]
     assert len(counts) == 540
     assert set(counts) == {1, 2}
 
 
 def test_shapes_and_types(scenes: Dataset) -> None:
-    assert scenes.images.shape == (203, 3, SIDE, SIDE)
+    assert scenes.images.shape == (203, 3, SCENE_SIDE, SCENE_SIDE)
     assert isinstance(scenes.images, torch.Tensor)
     assert scenes.images.dtype == torch.uint8
     assert scenes.images.is_contiguous()
     assert scenes.labels.dtype == torch.int64
     assert scenes.masks is not None
-    assert scenes.masks.shape == (203, SIDE, SIDE)
+    assert scenes.masks.shape == (203, SCENE_SIDE, SCENE_SIDE)
     assert scenes.masks.dtype == torch.bool
 
 

@@ -11,7 +11,7 @@ from torchvision.datasets import CIFAR10
 
 from csg_analyze.data import load_dataset
 from csg_analyze.data.scenes import make_scenes
-from csg_analyze.data.specs import KINDS
+from csg_analyze.data.specs import DATA_KINDS
 from csg_analyze.errors import UsageError
 
 
@@ -115,6 +115,6 @@ def test_sizes_limits_and_splits_are_checked() -> None:
 
 
 def test_every_kind_is_explained_in_one_line() -> None:
-    for kind, line in KINDS.items():
+    for kind, line in DATA_KINDS.items():
         assert line.startswith(kind)
         assert "\n" not in line

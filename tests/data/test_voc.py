@@ -13,7 +13,7 @@ from PIL import Image
 
 from csg_analyze.data import load_dataset
 from csg_analyze.data.voc.instances import cut_box, cut_image, cut_mask, window_around
-from csg_analyze.data.voc.wanted import Wanted, refined
+from csg_analyze.data.voc.spec import VocSpec, refined
 from csg_analyze.errors import UsageError
 from tests.devkits import PICTURES, SIZE, SPLITS, disc, write_devkit
 
@@ -149,8 +149,8 @@ def test_boxes_that_reach_beyond_their_image_are_cut_and_counted(tmp_path: Path)
 @pytest.mark.parametrize("down", ["", "..", "../..", "JPEGImages", "ImageSets/Main"])
 def test_a_root_too_high_or_too_low_is_found(devkit: Path, down: str) -> None:
     expected = load_dataset(f"voc:{devkit}?classes=cat,dog")
-    found = load_dataset(f"voc:{(devkit / down).resolve()}?classes=cat,dog")
-    assert found.fingerprint == expected.fingerprint
+    dataset = load_dataset(f"voc:{(devkit / down).resolve()}?classes=cat,dog")
+    assert dataset.fingerprint == expected.fingerprint
 
 
 def test_an_archive_is_the_folder(devkit: Path, tmp_path: Path) -> None:
@@ -221,7 +221,7 @@ def test_broken_files_are_named(devkit: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="mask of 'p5' is 8x8, its image 60x40"):
         load_dataset(f"voc:{root}?classes=cat,dog")
     Image.new("RGB", (60, 40)).save(mask)
-    with pytest.raises(UsageError, match="has colours instead of one number a pixel"):
+    with pytest.raises(UsageError, match="has colours instead of one number per pixel"):
         load_dataset(f"voc:{root}?classes=cat,dog")
     mask.write_bytes(b"no image")
     with pytest.raises(UsageError, match=r"mask 'SegmentationObject/p5\.png' is broken"):
@@ -248,7 +248,7 @@ def test_broken_files_are_named(devkit: Path, tmp_path: Path) -> None:
 )
 def test_options_that_do_not_fit(argument: str, words: str) -> None:
     with pytest.raises(UsageError, match=words):
-        Wanted.parsed(argument)
+        VocSpec.parsed(argument)
 
 
 def test_a_class_that_does_not_exist(devkit: Path) -> None:
@@ -262,7 +262,7 @@ def test_specs_are_written_as_they_are_read() -> None:
         "voc:x?classes=b,a&instances=crop&crop_size=64&difficult=skip",
         "voc:what?is=it?classes=a",
     ):
-        assert Wanted.parsed(spec.removeprefix("voc:")).spec == spec
+        assert VocSpec.parsed(spec.removeprefix("voc:")).text == spec
     assert refined("voc:x?classes=a", {"classes": "b", "instances": "crop"}) == "voc:x?classes=b&instances=crop"
     assert refined("voc:x?instances=crop", {"instances": "image"}) == "voc:x"
     with pytest.raises(UsageError, match="--crop-size can only be given for voc data, not for 'scenes'"):
@@ -274,8 +274,8 @@ def test_limit_and_budget(devkit: Path) -> None:
     assert dataset.labels.tolist() == [1, 0]
     from csg_analyze.data.voc import load_voc
 
-    lazy = load_voc(Wanted(str(devkit), ("cat", "dog"), "crop"), memory_budget=10)
-    now = load_voc(Wanted(str(devkit), ("cat", "dog"), "crop"))
+    lazy = load_voc(VocSpec(str(devkit), ("cat", "dog"), "crop"), memory_budget=10)
+    now = load_voc(VocSpec(str(devkit), ("cat", "dog"), "crop"))
     assert not isinstance(lazy.images, torch.Tensor)
     assert torch.equal(lazy.images[:], now.images[:])
     assert lazy.fingerprint == now.fingerprint

@@ -12,7 +12,7 @@ from PIL import Image
 
 from csg_analyze.data import load_dataset
 from csg_analyze.data.dataset import Dataset
-from csg_analyze.data.voc import Wanted, load_voc
+from csg_analyze.data.voc import VocSpec, load_voc
 from csg_analyze.errors import UsageError
 from tests.devkits import Box, disc, label_map, object_entry, write_annotation, write_devkit, write_oriented
 
@@ -62,7 +62,7 @@ def test_a_box_lies_on_the_object_that_its_annotator_saw(
         "1 image whose annotation has no <size> to compare with its file's (p)": size is None,
     }
     assert {note for note, there in expected.items() if there} == set(dataset.notes)
-    lazy = load_voc(Wanted(str(root)), memory_budget=10)
+    lazy = load_voc(VocSpec(str(root)), memory_budget=10)
     assert torch.equal(lazy.images[:], dataset.images[:])
     assert lazy.fingerprint == dataset.fingerprint
 

@@ -81,11 +81,11 @@ def test_both_ways_agree_with_masking_by_hand(make: Any) -> None:
     expected = by_hand(classifier, keeps)
     which = np.arange(19) % 4  # the last mask is nobody's
     for ablate, kind in (("auto", CachedAblation), ("cached", CachedAblation), ("network", NetworkAblation)):
-        found = way(classifier, ablate)
-        assert isinstance(found, kind)
-        np.testing.assert_allclose(found.logits(keeps[1]), expected[1], rtol=1e-4, atol=1e-4)
-        np.testing.assert_array_equal(found.predictions(keeps), expected.argmax(-1))
-        each = found.predictions_each(keeps, which)
+        ablated = way(classifier, ablate)
+        assert isinstance(ablated, kind)
+        np.testing.assert_allclose(ablated.logits(keeps[1]), expected[1], rtol=1e-4, atol=1e-4)
+        np.testing.assert_array_equal(ablated.predictions(keeps), expected.argmax(-1))
+        each = ablated.predictions_each(keeps, which)
         np.testing.assert_array_equal(each, [expected[which[i], i].argmax() for i in range(19)])
     assert len(np.unique(expected.argmax(-1))) > 1
 
@@ -93,14 +93,14 @@ def test_both_ways_agree_with_masking_by_hand(make: Any) -> None:
 @pytest.mark.parametrize("batch_size", [1, 3, 8, 64])
 def test_a_nonlinear_head_goes_through_the_network(batch_size: int) -> None:
     classifier = with_head(vgg_head())
-    found = way(classifier, batch_size=batch_size)
-    assert isinstance(found, NetworkAblation)
-    assert found.joint
-    assert found.images_at_once == batch_size
+    ablated = way(classifier, batch_size=batch_size)
+    assert isinstance(ablated, NetworkAblation)
+    assert ablated.joint
+    assert ablated.images_at_once == batch_size
     keeps = masks(classifier, 70)  # more than go on together
     expected = by_hand(classifier, keeps)
-    np.testing.assert_allclose(found.logits(keeps[2]), expected[2], rtol=1e-4, atol=1e-4)
-    np.testing.assert_array_equal(found.predictions(keeps), expected.argmax(-1))
+    np.testing.assert_allclose(ablated.logits(keeps[2]), expected[2], rtol=1e-4, atol=1e-4)
+    np.testing.assert_array_equal(ablated.predictions(keeps), expected.argmax(-1))
     with pytest.raises(UsageError, match="--ablate cached cannot be used, no layer takes the pooled"):
         way(classifier, "cached")
 
@@ -113,11 +113,11 @@ class Doubled(nn.Module):
 @pytest.mark.parametrize("between", [nn.LayerNorm(12), nn.Tanh(), Doubled()])
 def test_a_head_of_the_right_shape_is_not_trusted(between: nn.Module) -> None:
     classifier = with_head(pooled_head(between))
-    found = way(classifier)
-    assert isinstance(found, NetworkAblation)
-    assert "differ" in found.origin
+    ablated = way(classifier)
+    assert isinstance(ablated, NetworkAblation)
+    assert "differ" in ablated.origin
     keeps = masks(classifier)
-    np.testing.assert_array_equal(found.predictions(keeps), by_hand(classifier, keeps).argmax(-1))
+    np.testing.assert_array_equal(ablated.predictions(keeps), by_hand(classifier, keeps).argmax(-1))
     with pytest.raises(UsageError, match=r"--ablate cached cannot be used, the logits differ .* leave it at auto"):
         way(classifier, "cached")
 
@@ -125,34 +125,34 @@ def test_a_head_of_the_right_shape_is_not_trusted(between: nn.Module) -> None:
 def test_a_relu_behind_the_feature_layer_counts_where_it_changes_something() -> None:
     """The layer is the batch normalisation here, whose output a later in-place ReLU overwrites."""
     classifier = with_head(pooled_head(), feature_layer="features.1")
-    found = way(classifier)
-    assert isinstance(found, NetworkAblation)
+    ablated = way(classifier)
+    assert isinstance(ablated, NetworkAblation)
     keeps = masks(classifier)
-    np.testing.assert_array_equal(found.predictions(keeps), by_hand(classifier, keeps).argmax(-1))
+    np.testing.assert_array_equal(ablated.predictions(keeps), by_hand(classifier, keeps).argmax(-1))
     assert isinstance(way(with_head(pooled_head(), feature_layer="features")), CachedAblation)
 
 
 def test_a_connection_around_the_layer_takes_one_pass_a_mask() -> None:
     classifier = replace(random_classifier(), feature_layer="layer3.0.conv2")
-    found = way(classifier)
-    assert isinstance(found, NetworkAblation)
-    assert not found.joint
+    ablated = way(classifier)
+    assert isinstance(ablated, NetworkAblation)
+    assert not ablated.joint
     keeps = masks(classifier, 3)
     expected = by_hand(classifier, keeps)
-    np.testing.assert_array_equal(found.predictions(keeps), expected.argmax(-1))
+    np.testing.assert_array_equal(ablated.predictions(keeps), expected.argmax(-1))
     which = np.arange(19) % 3
-    each = found.predictions_each(keeps, which)
+    each = ablated.predictions_each(keeps, which)
     np.testing.assert_array_equal(each, [expected[which[i], i].argmax() for i in range(19)])
 
 
 @pytest.mark.parametrize(("joint", "images"), [(True, 32), (False, 5 * 32)])  # 19 images fill a block of 32
 def test_many_masks_share_the_layers_before(joint: bool, images: int) -> None:
     classifier = with_head(vgg_head())
-    found = way(classifier)
-    assert isinstance(found, NetworkAblation)
+    ablated = way(classifier)
+    assert isinstance(ablated, NetworkAblation)
     seen: list[int] = []
     handle = classifier.layer("features.0").register_forward_hook(lambda _m, _i, output: seen.append(len(output)))
-    replace(found, joint=joint).predictions(masks(classifier))
+    replace(ablated, joint=joint).predictions(masks(classifier))
     handle.remove()
     assert sum(seen) == images
 
@@ -162,15 +162,15 @@ def test_no_bit_depends_on_the_batch_size_or_the_other_images() -> None:
     chosen = [18, 0, 7]
     few = DATA.subset(torch.tensor(chosen), note="few")
     for classifier in (with_head(vgg_head()), replace(random_classifier(), feature_layer="layer3.0.conv2")):
-        found = way(classifier, batch_size=1)
-        assert isinstance(found, NetworkAblation)
+        ablated = way(classifier, batch_size=1)
+        assert isinstance(ablated, NetworkAblation)
         keeps, which = masks(classifier, 3), np.arange(19) % 3
-        alone = replace(found, dataset=few)
+        alone = replace(ablated, dataset=few)
         for images_at_once in (7, 64, 256):
-            other = replace(found, images_at_once=images_at_once)
-            assert other.logits(keeps[1]).tobytes() == found.logits(keeps[1]).tobytes()
-            np.testing.assert_array_equal(other.predictions_each(keeps, which), found.predictions_each(keeps, which))
-        assert alone.logits(keeps[1]).tobytes() == found.logits(keeps[1])[chosen].tobytes()
+            other = replace(ablated, images_at_once=images_at_once)
+            assert other.logits(keeps[1]).tobytes() == ablated.logits(keeps[1]).tobytes()
+            np.testing.assert_array_equal(other.predictions_each(keeps, which), ablated.predictions_each(keeps, which))
+        assert alone.logits(keeps[1]).tobytes() == ablated.logits(keeps[1])[chosen].tobytes()
 
 
 def test_progress_counts_every_batch() -> None:
@@ -182,26 +182,26 @@ def test_progress_counts_every_batch() -> None:
         return steps
 
     classifier = with_head(vgg_head())
-    found = ablation(classifier, DATA, run(classifier), track)
-    found.predictions(masks(classifier))
+    ablated = ablation(classifier, DATA, run(classifier), track)
+    ablated.predictions(masks(classifier))
     assert seen == [("random: 5 masks on 19 images", 1, 1)]  # one block, and one group of masks
-    replace(found, joint=False).predictions(masks(classifier))
+    replace(ablated, joint=False).predictions(masks(classifier))
     assert seen[1:] == [("random: 5 masks on 19 images", 5, 5)]
 
 
 @pytest.mark.parametrize("head", [vgg_head(), pooled_head()])
 def test_the_network_is_left_as_it_was_even_after_an_error(head: nn.Module) -> None:
     classifier = with_head(head)
-    found = way(classifier, "network")
+    ablated = way(classifier, "network")
     before = {name: value.clone() for name, value in classifier.network.state_dict().items()}
-    found.predictions(masks(classifier))
+    ablated.predictions(masks(classifier))
 
     def explode(*_: object) -> None:
         raise RuntimeError("in the middle")
 
     handle = classifier.layer(classifier.head).register_forward_hook(explode)
     with pytest.raises(RuntimeError, match="in the middle"):
-        found.logits(masks(classifier)[0])
+        ablated.logits(masks(classifier)[0])
     handle.remove()
     assert not any(module._forward_hooks for module in classifier.network.modules())
     assert all(torch.equal(before[name], value) for name, value in classifier.network.state_dict().items())
@@ -214,8 +214,8 @@ def test_a_convolution_of_one_pixel_may_be_a_head(bias: bool) -> None:
     )
     pixel = PixelNetwork(network, HALF).eval().requires_grad_(False)
     classifier = replace(random_classifier(), network=pixel, feature_layer="1", head="2", n_filters=12)
-    found = way(classifier)
-    assert isinstance(found, CachedAblation)
+    ablated = way(classifier)
+    assert isinstance(ablated, CachedAblation)
     keeps = masks(classifier)
-    np.testing.assert_array_equal(found.predictions(keeps), by_hand(classifier, keeps).argmax(-1))
-    assert "on cached activations" in found.origin
+    np.testing.assert_array_equal(ablated.predictions(keeps), by_hand(classifier, keeps).argmax(-1))
+    assert "on cached activations" in ablated.origin

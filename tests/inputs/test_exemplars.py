@@ -28,19 +28,21 @@ def passed(classifier: object, batch_size: int = 8) -> ForwardPass:
 def test_images_maps_and_thumbnails_equal_a_naive_loop() -> None:
     classifier = random_classifier()
     run = passed(classifier)
-    found = exemplars(classifier, DATA, run, untracked, n_exemplars=4)
+    strongest = exemplars(classifier, DATA, run, untracked, n_exemplars=4)
     pixels = DATA.images[:].float() / 255
     maps = LayerActivation(classifier.network, classifier.layer()).attribute(pixels).numpy()
     for k in range(classifier.n_filters):
         images = sorted(range(len(DATA)), key=lambda i: (-run.activations[i, k], i))[:4]
-        assert found.images[k].tolist() == images
+        assert strongest.images[k].tolist() == images
         for rank, image in enumerate(images):
-            np.testing.assert_allclose(found.maps[k, rank], maps[image, k], rtol=1e-4, atol=1e-5)
-            assert found.activations[k, rank] == run.activations[image, k]
-            np.testing.assert_allclose(found.maps[k, rank].mean(), found.activations[k, rank], rtol=1e-4, atol=1e-5)
-            thumbnail = found.thumbnails[found.thumbnail_of[k, rank]]
+            np.testing.assert_allclose(strongest.maps[k, rank], maps[image, k], rtol=1e-4, atol=1e-5)
+            assert strongest.activations[k, rank] == run.activations[image, k]
+            np.testing.assert_allclose(
+                strongest.maps[k, rank].mean(), strongest.activations[k, rank], rtol=1e-4, atol=1e-5
+            )
+            thumbnail = strongest.thumbnails[strongest.thumbnail_of[k, rank]]
             np.testing.assert_array_equal(thumbnail, pixels[image].permute(1, 2, 0).mul(255).round().numpy())
-    assert len(found.thumbnails) == len(np.unique(found.images))
+    assert len(strongest.thumbnails) == len(np.unique(strongest.images))
 
 
 @pytest.mark.parametrize("batch_size", [1, 5, 100])
@@ -61,12 +63,12 @@ def test_only_the_needed_images_run_and_only_once() -> None:
     activations[[3, 17]] = [[1], [2]]
     seen: list[Tensor] = []
     handle = classifier.network.register_forward_pre_hook(lambda _module, inputs: seen.append(inputs[0]))
-    found = exemplars(classifier, DATA, replace(run, activations=activations), untracked, n_exemplars=2)
+    strongest = exemplars(classifier, DATA, replace(run, activations=activations), untracked, n_exemplars=2)
     handle.remove()
     (block,) = seen  # which these two fill by turns
     assert torch.equal(block, DATA.images[torch.tensor([3, 17] * 16)].float().div(255))
-    assert (found.images == [17, 3]).all()
-    assert found.thumbnails.shape[0] == 2
+    assert (strongest.images == [17, 3]).all()
+    assert strongest.thumbnails.shape[0] == 2
 
 
 def test_an_in_place_relu_does_not_reach_back() -> None:
@@ -98,17 +100,17 @@ def test_large_images_are_shrunk_and_keep_their_shape() -> None:
     images = torch.randint(0, 256, (6, 3, 96, 200), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     data = replace(DATA, images=images, labels=DATA.labels[:6], sample_ids=DATA.sample_ids[:6])
     run = forward_pass(classifier, data, frozenset(), Cache(None), untracked)
-    found = exemplars(classifier, data, run, untracked, n_exemplars=6)
-    assert found.thumbnails.shape == (6, 31, 64, 3)
+    strongest = exemplars(classifier, data, run, untracked, n_exemplars=6)
+    assert strongest.thumbnails.shape == (6, 31, 64, 3)
     first = np.ascontiguousarray(images[0].permute(1, 2, 0).numpy())
-    np.testing.assert_array_equal(found.thumbnails[0], cv2.resize(first, (64, 31), interpolation=cv2.INTER_AREA))
+    np.testing.assert_array_equal(strongest.thumbnails[0], cv2.resize(first, (64, 31), interpolation=cv2.INTER_AREA))
 
 
 def test_fewer_images_than_exemplars_and_bad_numbers() -> None:
     classifier = random_classifier()
     run = passed(classifier)
-    found: Exemplars = exemplars(classifier, DATA, run, untracked, n_exemplars=30)
-    assert found.images.shape == (64, 23)
+    strongest: Exemplars = exemplars(classifier, DATA, run, untracked, n_exemplars=30)
+    assert strongest.images.shape == (64, 23)
     for number in (0, 37):
         with pytest.raises(UsageError, match="--n-exemplars"):
             exemplars(classifier, DATA, run, untracked, n_exemplars=number)

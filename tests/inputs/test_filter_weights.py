@@ -34,34 +34,34 @@ def fixed(owned: int, shared: int) -> FloatArray:
 )  # fmt: skip
 def test_the_convolution_that_makes_the_features(architecture: str, layer: str, shape: tuple[int, int]) -> None:
     classifier = random_classifier(architecture)
-    found = filter_weights(classifier)
-    assert found.layer == layer
-    assert found.weights.shape == shape
-    assert found.matches
+    compared = filter_weights(classifier)
+    assert compared.layer == layer
+    assert compared.weights.shape == shape
+    assert compared.matches
     kernel = classifier.convolutions()[layer].weight
     for k in (0, 7, 63):
         flat = [value for channel in kernel[k].tolist() for row in channel for value in row]
-        np.testing.assert_array_equal(found.weights[k], flat)
+        np.testing.assert_array_equal(compared.weights[k], flat)
 
 
 def test_any_convolution_can_be_chosen() -> None:
     classifier = random_classifier("resnet20")
-    found = filter_weights(classifier, weights_layer="layer1.0.conv1")
-    assert (found.layer, found.weights.shape, found.matches) == ("layer1.0.conv1", (16, 144), False)
+    compared = filter_weights(classifier, weights_layer="layer1.0.conv1")
+    assert (compared.layer, compared.weights.shape, compared.matches) == ("layer1.0.conv1", (16, 144), False)
     # a convolution that is the feature layer itself is the one
     chosen = replace(classifier, feature_layer="layer2.1.conv1", n_filters=32)
-    found = filter_weights(chosen)
-    assert (found.layer, found.weights.shape, found.matches) == ("layer2.1.conv1", (32, 288), True)
+    compared = filter_weights(chosen)
+    assert (compared.layer, compared.weights.shape, compared.matches) == ("layer2.1.conv1", (32, 288), True)
     # a stage in the middle: what runs after it does not count
-    found = filter_weights(replace(classifier, feature_layer="layer2", n_filters=32))
-    assert (found.layer, found.matches) == ("layer2.2.conv2", True)
+    compared = filter_weights(replace(classifier, feature_layer="layer2", n_filters=32))
+    assert (compared.layer, compared.matches) == ("layer2.2.conv2", True)
 
 
 def test_as_many_filters_as_channels_are_not_yet_the_channels_filters() -> None:
     classifier = random_classifier("resnet20")
     for layer, matches in (("layer3.2.conv2", True), ("layer3.2.conv1", False), ("layer3.1.conv2", False)):
-        found = filter_weights(classifier, weights_layer=layer)
-        assert (len(found.weights), found.matches) == (64, matches), layer
+        compared = filter_weights(classifier, weights_layer=layer)
+        assert (len(compared.weights), compared.matches) == (64, matches), layer
 
 
 class Shuffled(nn.Module):
@@ -112,8 +112,8 @@ class Concatenated(nn.Module):
 
 
 def test_without_a_fitting_one_the_last_that_runs_is_taken() -> None:
-    found = filter_weights(classifier_of(Concatenated(), "features", 6))
-    assert (found.layer, found.weights.shape, found.matches) == ("right", (2, 72), False)
+    compared = filter_weights(classifier_of(Concatenated(), "features", 6))
+    assert (compared.layer, compared.weights.shape, compared.matches) == ("right", (2, 72), False)
 
 
 def test_a_grouped_convolution_has_its_own_groups_weights() -> None:
@@ -122,9 +122,9 @@ def test_a_grouped_convolution_has_its_own_groups_weights() -> None:
     network.add_module("pool", nn.AdaptiveAvgPool2d(1))
     network.add_module("flat", nn.Flatten())
     network.add_module("head", nn.Linear(9, 10))
-    found = filter_weights(classifier_of(network, "conv", 9))
-    assert found.weights.shape == (9, 25)
-    assert found.matches
+    compared = filter_weights(classifier_of(network, "conv", 9))
+    assert compared.weights.shape == (9, 25)
+    assert compared.matches
 
 
 @pytest.mark.parametrize(

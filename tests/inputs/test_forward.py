@@ -27,20 +27,20 @@ def run(classifier: object, *requested: str, batch_size: int = 8, folder: Path |
 
 def test_activations_and_logits_equal_captums_and_a_plain_call() -> None:
     classifier = random_classifier()
-    found = run(classifier)
+    result = run(classifier)
     pixels = DATA.images[:].float() / 255
     expected = LayerActivation(classifier.network, classifier.layer()).attribute(pixels).mean((2, 3))
-    np.testing.assert_allclose(found.activations, expected.numpy(), rtol=1e-4, atol=1e-5)
-    np.testing.assert_allclose(found.logits, classifier.network(pixels).numpy(), rtol=1e-4, atol=1e-5)
-    assert found.layers == {}
+    np.testing.assert_allclose(result.activations, expected.numpy(), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(result.logits, classifier.network(pixels).numpy(), rtol=1e-4, atol=1e-5)
+    assert result.layers == {}
 
 
 def test_every_convolution_equals_captums() -> None:
     classifier = random_classifier()
-    found = run(classifier, "layer_activations")
+    result = run(classifier, "layer_activations")
     pixels = DATA.images[:].float() / 255
-    assert list(found.layers) == list(classifier.convolutions())
-    for name, values in found.layers.items():
+    assert list(result.layers) == list(classifier.convolutions())
+    for name, values in result.layers.items():
         expected = LayerActivation(classifier.network, classifier.layer(name)).attribute(pixels).mean((2, 3))
         np.testing.assert_allclose(values, expected.numpy(), rtol=1e-4, atol=1e-5)
 
@@ -56,8 +56,8 @@ def test_an_in_place_relu_does_not_reach_back() -> None:
     np.testing.assert_allclose(run(classifier).activations, expected.numpy(), rtol=1e-4, atol=1e-5)
 
 
-def bits(found: ForwardPass, images: list[int] | slice = slice(None)) -> dict[str, bytes]:
-    arrays = {"activations": found.activations, "logits": found.logits, **found.layers}
+def bits(result: ForwardPass, images: list[int] | slice = slice(None)) -> dict[str, bytes]:
+    arrays = {"activations": result.activations, "logits": result.logits, **result.layers}
     return {name: values[images].tobytes() for name, values in arrays.items()}
 
 
@@ -74,8 +74,8 @@ def test_the_batch_size_changes_no_bit(architecture: str) -> None:
 def test_an_image_has_the_same_bits_in_every_place_and_beside_any_others(chosen: list[int]) -> None:
     classifier = random_classifier()
     few = DATA.subset(torch.tensor(chosen), note="few")
-    found = forward_pass(classifier, few, frozenset({"layer_activations"}), Cache(None), untracked)
-    assert bits(found) == bits(run(classifier, "layer_activations"), chosen)
+    result = forward_pass(classifier, few, frozenset({"layer_activations"}), Cache(None), untracked)
+    assert bits(result) == bits(run(classifier, "layer_activations"), chosen)
 
 
 def test_the_network_sees_blocks_of_one_size_whatever_the_batch_size() -> None:

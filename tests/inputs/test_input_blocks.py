@@ -22,10 +22,10 @@ def test_every_image_comes_once_in_order_in_blocks_of_one_size(n: int, images_at
     data = random_dataset(n)
     for chosen in (None, np.arange(n)[::-2]):
         wanted = data.images[:] if chosen is None else data.images[torch.from_numpy(chosen.copy())]
-        found = list(blocks(data, CPU, images_at_once, untracked, "", chosen))
-        assert torch.equal(torch.cat([block.images for block in found]), wanted)
-        assert [i for block in found for i in range(block.places.start, block.places.stop)] == list(range(len(wanted)))
-        for block in found:
+        parts = list(blocks(data, CPU, images_at_once, untracked, "", chosen))
+        assert torch.equal(torch.cat([block.images for block in parts]), wanted)
+        assert [i for block in parts for i in range(block.places.start, block.places.stop)] == list(range(len(wanted)))
+        for block in parts:
             assert block.pixels.shape == (32, 3, 32, 32)
             assert torch.equal(block.pixels[: len(block)], to_pixels(block.images, CPU))
 

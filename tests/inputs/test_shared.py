@@ -136,11 +136,11 @@ def test_what_writes_costs_its_own_section_and_changes_no_other_number(
     def innocent(labels: np.ndarray, activations: np.ndarray, dataset: Dataset) -> dict[str, float]:
         return {"a": float(labels.sum() + activations.sum() + dataset.labels.sum())}
 
-    expected, found = run(innocent, None, "confusion"), run(intruder, None, "confusion")
+    expected, result = run(innocent, None, "confusion"), run(intruder, None, "confusion")
     assert expected.skipped == {}
-    assert list(found.skipped) == ["intruder"]
-    assert words in found.skipped["intruder"]
-    assert summaries(found) == summaries(expected)
+    assert list(result.skipped) == ["intruder"]
+    assert words in result.skipped["intruder"]
+    assert summaries(result) == summaries(expected)
 
 
 def test_what_is_asked_for_alone_ends_the_command() -> None:
@@ -166,10 +166,10 @@ def test_an_input_that_writes_is_named_and_never_taken_for_absent() -> None:
 
 
 def test_arrays_are_read_only_wherever_they_lie() -> None:
-    found = [np.zeros(3) for _ in range(5)]
-    passed = ForwardPass(found[0], found[1], {"a": found[2]})
-    read_only({"x": (passed, [found[3]]), "y": {"z": found[4]}})
-    assert [array.flags.writeable for array in found] == [False] * 5
+    arrays = [np.zeros(3) for _ in range(5)]
+    passed = ForwardPass(arrays[0], arrays[1], {"a": arrays[2]})
+    read_only({"x": (passed, [arrays[3]]), "y": {"z": arrays[4]}})
+    assert [array.flags.writeable for array in arrays] == [False] * 5
 
 
 def write_and_raise(values: dict[str, Any], error: Exception) -> None:

@@ -96,7 +96,7 @@ def localize(
     all others images. From the map scaled to [0, 1], as in Choe et al. (CVPR 2020): `max_box_acc`, the share of images
     where the box of the largest connected region has an IoU of at least 0.5 with an object's, and `max_box_acc_v2`, the
     same of the best box of any connected region, averaged over 0.3, 0.5 and 0.7, both at one threshold for all images;
-    `pxap`, average precision of the pixels; metrics.localization.map_scores says in what the numbers differ from those
+    `pxap`, average precision of the pixels; analyzers.localize.map_scores says in what the numbers differ from those
     of the evaluator they published. `pointing`: the highest pixel is on an object; `energy`: the share of the
     scaled map's sum on the objects.
 

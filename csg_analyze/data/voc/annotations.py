@@ -6,20 +6,27 @@ import math
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from csg_analyze.errors import UsageError
 
 Box = tuple[float, float, float, float]
+"""x0, y0, x1, y1 in pixels, x1 and y1 exclusive; NaN where there is no box."""
+
+Mask = NDArray[np.bool_]
+"""(H, W)."""
 
 NO_BOX: Box = (math.nan, math.nan, math.nan, math.nan)
 
 
 @dataclass(frozen=True)
-class Object:
+class AnnotatedObject:
     """One annotated object.
 
-    number: its place in the annotation, from 1, which is also the value of its pixels in `SegmentationObject`.
-    box: x0, y0, x1, y1 in pixels from 0, x1 and y1 exclusive (the file counts from 1, both ends included); NaN where
-    it has none. flaw: why it has none, "" where it has one. difficult: as its annotator marked it.
+    number: its place in the annotation, from 1; its pixels have this value in `SegmentationObject`. box: in pixels
+    counted from 0 (the file counts from 1, both ends included). flaw: why it has no box, "" if it has one. difficult:
+    as its annotator marked it.
     """
 
     number: int
@@ -31,17 +38,17 @@ class Object:
 
 @dataclass(frozen=True)
 class Annotation:
-    """The objects of a picture. size: height and width of the picture as its annotator saw it, None where not said."""
+    """The objects of a picture. size: height and width of the picture as its annotator saw it; None if not recorded."""
 
-    objects: tuple[Object, ...]
+    objects: tuple[AnnotatedObject, ...]
     size: tuple[int, int] | None = None
 
 
 def read_annotation(data: bytes, file: str) -> Annotation:
-    """What an .xml of `Annotations` says; of its own `<filename>` and `<folder>` nothing depends.
+    """The annotation in an .xml of `Annotations`. Its `<filename>` and `<folder>` are not read.
 
-    An object without a box (one drawn as a polygon) and one whose box is turned round have NaN for it, and say why.
-    Raises UsageError, naming the file, for one that is no annotation.
+    An object without a box (drawn as a polygon) and one with xmin > xmax have a box of NaN and a `flaw`.
+    Raises UsageError, naming the file, for data that is no annotation.
     """
     try:
         tree = ET.fromstring(data)
@@ -51,18 +58,18 @@ def read_annotation(data: bytes, file: str) -> Annotation:
     return Annotation(objects, _size(tree))
 
 
-def _object(number: int, entry: ET.Element) -> Object:
+def _object(number: int, entry: ET.Element) -> AnnotatedObject:
     name = (entry.findtext("name") or "").strip()
     if not name:
         raise ValueError(f"object {number} has no name")
     difficult = (entry.findtext("difficult") or "").strip().lower() in ("1", "true")
     drawn = entry.find("bndbox")
     if drawn is None:
-        return Object(number, name, NO_BOX, "without a box", difficult)
+        return AnnotatedObject(number, name, NO_BOX, "without a box", difficult)
     x0, y0, x1, y1 = (_coordinate(number, drawn, side) for side in ("xmin", "ymin", "xmax", "ymax"))
     if x0 > x1 or y0 > y1:
-        return Object(number, name, NO_BOX, "with xmin > xmax or ymin > ymax", difficult)
-    return Object(number, name, (x0 - 1, y0 - 1, x1, y1), difficult=difficult)
+        return AnnotatedObject(number, name, NO_BOX, "with xmin > xmax or ymin > ymax", difficult)
+    return AnnotatedObject(number, name, (x0 - 1, y0 - 1, x1, y1), difficult=difficult)
 
 
 def _coordinate(number: int, drawn: ET.Element, side: str) -> float:
@@ -81,5 +88,5 @@ def _size(tree: ET.Element) -> tuple[int, int] | None:
         height, width = (float(tree.findtext(f"size/{side}") or 0) for side in ("height", "width"))
     except ValueError:
         return None
-    # some programs write 0 for what they do not know
+    # some programs write 0 for an unknown size
     return (int(height), int(width)) if height.is_integer() and width.is_integer() and height * width > 0 else None

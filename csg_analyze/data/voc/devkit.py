@@ -1,4 +1,4 @@
-"""A devkit's files: where it lies, which images a split lists, what is annotated on them."""
+"""A devkit's files: where they are, which images a split lists, and the annotations of an image."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ from csg_analyze.errors import UsageError
 Labels = NDArray[np.uint8]
 
 SETS = {"train": ("train",), "test": ("test", "val")}
-"""Split -> the image sets that can be it, the preferred first (only some years publish annotations of `test`)."""
+"""Split -> its possible image sets, the preferred first (only some years publish annotations of `test`)."""
 
 VOID = 255
-"""What masks hold along the borders of objects, and where an object is too hard to tell."""
+"""The value of a mask along the borders of objects, and where an object is too hard to tell."""
 
-CLASSES = (
+VOC_CLASSES = (
     "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow", "diningtable", "dog",
     "horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor",
 )  # fmt: skip
 """VOC's own classes; in `SegmentationClass`, pixels of the first are 1."""
 
 DEPTH = 3
-"""How many folders down a devkit is looked for: an archive holds TrainVal/VOCdevkit/VOC2011."""
+"""How many folders deep a devkit is searched for: an archive may hold TrainVal/VOCdevkit/VOC2011."""
 
 
 @dataclass(frozen=True)
@@ -70,27 +70,27 @@ class Devkit:
         return _by_stem(self._files("SegmentationClass"))
 
     def listed(self, split: str) -> list[str]:
-        """The image ids of a split. Raises UsageError where the devkit has no such list."""
+        """The image ids of a split. Raises UsageError if the devkit has no list of them."""
         for name in SETS[split]:
             ids = self.image_set(name)
-            # an image set without annotations is a challenge's test set: its answers were never published
+            # an image set without annotations is a challenge's test set, whose annotations were never published
             if ids is not None and (any(image in self.annotations for image in ids) or name == SETS[split][-1]):
                 return ids
-        wanted = " or ".join(f"{name}.txt" for name in SETS[split])
+        expected = " or ".join(f"{name}.txt" for name in SETS[split])
         raise UsageError(
-            f"{self.path!r} has no {wanted} in {self._sets_folder}/, only "
+            f"{self.path!r} has no {expected} in {self._sets_folder}/, only "
             f"{', '.join(sorted(self._sets)[:6]) or 'nothing'}; a {split} split is needed here."
         )
 
     def image_set(self, name: str) -> list[str] | None:
-        """The image ids of <name>.txt; without one, those of its lists of single classes, <class>_<name>.txt.
+        """The image ids of <name>.txt, else of the lists of single classes, <class>_<name>.txt.
 
-        In the order of the list, each once; None where there is neither.
+        In the order of the lists, without repetitions; None if there is neither.
         """
         files = [self._sets[name]] if name in self._sets else []
         files = files or [file for stem, file in self._sets.items() if stem.endswith(f"_{name}")]
-        known = self.annotations.keys() | self.images.keys()
-        ids = (image for file in files for image in image_ids(self.source.read(file), known))
+        file_ids = self.annotations.keys() | self.images.keys()
+        ids = (image for file in files for image in image_ids(self.source.read(file), file_ids))
         return list(dict.fromkeys(ids)) if files else None
 
     @cached_property
@@ -104,15 +104,15 @@ class Devkit:
         return _by_stem(name for name in self._files(self._sets_folder) if name.endswith(".txt"))
 
     def annotation(self, image: str) -> Annotation:
-        """What is annotated on an image. Raises UsageError for a file that is no annotation."""
+        """The annotation of an image. Raises UsageError for a file that is no annotation."""
         file = self.annotations[image]
         return read_annotation(self.source.read(file), file)
 
     def masks(self, image: str) -> tuple[Labels | None, Labels | None]:
-        """The object that each pixel belongs to, (H, W), by its number, and the class, by 1 + the index in CLASSES.
+        """Two masks (H, W): the number of each pixel's object, and 1 + the index of its class in VOC_CLASSES.
 
-        Both are 0 where there is none, VOID where that is not said; None where the devkit has no such mask of the
-        image. Raises UsageError where the two differ in size.
+        Pixels are 0 on the background and VOID where the mask is undefined. A mask that the devkit does not have of
+        this image is None. Raises UsageError if the two differ in size.
         """
         labels, classes = (
             label_map(self.source, files[image]) if image in files else None
@@ -131,60 +131,60 @@ class Devkit:
 
 
 def _by_stem(files: Iterable[str]) -> dict[str, str]:
-    """Name without folders and suffix -> file. Raises UsageError where two have the same: which is meant, who knows."""
-    found: dict[str, str] = {}
+    """Name without folders and suffix -> file. Raises UsageError if two files have the same."""
+    by_stem: dict[str, str] = {}
     for file in files:
-        other = found.setdefault(file.rpartition("/")[2].rpartition(".")[0], file)
+        other = by_stem.setdefault(file.rpartition("/")[2].rpartition(".")[0], file)
         if other != file:
             raise UsageError(f"{other!r} and {file!r} have the same image id; remove or rename one of them.")
-    return found
+    return by_stem
 
 
 def find_devkit(path: str, memory_budget: int) -> tuple[Devkit, bool]:
     """The devkit at `path`, below or above it, and whether it is a prepared one (`obj_img` and `obj_mask`).
 
-    A folder or archive; `~` and environment variables are expanded. Raises UsageError, saying where it looked, where
-    there is none, and where there are several.
+    `path` is a folder or archive; `~` and environment variables are expanded. Raises UsageError if there is no devkit,
+    saying where it looked, and if there are several.
     """
     place = Path(os.path.expandvars(path)).expanduser()
     source = open_source(place, memory_budget)
-    found = _roots(source)
-    if not found and isinstance(source, Folder):
+    roots = _roots(source)
+    if not roots and isinstance(source, Folder):
         parents = (Folder(folder) for folder in list(place.resolve().parents)[:DEPTH])
-        source, found = next(((s, [""]) for s in parents if _kind(s.folders())), (source, []))
-    if not found:
+        source, roots = next(((s, [""]) for s in parents if _kind(s.folders())), (source, []))
+    if not roots:
         raise UsageError(
             f"no VOC devkit at {path!r}: neither there, nor up to {DEPTH} folders below or above it, is a folder that "
             "holds JPEGImages/ beside Annotations/ or SegmentationObject/, or obj_img/ beside obj_mask/; give that "
             "folder, e.g. VOCdevkit/VOC2010."
         )
-    if len(found) > 1:
-        raise UsageError(f"{path!r} holds several VOC devkits ({', '.join(found[:6])}); name one of them.")
-    prepared = _kind(source.folders(found[0])) == "prepared"
-    if prepared and not found[0] and isinstance(source, Folder):
+    if len(roots) > 1:
+        raise UsageError(f"{path!r} holds several VOC devkits ({', '.join(roots[:6])}); name one of them.")
+    prepared = _kind(source.folders(roots[0])) == "prepared"
+    if prepared and not roots[0] and isinstance(source, Folder):
         # metadata/ lies beside the folder that was named
         above = source.root.resolve()
         return Devkit(Folder(above.parent), above.name, path), True
-    return Devkit(source, found[0], path), prepared
+    return Devkit(source, roots[0], path), prepared
 
 
 def _roots(source: Source) -> list[str]:
-    """Every folder of the source that is a devkit, down to `DEPTH`; none inside another."""
-    found, level = [], [""]
+    """The folders of the source that are a devkit, down to `DEPTH`; none inside another."""
+    roots, level = [], [""]
     for _ in range(DEPTH + 1):
         inner = {folder: source.folders(folder) for folder in level}
-        found += [folder for folder, names in inner.items() if _kind(names)]
+        roots += [folder for folder, names in inner.items() if _kind(names)]
         level = [
             f"{folder}/{name}" if folder else name
             for folder, names in inner.items()
             if not _kind(names)
             for name in names
         ]
-    return found
+    return roots
 
 
 def _kind(folders: Iterable[str]) -> str:
-    """What a folder with these folders in it is: "devkit", "prepared", or "" for neither."""
+    """What a folder is that holds these folders: "devkit", "prepared", or "" for neither."""
     names = set(folders)
     if "JPEGImages" in names and names & {"Annotations", "SegmentationObject", "SegmentationClass"}:
         return "devkit"
@@ -192,34 +192,34 @@ def _kind(folders: Iterable[str]) -> str:
 
 
 def label_map(source: Source, file: str) -> Labels:
-    """The numbers that an indexed image holds, (H, W). Raises UsageError for a broken image and for one of colours."""
+    """The numbers in an indexed image, (H, W). Raises UsageError for a broken image and for one with colours."""
     try:
         image = Image.open(io.BytesIO(source.read(file)))
         labels = np.asarray(image)
     except UsageError:
         raise
-    except Exception as error:  # a decoder fed with garbage raises whatever it stumbles on
+    except Exception as error:  # decoders raise all kinds of errors for garbage
         raise UsageError(f"the mask {file!r} is broken ({error}); replace or remove it.") from error
     if labels.ndim != 2:
-        raise UsageError(f"the mask {file!r} has colours instead of one number a pixel; VOC's own have a palette.")
+        raise UsageError(f"the mask {file!r} has colours instead of one number per pixel; VOC's own have a palette.")
     return labels.astype(np.uint8)
 
 
 def belongs_to(class_name: str, region: NDArray[np.bool_], classes: Labels | None) -> bool:
-    """Whether a mask of classes, where there is one, says the same of most of an object's pixels as its annotation."""
-    if classes is None or class_name not in CLASSES or not region.any():
+    """Whether the mask of classes, if there is one, gives most of an object's pixels the class of its annotation."""
+    if classes is None or class_name not in VOC_CLASSES or not region.any():
         return True
     (most, _), *_ = Counter(classes[region].tolist()).most_common(1)
-    return bool(most == CLASSES.index(class_name) + 1)
+    return bool(most == VOC_CLASSES.index(class_name) + 1)
 
 
 def classes_of(devkit: Devkit, splits: Sequence[str]) -> tuple[str, ...]:
-    """The sorted names of all classes annotated on the images of these splits; a split without a list has none."""
-    found: set[str] = set()
+    """The sorted names of the classes annotated on the images of these splits; a split without a list adds none."""
+    names: set[str] = set()
     for split in splits:
         try:
             ids = devkit.listed(split)
         except UsageError:
             continue
-        found.update(o.class_name for i in ids if i in devkit.annotations for o in devkit.annotation(i).objects)
-    return tuple(sorted(found))
+        names.update(o.class_name for i in ids if i in devkit.annotations for o in devkit.annotation(i).objects)
+    return tuple(sorted(names))

@@ -9,7 +9,7 @@ TRAIN_SHARE = 0.7
 
 
 def seeded(ids: Sequence[str], seed: int) -> dict[str, list[str]]:
-    """Picture ids by split, each sorted: sorted ids shuffled by Python's generator of that seed, 70 % for training."""
+    """Sorted picture ids by split: the ids shuffled by Python's generator of that seed, 70 % for training."""
     shuffled = sorted(ids)
     random.Random(seed).shuffle(shuffled)
     n_train = round(TRAIN_SHARE * len(shuffled))
@@ -17,11 +17,11 @@ def seeded(ids: Sequence[str], seed: int) -> dict[str, list[str]]:
 
 
 def as_the_authors(trainval: Sequence[str]) -> dict[str, list[str]]:
-    """Picture ids by split, each sorted, as the authors' published script for preparing VOC draws them.
+    """Sorted picture ids by split, as the authors' published script for preparing VOC draws them.
 
     trainval: all ids of `ImageSets/Main/trainval.txt` in the order of that file, with or without an animal. The script
-    calls `random.seed(0)`, then `random.sample` for 70 % of them, cut down (7,072 of VOC 2010's 10,103); the rest is
-    for testing. Another order of the same ids is another division.
+    calls `random.seed(0)`, then `random.sample` for 70 % of them, rounded down (7,072 of VOC 2010's 10,103); the rest
+    is for testing. Another order of the same ids gives another division.
     """
     train = set(random.Random(0).sample(list(trainval), int(len(trainval) * TRAIN_SHARE)))
     return {"train": sorted(train), "test": sorted(set(trainval) - train)}

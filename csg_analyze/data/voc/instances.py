@@ -1,4 +1,4 @@
-"""Objects cut out as squares, as the CSG authors prepare them, and a source that serves them as files."""
+"""Objects cut out as squares, as the CSG authors prepare them, and a source of such crops."""
 
 from __future__ import annotations
 
@@ -7,18 +7,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from csg_analyze.data.decoding import opened_rgb
 from csg_analyze.data.sources import Source
-
-Mask = NDArray[np.bool_]
+from csg_analyze.data.voc.annotations import Mask
 
 
 @dataclass(frozen=True)
 class Window:
-    """A square of an image in pixels, which may reach beyond it."""
+    """A square in the pixels of an image; it may reach beyond the image."""
 
     left: int
     top: int
@@ -26,12 +24,12 @@ class Window:
 
     @property
     def corners(self) -> tuple[int, int, int, int]:
-        """Left, top, right, bottom; the latter two exclusive."""
+        """Left, top, right, bottom; right and bottom exclusive."""
         return self.left, self.top, self.left + self.side, self.top + self.side
 
 
 def window_around(x0: float, y0: float, x1: float, y1: float) -> Window:
-    """The square with the longer side of a box, around the box's centre; x1 and y1 exclusive."""
+    """The square around a box's centre whose side is the box's longer one; x1 and y1 exclusive."""
     left, top, right, bottom = int(np.floor(x0)), int(np.floor(y0)), int(np.ceil(x1)), int(np.ceil(y1))
     side = max(right - left, bottom - top)
     return Window(left - (side - (right - left)) // 2, top - (side - (bottom - top)) // 2, side)
@@ -59,9 +57,9 @@ def cut_box(box: tuple[float, float, float, float], window: Window, size: int) -
 
 @dataclass(frozen=True)
 class Crops:
-    """A source whose files are the cut-out windows of another one's images.
+    """A source whose files are windows cut out of another source's images.
 
-    windows: name -> (file of the image, window). Reading one gives a .bmp of size x size pixels.
+    windows: name -> (file of the image, window). `read` gives a .bmp of size x size pixels.
     """
 
     source: Source

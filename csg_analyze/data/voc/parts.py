@@ -8,16 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from csg_analyze.data.voc.annotations import Mask
 from csg_analyze.errors import UsageError
-
-Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
 class PartObject:
-    """One object of a picture. number: its place in the file, from 1. mask: (H, W). parts: name -> (H, W).
+    """One object of a picture. number: its place in the file, from 1. parts: name -> mask.
 
     difficult: as VOC's annotation marks it; Pascal-Part has no such mark.
     """
@@ -40,7 +38,7 @@ def read_parts(data: bytes, name: str) -> list[PartObject]:
         stream: Any = io.BytesIO(data)
         annotation = loadmat(stream, simplify_cells=True)["anno"]
         return [_object(number, entry) for number, entry in enumerate(_several(annotation["objects"]), 1)]
-    except Exception as error:  # a reader fed with garbage raises whatever it stumbles on
+    except Exception as error:  # loadmat raises all kinds of errors for garbage
         raise UsageError(f"{name!r} is no annotation of Pascal-Part ({error}); replace or remove it.") from error
 
 
@@ -53,7 +51,7 @@ def _object(number: int, entry: Mapping[str, Any]) -> PartObject:
 
 
 def _several(entry: Any) -> list[Any]:
-    """A struct array as `loadmat` simplifies it: of one element only the element is left, of none an empty array."""
+    """The elements of a struct array. `loadmat` simplifies one with a single element to that element."""
     if isinstance(entry, Mapping):
         return [entry]
     return list(entry)

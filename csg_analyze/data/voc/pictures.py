@@ -1,4 +1,4 @@
-"""Pictures in the frame of their annotations: as they are stored, or turned upright as their EXIF says."""
+"""Pictures as their annotators saw them: as stored, or turned upright as EXIF says."""
 
 from __future__ import annotations
 
@@ -14,45 +14,50 @@ Size = tuple[int, int]
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A picture as its annotator saw it. size: height and width of that. turned: whether it is stored otherwise."""
+class AnnotatedPicture:
+    """A picture as its annotator saw it. size: height and width. turned: whether its file has to be turned."""
 
     file: str
     size: Size
     turned: bool = False
 
 
-def picture_seen(
-    source: Source, file: str, image: str, told: Size | None, masks: Callable[[], Size | None], account: Account
-) -> Picture | None:
-    """The picture that an annotation was drawn on; None, counted as left out, where the file cannot be that.
+def picture_as_annotated(
+    source: Source,
+    file: str,
+    image: str,
+    annotated: Size | None,
+    mask_size: Callable[[], Size | None],
+    account: Account,
+) -> AnnotatedPicture | None:
+    """The picture that was annotated; None, counted as left out, if the file has other dimensions.
 
-    told: height and width that the annotation gives; masks: those of a mask, asked for where told is None and matters.
-    A file whose EXIF says to turn it was seen turned or as it is stored: the annotation's sides decide where only one
-    of them fits, else it is turned, as whatever shows pictures does.
+    annotated: height and width in the annotation. mask_size: gives those of a mask; called only where `annotated` is
+    None and matters. The annotator of a file that EXIF says to turn saw it turned or as stored: if only one of the two
+    fits the annotated dimensions, it is that one; else the turned one, as image viewers show it.
     """
     stored, orientation = sides_and_orientation(source.read(file), file)
     upright = stored[::-1] if orientation >= 5 else stored
-    size = masks() if told is None and orientation > 1 else told
+    size = mask_size() if annotated is None and orientation > 1 else annotated
     if size is not None and size not in (stored, upright):
         sides = f"{size[1]}x{size[0]} for a file of {stored[1]}x{stored[0]}"
         account.left_out.add("image", "annotated in other dimensions than its file has", f"{image}: {sides}")
         return None
     if orientation == 1:
-        return Picture(file, stored)
+        return AnnotatedPicture(file, stored)
     turned = size is None or size == upright
     if size is None or stored == upright:
-        why = "turned upright as its EXIF says; whether its annotator saw it so, the annotation does not tell"
+        reason = "turned upright as its EXIF says; whether its annotator saw it so, the annotation does not tell"
     else:
-        why = "turned upright as its EXIF says" if turned else "not turned as its EXIF says"
-        why += ", in which dimensions it is annotated"
-    account.notes.add("image", why, image)
-    return Picture(file, upright if turned else stored, turned)
+        reason = "turned upright as its EXIF says" if turned else "not turned as its EXIF says"
+        reason += ", in which dimensions it is annotated"
+    account.notes.add("image", reason, image)
+    return AnnotatedPicture(file, upright if turned else stored, turned)
 
 
 @dataclass(frozen=True)
 class Upright:
-    """A source of which some images are read turned upright, as .bmp, and all else as it is."""
+    """A source whose images named in `turned` are read upright, as .bmp, and all other files as they are."""
 
     source: Source
     turned: frozenset[str]

@@ -1,4 +1,4 @@
-"""`prepare-voc`: objects cut out of a devkit once and for all, in the folders of the CSG authors."""
+"""`prepare-voc`: objects cut out of a devkit into files, in the folders of the CSG authors."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from csg_analyze.data.sources import Source
 from csg_analyze.data.voc.devkit import SETS, Devkit, classes_of, find_devkit
 from csg_analyze.data.voc.division import as_the_authors, seeded
 from csg_analyze.data.voc.instances import cut_image, cut_mask, window_around
-from csg_analyze.data.voc.masked import Masked, masked_pictures
+from csg_analyze.data.voc.masked import MaskedPictures, masked_pictures
 from csg_analyze.data.voc.parts import PartObject
-from csg_analyze.data.voc.pictures import Picture, picture_seen
+from csg_analyze.data.voc.pictures import AnnotatedPicture, picture_as_annotated
 from csg_analyze.data.voc.prepared import IMAGES, MASK_SUFFIX, MASKS, METADATA, PARTS
 from csg_analyze.data.voc.samples import instance_name
+from csg_analyze.data.voc.spec import CROP_SIZE, SIX_ANIMALS, VocSpec
 from csg_analyze.data.voc.tally import Account, Tally
-from csg_analyze.data.voc.wanted import CROP_SIZE, SIX_ANIMALS, Wanted
 from csg_analyze.errors import UsageError
 from csg_analyze.files import replacing
 
-Split = Literal["seeded", "authors"]
+Division = Literal["seeded", "authors"]
 
 JPEG_QUALITY = 95
 SETTINGS = "settings.json"
@@ -37,7 +37,7 @@ SETTINGS = "settings.json"
 
 @dataclass
 class Prepared:
-    """What was made: instances by class, pictures by split, what was left out, and what has to be said of the rest."""
+    """What was made. instances: their number by class. pictures: their number by split. account: remarks."""
 
     instances: dict[str, int] = field(default_factory=dict)
     pictures: dict[str, int] = field(default_factory=dict)
@@ -56,32 +56,32 @@ def prepare_voc(
     parts: Path | None = None,
     classes: Sequence[str] | None = None,
     crop_size: int = CROP_SIZE,
-    split: Split = "seeded",
+    split: Division = "seeded",
     seed: int = 0,
     track: Callable[[Iterable[str], str, int], Iterable[str]],
 ) -> Prepared:
     """Cut every object of the classes out of a devkit, and divide the pictures 70 / 30 into training and test.
 
     Masks and parts come from Pascal-Part (`Annotations_Part` within the devkit, or the folder `parts`), else masks
-    alone from `SegmentationObject`. Every object is a square around its mask, its side the longer one of the mask's
-    extent, black outside the picture, resized to crop_size: the image by Lanczos, masks by the nearest pixel. `out`
-    gets `<size>x<size>/{obj_img,obj_mask,part_mask}` and, at the very end, `metadata/{train,val}.txt`.
+    alone from `SegmentationObject`. An object is cut out as the square around its mask whose side is the mask's longer
+    one, black outside the picture, and resized to crop_size: the image by Lanczos, masks by the nearest pixel. `out`
+    gets `<size>x<size>/{obj_img,obj_mask,part_mask}` and, last of all, `metadata/{train,val}.txt`.
 
-    split: "seeded" divides the pictures that something was cut out of, see `division.seeded`; "authors" all that
+    split: "seeded" divides the pictures that have cut-out objects, see `division.seeded`; "authors" all pictures that
     `ImageSets/Main/trainval.txt` lists, see `division.as_the_authors`. The authors' published checkpoints were trained
-    on 70 % of VOC 2010 divided in the latter way: of any other test set they know most pictures. (The authors say that
-    the data behind the paper was made before they mended some things in that script; whether it was divided alike,
-    their `metadata/val.txt` tells.)
+    on 70 % of VOC 2010 divided in the latter way: most pictures of any other test set were in their training set. (The
+    authors say that the paper's data was made before they corrected some errors in that script; their
+    `metadata/val.txt` shows whether the division is the same.)
 
-    What else differs from the authors' script: their square is one pixel smaller (the distance between the mask's
-    first and last pixel, not their number), and its place is rounded half to even; they merge the parts to HEAD, TORSO,
-    FLIMB, BLIMB and TAIL, while here every part keeps the name that Pascal-Part gives it; their masks have 1 bit a
-    pixel, here 8; they number objects through all pictures from 0, here within a picture from 1; their .jpg have PIL's
-    quality 75, here 95.
+    Other differences to the authors' script: their square is one pixel smaller (the distance between the mask's first
+    and last pixel, not the number of pixels), and its place is rounded half to even; they merge the parts to HEAD,
+    TORSO, FLIMB, BLIMB and TAIL, while parts keep their names of Pascal-Part here; their masks have 1 bit per pixel,
+    here 8; they number objects through all pictures from 0, here within a picture from 1; their .jpg have PIL's quality
+    75, here 95.
 
-    Files that are there already are kept, so that an interrupted call goes on where it was. Raises UsageError for what
-    is no devkit or has no masks, for an unknown class, for a split that cannot be drawn, and for an `out` that was
-    begun with other settings.
+    Existing files are kept, so that an interrupted call goes on where it was. Raises UsageError if there is no devkit,
+    if it has no masks, for an unknown class, for a split that cannot be drawn, and for an `out` that was begun with
+    other settings.
     """
     if crop_size < 8:
         raise UsageError(f"the side of cut-out objects must be at least 8 pixels, not {crop_size}.")
@@ -89,9 +89,9 @@ def prepare_voc(
     if prepared:
         raise UsageError(f"{root!r} was prepared already; analyse it with --data voc:{root}.")
     pictures = masked_pictures(devkit, parts)
-    wanted = Wanted(root, None if classes is None else tuple(classes))
-    annotated = classes_of(devkit, tuple(SETS))  # none, where only the files of Pascal-Part are there
-    names = wanted.chosen(annotated) if annotated else wanted.classes or SIX_ANIMALS
+    spec = VocSpec(root, None if classes is None else tuple(classes))
+    annotated = classes_of(devkit, tuple(SETS))  # none, if only the files of Pascal-Part exist
+    names = spec.chosen(annotated) if annotated else spec.classes or SIX_ANIMALS
     division = as_the_authors(_trainval(devkit, seed)) if split == "authors" else None
     settings = {"classes": list(names), "crop_size": crop_size, "seed": seed, "masks": pictures.origin}
     begin(out, settings if division is None else {**settings, "split": split})
@@ -109,7 +109,7 @@ def prepare_voc(
 
 
 def _trainval(devkit: Devkit, seed: int) -> list[str]:
-    """The ids that the authors divide. Raises UsageError where there are none, and for another seed than theirs."""
+    """The ids that the authors divide. Raises UsageError if there are none, and for another seed than theirs."""
     if seed:
         raise UsageError(f"--split authors is drawn with their seed, 0, not with {seed}; leave --seed away.")
     ids = devkit.image_set("trainval")
@@ -123,14 +123,14 @@ def _trainval(devkit: Devkit, seed: int) -> list[str]:
 
 def _cut_out(
     devkit: Devkit,
-    pictures: Masked,
+    pictures: MaskedPictures,
     names: Sequence[str],
     folder: Path,
     size: int,
     track: Callable[[Iterable[str], str, int], Iterable[str]],
     done: Prepared,
 ) -> list[str]:
-    """Write the files of every object; the ids of the pictures that have some. Raises UsageError where none has."""
+    """Write the files of all objects and return the ids of their pictures. Raises UsageError if there is no object."""
     used: dict[str, None] = {}
     seen: set[str] = set()
     for image in track(pictures.ids, "pictures", len(pictures.ids)):
@@ -159,11 +159,11 @@ def _cut_out(
     return list(used)
 
 
-def _picture(devkit: Devkit, image: str, objects: Sequence[PartObject], account: Account) -> Picture:
-    """The picture that the masks of some objects were drawn on. Raises UsageError where one of them does not fit."""
+def _picture(devkit: Devkit, image: str, objects: Sequence[PartObject], account: Account) -> AnnotatedPicture:
+    """The picture on which the masks of some objects were drawn. Raises UsageError if one of them has another size."""
     file = devkit.images[image]
     height, width = objects[0].mask.shape
-    picture = picture_seen(devkit.source, file, image, (height, width), lambda: None, account)
+    picture = picture_as_annotated(devkit.source, file, image, (height, width), lambda: None, account)
     for entry in objects:
         if picture is None or entry.mask.shape != picture.size:
             own_height, own_width = entry.mask.shape
@@ -175,10 +175,10 @@ def _picture(devkit: Devkit, image: str, objects: Sequence[PartObject], account:
     return picture
 
 
-def _cut(source: Source, picture: Picture, name: str, entry: PartObject, folder: Path, size: int) -> None:
-    """Write one object's files, unless they are there."""
+def _cut(source: Source, picture: AnnotatedPicture, name: str, entry: PartObject, folder: Path, size: int) -> None:
+    """Write one object's files, unless they exist."""
     target = folder / IMAGES / f"{name}.jpg"
-    if target.exists():  # it is written last: where it is, all of this object is
+    if target.exists():  # written last: if it exists, all files of this object do
         return
     window = window_around(*tight_boxes(entry.mask[None])[0].tolist())
     files = {folder / MASKS / f"{name}{MASK_SUFFIX}": entry.mask}
@@ -190,16 +190,16 @@ def _cut(source: Source, picture: Picture, name: str, entry: PartObject, folder:
 
 
 def begin(out: Path, settings: Mapping[str, Any]) -> None:
-    """Note down the settings in a new folder. Raises UsageError where others are, or other things."""
-    noted = out / "metadata" / SETTINGS
+    """Record the settings in a new folder. Raises UsageError if it has other settings, or other content."""
+    recorded = out / "metadata" / SETTINGS
     text = json.dumps(settings, indent=2, sort_keys=True) + "\n"
-    if noted.exists():
-        if noted.read_text(encoding="utf-8") != text:
-            raise UsageError(f"{str(out)!r} was begun with other settings ({str(noted)!r}); give another --out.")
+    if recorded.exists():
+        if recorded.read_text(encoding="utf-8") != text:
+            raise UsageError(f"{str(out)!r} was begun with other settings ({str(recorded)!r}); give another --out.")
         return
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(f"{str(out)!r} holds other things; give a new folder with --out.")
-    _write(noted, text.encode())
+    _write(recorded, text.encode())
 
 
 def _encoded(image: Image.Image, kind: str) -> bytes:

@@ -10,7 +10,7 @@ from sklearn.metrics import roc_auc_score
 
 from csg_analyze.analyzers.adversarial.detection import Protocol, split
 from csg_analyze.analyzers.adversarial.detectors import differentiable
-from csg_analyze.analyzers.adversarial.limits import adaptive_rows, transfer_rows
+from csg_analyze.analyzers.adversarial.limits import adaptive_rows, transfer_matrix
 from csg_analyze.analyzers.adversarial.study import (
     Columns,
     Pool,
@@ -23,6 +23,7 @@ from csg_analyze.analyzers.adversarial.study import (
     training_images,
 )
 from csg_analyze.metrics.adversarial import Differentiable
+from csg_analyze.report.writing import long_form
 
 N, REPEATS = 60, 3
 Forest = partial(RandomForestClassifier, n_estimators=15)
@@ -142,7 +143,7 @@ def test_curves_and_importance() -> None:
 def test_transfer_leaves_out_what_was_trained_on() -> None:
     """The other attack succeeded on other sources, so that some of them would be on both sides."""
     first, second = studied(), studied(chosen=pool(-1.0, np.arange(25, 60), seed=2), sizes=(10, 20))
-    rows = transfer_rows({"a": first, "b": second})
+    rows = long_form(transfer_matrix({"a": first, "b": second})).to_dict("records")
     assert ["".join((row["train_attack"], row["test_attack"])) for row in rows] == ["aa", "ab", "ba", "bb"]
     own = detection_rows("a", first, (20, 60))[1]
     assert (rows[0]["error_percent"], rows[0]["auroc"]) == (own["error_percent"], own["auroc"])

@@ -10,9 +10,10 @@ from scipy.stats import norm
 from sklearn.ensemble import RandomForestClassifier
 
 from csg_analyze.analyzers.adversarial.detection import auroc_interval, rates
-from csg_analyze.analyzers.adversarial.limits import transfer_rows
+from csg_analyze.analyzers.adversarial.limits import transfer_matrix
 from csg_analyze.analyzers.adversarial.study import Pool, detection_rows, study
 from csg_analyze.metrics.statistics import largest_unseen, resampled
+from csg_analyze.report.writing import long_form
 
 STUDIES, RESAMPLES = 300, 150
 
@@ -60,6 +61,6 @@ def test_a_study_without_an_error_has_an_interval() -> None:
     assert (row["auroc"], row["auroc_high"]) == (1, 1)
     assert row["auroc_low"] == pytest.approx(1 - 2 * largest_unseen(judged))
     assert row["tpr_at_5_fpr_low"] < 1
-    (row,) = transfer_rows({"pgd": found})
+    (row,) = long_form(transfer_matrix({"pgd": found})).to_dict("records")
     assert row["error_percent_high"] > 0
     assert row["auroc_low"] < 1

@@ -1,4 +1,4 @@
-"""What is wanted of a VOC devkit, and how that is written: `voc:ROOT?classes=bird,cat&instances=crop`."""
+"""The part of a VOC devkit that makes up a dataset, as users write it: `voc:ROOT?classes=bird,cat&instances=crop`."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ CROP_SIZE = 128
 
 
 @dataclass(frozen=True)
-class Wanted:
+class VocSpec:
     """Which part of a devkit makes up the dataset.
 
-    classes: in this order; None: the paper's six animals where the devkit has them all, else all it has, sorted.
-    instances: "image", every image once, with all objects of its class; or "crop", every object cut out as a square
-    around it, resized to crop_size x crop_size pixels. Folders prepared by `prepare-voc` hold crops already.
-    difficult: "keep" takes objects that are marked difficult for any other, as the CSG authors do, whose masks have no
-    such mark; "skip" leaves them out, as VOC's own evaluation does, and ignores their pixels in masks (with boxes alone
-    they count as background).
+    classes: in this order. None: the paper's six animals if the devkit has them all, else all its classes, sorted.
+    instances: "image", one sample per image, with all objects of its class; or "crop", one sample per object, cut out
+    as a square around it and resized to crop_size x crop_size pixels. Folders that `prepare-voc` made hold crops.
+    difficult: "keep" treats objects that are marked difficult like all others, as the CSG authors do (their masks have
+    no such mark). "skip" leaves them out, as VOC's own evaluation does, and ignores their pixels in masks; with boxes
+    alone they count as background.
     """
 
     root: str
@@ -37,8 +37,8 @@ class Wanted:
     difficult: Difficult = "keep"
 
     @property
-    def spec(self) -> str:
-        """How it is written; what is as by default is left out."""
+    def text(self) -> str:
+        """The spec as a user writes it, without the options that have their default."""
         options = {
             "classes": ",".join(self.classes or ()),
             "instances": "" if self.instances == "image" else self.instances,
@@ -49,16 +49,16 @@ class Wanted:
         return f"voc:{self.root}" + (f"?{written}" if written else "")
 
     @classmethod
-    def parsed(cls, argument: str) -> Wanted:
-        """What stands behind `voc:`. Raises UsageError for an unknown option or a value that does not fit."""
+    def parsed(cls, argument: str) -> VocSpec:
+        """The spec whose text after `voc:` is `argument`. Raises UsageError for an unknown option or value."""
         root, mark, written = argument.rpartition("?")
         if not mark or "=" not in written:  # a folder may have a question mark in its name
             return cls(argument)
         options = dict(part.partition("=")[::2] for part in written.split("&") if part)
         return cls(root).with_options(options)
 
-    def with_options(self, options: Mapping[str, str]) -> Wanted:
-        """The same with some options changed, each given as text; raises UsageError as `parsed` does."""
+    def with_options(self, options: Mapping[str, str]) -> VocSpec:
+        """The same with other values, as text, for some options. Raises UsageError as `parsed` does."""
         changed = self
         for name, value in options.items():
             if name == "classes":
@@ -79,17 +79,18 @@ class Wanted:
                 raise unknown("option of voc data", name, ("classes", "instances", "crop_size", "difficult"))
         return changed
 
-    def chosen(self, found: Sequence[str]) -> tuple[str, ...]:
-        """The classes among those that a devkit has. Raises UsageError, suggesting the nearest, for another one.
+    def chosen(self, available: Sequence[str]) -> tuple[str, ...]:
+        """The classes of the dataset, among those `available` in the devkit.
 
-        Of a devkit without any, nothing can be said: the classes as they were asked for.
+        Raises UsageError, suggesting the nearest, for a class that is not among them. If none is available, nothing
+        can be compared and the requested classes are returned as they are.
         """
         if self.classes is not None:
             for name in self.classes:
-                if found and name not in found:
-                    raise unknown("class", name, found)
+                if available and name not in available:
+                    raise unknown("class", name, available)
             return self.classes
-        return SIX_ANIMALS if set(SIX_ANIMALS) <= set(found) else tuple(sorted(found))
+        return SIX_ANIMALS if set(SIX_ANIMALS) <= set(available) else tuple(sorted(available))
 
 
 def refined(spec: str, options: Mapping[str, str]) -> str:
@@ -98,11 +99,11 @@ def refined(spec: str, options: Mapping[str, str]) -> str:
     if kind != "voc":
         flags = ", ".join("--" + name.replace("_", "-") for name in options)
         raise UsageError(f"{flags} can only be given for voc data, not for {spec!r}.")
-    return Wanted.parsed(argument).with_options(options).spec
+    return VocSpec.parsed(argument).with_options(options).text
 
 
 def parsed_names(text: str) -> tuple[str, ...]:
-    """`bird,cat` -> the names. Raises UsageError where there is none."""
+    """`bird,cat` -> the names. Raises UsageError if there is none."""
     names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
     if not names:
         raise UsageError("the list of classes is empty; give names with commas between, e.g. bird,cat.")
