@@ -41,8 +41,7 @@ from csg_analyze.result import Drawing, Matrix, Result, Table
 def gate(gate: FloatArray, class_names: Sequence[str], gate_bound: float | None) -> Result:
     """Sparsity of the learned gate and the filters each class owns (Sec. 3.2 and 4.1, Fig. 4a).
 
-    gate: (C, K) in [0, 1]. gate_bound: g of Eq. 2; without it the interval has no upper end. A filter belongs to
-    every class with G[c, k] > 0.5; it is shared where those are several.
+    gate: (C, K) in [0, 1]. gate_bound: g of Eq. 2; without it the interval has no upper end.
     """
     n_classes, n_filters = gate.shape
     belongs = assigned(gate)

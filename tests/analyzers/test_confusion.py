@@ -9,7 +9,8 @@ from sklearn.feature_selection import mutual_info_classif
 from sklearn.metrics import confusion_matrix
 
 from csg_analyze.analysis import analyze
-from csg_analyze.analyzers.confusion.analysis import chosen_classes, confusion
+from csg_analyze.analyzers.confusion.analysis import confusion
+from csg_analyze.analyzers.confusion.choice import chosen_classes
 from csg_analyze.errors import NotAvailable, UsageError
 from csg_analyze.metrics.ablation import CachedAblation
 from csg_analyze.metrics.arrays import BoolArray, FloatArray, IntArray

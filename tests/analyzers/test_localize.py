@@ -12,8 +12,8 @@ from captum.attr import NeuronGradient
 from torchvision.transforms.functional import gaussian_blur
 
 from csg_analyze.analysis import analyze
-from csg_analyze.analyzers.localize.analysis import chosen_methods
 from csg_analyze.analyzers.localize.figures import IMAGES, REGIONS_OF
+from csg_analyze.analyzers.localize.options import chosen_methods
 from csg_analyze.checkpoints import Classifier
 from csg_analyze.data import Dataset
 from csg_analyze.data.scenes import make_scenes

@@ -13,7 +13,7 @@ from csg_analyze.about import Headline, about
 from csg_analyze.analyzers.adversarial import text
 from csg_analyze.analyzers.adversarial.comparisons import compare_detection, table_3
 from csg_analyze.analyzers.adversarial.detection import Negatives, Protocol, fitting_sizes, sources_needed
-from csg_analyze.analyzers.adversarial.detectors import Make, Small, detector_named
+from csg_analyze.analyzers.adversarial.detectors import Small
 from csg_analyze.analyzers.adversarial.figures import (
     draw_curves,
     draw_depth,
@@ -21,6 +21,8 @@ from csg_analyze.analyzers.adversarial.figures import (
     draw_transfer,
 )
 from csg_analyze.analyzers.adversarial.limits import Again, adaptive_rows, transfer_matrix
+from csg_analyze.analyzers.adversarial.notes import FEWEST, notes_on, why_too_few
+from csg_analyze.analyzers.adversarial.options import PAPER_SIZES, SIZES, columns_of, maker_of, training_sizes
 from csg_analyze.analyzers.adversarial.study import (
     Columns,
     Pool,
@@ -33,15 +35,10 @@ from csg_analyze.analyzers.adversarial.study import (
     study,
 )
 from csg_analyze.analyzers.adversarial.tables import attack_counts, attacked_samples, example_table, in_words
-from csg_analyze.errors import TooFew, UsageError, unknown
-from csg_analyze.metrics.adversarial import NOT_MOVED, AttackRun, Attacks, Differentiable
+from csg_analyze.errors import TooFew, UsageError
+from csg_analyze.metrics.adversarial import AttackRun, Attacks, Differentiable
 from csg_analyze.metrics.arrays import BoolArray, FloatArray, IntArray
 from csg_analyze.result import Drawing, Matrix, Number, Result, Table, or_none
-
-PAPER_SIZES = "500,1000,2000"
-SIZES = "100,200,400"
-FEWEST = 50
-"""Adversarial samples below which nothing is said about telling them."""
 
 
 @about(
@@ -76,42 +73,29 @@ def adv_detect(
 ) -> Result:
     """Detection of adversarial samples by the averaged features of every convolution (Sec. 5.2, Table 3).
 
-    Sources are random images that all compared models classify correctly; targets are random classes, never the label
-    nor a present prediction. Only attacks that succeed give adversarial samples; the others are counted. A detector (a
-    random forest of 100 trees) is trained on clean and adversarial images, half and half, and judged on others:
-    error_percent at its threshold of 0.5, AUROC, and the share of adversarial samples found at 5 % false alarms (at
-    the best threshold of the test images), means over the repeats with their standard deviations. Intervals (95 %)
-    are bootstraps over the sources, the detectors kept; they say nothing about other seeds of training.
-
-    Protocols: paired (default), a source's clean and adversarial image are both on one side of the split; disjoint,
-    every source gives only one of them; random, images are dealt without a look at their sources, which leaks; paper,
-    the same, with the paper's training sizes, since the paper does not say how it split.
-
-    noise_alarm_percent is the share of images with noise of the same L2 size that are taken for adversarial; with
-    --negatives clean+noise half of the clean training images are replaced by such ones. An adaptive attack is PGD on
-    the sum of both losses, network's and small detector's: without it a detection rate is no evidence of robustness.
+    labels: (N,). Standard deviations are over the repeats; intervals (95 %) are bootstraps over the sources.
 
     Raises UsageError for options without meaning, TooFew where fewer than 50 attacks succeed.
     """
     names, limits = attacks.named(attack), attacks.bounds(eps)
     if len(limits) > 1:
         raise UsageError(f"--eps takes one number here, not {eps!r}; robustness takes several.")
-    sizes = _sizes(train_sizes, test_size, protocol)
+    sizes = training_sizes(train_sizes, test_size, protocol)
     if repeats < 1 or adaptive_weight < 0:
         raise UsageError("--repeats must be at least 1, --adaptive-weight at least 0.")
     if transfer and len(names) < 2:
         raise UsageError("--transfer needs at least two attacks, e.g. --attack fgsm,pgd.")
-    make, columns, limit = _detector(detector), _columns(attacks, layers), next(iter(limits.values()))
+    make, columns, limit = maker_of(detector), columns_of(attacks, layers), next(iter(limits.values()))
     order = attacks.order(seed)
     candidates = order[attacks.correct_by_all[order]]
     if len(candidates) < FEWEST:
-        raise TooFew(_too_few({}, len(candidates)))
+        raise TooFew(why_too_few({}, len(candidates)))
     enough = max(FEWEST, sources_needed(protocol, max(sizes), test_size))
     settings: Attacking = {"eps": limit, "targeted": targeted, "seed": seed, "with_features": True}
     runs = {name: attacks.run(name, candidates, enough=enough, **settings) for name in names}
     studied = [name for name, run in runs.items() if run.succeeded.sum() >= FEWEST]
     if not studied:
-        raise TooFew(_too_few(runs, len(candidates)))
+        raise TooFew(why_too_few(runs, len(candidates)))
     # every run begins with the same sources, so that the longest has the clean images of all
     clean = attacks.features(max((runs[name].sources for name in studied), key=len))
     keys = np.random.default_rng([seed, 1]).random((repeats, 2, len(labels)))
@@ -162,7 +146,7 @@ def adv_detect(
         samples=attacked_samples(
             runs, {name: held_out(each) for name, each in studies.items()}, sample_ids, labels, class_names
         ),
-        notes=(*attacks.notes, *_notes(runs, counts.frame, studies, targeted, attacks, transfer, adaptive)),
+        notes=(*attacks.notes, *notes_on(runs, counts.frame, studies, targeted, attacks, transfer, adaptive)),
     )
 
 
@@ -173,53 +157,6 @@ class Attacking(TypedDict):
     targeted: bool
     seed: int
     with_features: bool
-
-
-def _sizes(typed: str | None, test_size: int, protocol: Protocol) -> tuple[int, ...]:
-    typed = typed if typed is not None else PAPER_SIZES if protocol == "paper" else SIZES
-    try:
-        sizes = tuple(dict.fromkeys(int(part) for part in typed.split(",") if part.strip()))
-    except ValueError:
-        sizes = ()
-    if not sizes or min(sizes) < 4 or test_size < 4:
-        raise UsageError(
-            f"--train-sizes needs whole numbers from 4 on with commas between, e.g. {PAPER_SIZES}, and --test-size "
-            f"one; not {typed!r} and {test_size}."
-        )
-    return sizes
-
-
-def _detector(name: str) -> Make:
-    try:
-        return detector_named(name)
-    except ValueError as error:
-        raise UsageError(f"--detector: {error}") from error
-
-
-def _columns(attacks: Attacks, layers: str | None) -> Columns:
-    """The features of the named layers. Raises UsageError, suggesting the nearest, for what is no convolution."""
-    every = attacks.layers
-    names = list(every) if layers is None else [name.strip() for name in layers.split(",") if name.strip()]
-    for name in names:
-        if name not in every:
-            raise unknown("convolution", name, every)
-    if not names:
-        raise UsageError("--layers names no convolution.")
-    chosen = [np.full(width, name in names) for name, width in every.items()]
-    return Columns(np.concatenate(chosen), {name: width for name, width in every.items() if name in names})
-
-
-def _too_few(runs: Mapping[str, AttackRun], n_candidates: int) -> str:
-    found = ", ".join(
-        f"{int(run.succeeded.sum())} of {len(run.sources)} by {name}"
-        + (f", which moved {run.count(NOT_MOVED)} of them by no step" if run.count(NOT_MOVED) else "")
-        for name, run in runs.items()
-    )
-    return (
-        f"too few adversarial samples to train a detector ({found or 'none was tried'}): at least {FEWEST} are needed, "
-        f"and {n_candidates} images are classified correctly by every compared model; raise --limit or --eps, or "
-        "choose another attack."
-    )
 
 
 def _pool(run: AttackRun, clean: FloatArray, keys: FloatArray, columns: Columns, enough: int) -> Pool:
@@ -268,42 +205,3 @@ def _summary(tables: Mapping[str, Table]) -> dict[str, Number]:
         for name in ("detected_percent", "adaptive_detected_percent", "adaptive_auroc"):
             summary[f"{row['attack']}/{row['detector'].partition(' ')[0]}/{name}"] = or_none(float(row[name]))
     return summary
-
-
-def _notes(
-    runs: Mapping[str, AttackRun],
-    counts: pd.DataFrame,
-    studies: Mapping[str, Study],
-    targeted: bool,
-    attacks: Attacks,
-    transfer: bool,
-    adaptive: bool,
-) -> tuple[str, ...]:
-    notes = []
-    for row in counts[counts["shortfall"] > 0].to_dict("records"):
-        found = row["wanted"] - row["shortfall"]
-        notes.append(
-            f"{row['attack']}: {found} adversarial samples instead of the {row['wanted']} that the sizes ask for; "
-            + (
-                "training and test sets are smaller, see n_train and n_test."
-                if row["attack"] in studies
-                else f"with fewer than {FEWEST} no detector is trained."
-            )
-        )
-    for name, run in runs.items():
-        if run.count(NOT_MOVED):
-            notes.append(
-                f"{name}: no step moved {run.count(NOT_MOVED)} of {len(run.sources)} attacked sources (the gradient "
-                "that the attack follows is exactly 0, or leads out of the range of pixels)."
-            )
-    aimless = [name for name in runs if targeted and not attacks.aims(name)]
-    if aimless:
-        notes.append(f"{', '.join(aimless)} cannot be aimed at a class and ran untargeted.")
-    if transfer and len(studies) < 2:
-        notes.append("no transfer matrix: only one attack has enough adversarial samples.")
-    if not adaptive:
-        notes.append(
-            "the attacks do not know of the detector; --adaptive shows how far detection falls when one does, without "
-            "which a detection rate is no evidence of robustness."
-        )
-    return tuple(notes)

@@ -35,15 +35,7 @@ def robustness(
 ) -> Result:
     """Accuracy under attack, and the smallest perturbation that fools the network (Appendix J).
 
-    Of n_images random images, the same for every compared model, those are attacked that the model classifies
-    correctly. clean_accuracy and robust_accuracy are shares of all of them: an image counts as robust if it is
-    classified correctly and no attack on it succeeds. common_robust_accuracy is the share among those that every
-    compared model classifies correctly, on which models are compared in pairs. An image that is fooled within a smaller
-    eps is fooled within every larger one, and not attacked again. not_moved counts the images for which the attack
-    found no gradient but 0, so that no step moved them: they count as robust, but nothing was tried on them. Attacks
-    without a bound (C&W) give each image's smallest perturbation found, whose mean and median L2 norm is over their
-    successes. Accuracy under attack is an upper bound: a stronger attack may find more. Wilson intervals (95 %) for
-    shares, bootstraps for norms.
+    labels, predictions: (N,). The same n_images for every compared model: a draw of `attacks.order`.
 
     Raises UsageError for options without meaning.
     """

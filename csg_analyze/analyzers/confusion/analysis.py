@@ -10,21 +10,16 @@ import pandas as pd
 from sklearn.metrics import confusion_matrix
 
 from csg_analyze.about import about
+from csg_analyze.analyzers.confusion.choice import chosen_classes, filters_of_classes
 from csg_analyze.analyzers.confusion.figures import NOTHING, draw_confusion, draw_removals
 from csg_analyze.analyzers.confusion.removals import (
-    highest_information,
     mean_recall,
-    owned_by_any,
     recall,
     shares,
-    strongest_share,
 )
 from csg_analyze.analyzers.confusion.text import CONFUSION_FIGURE, MEASURES, READING, REMOVALS_FIGURE
-from csg_analyze.errors import NotAvailable, UsageError, unknown
 from csg_analyze.metrics.ablation import Ablation
 from csg_analyze.metrics.arrays import BoolArray, FloatArray, IntArray
-from csg_analyze.metrics.filters import assigned, mean_activations
-from csg_analyze.metrics.mutual_information import mutual_information
 from csg_analyze.result import Drawing, Matrix, Number, Result, Table, or_none
 from csg_analyze.wording import listed
 
@@ -51,29 +46,18 @@ def confusion(
 ) -> Result:
     """What is confused once filters are removed: those of every class in turn, and of a set (Sec. 4.2, Fig. 5).
 
-    The filters of a class: those with G[c, k] > 0.5; without a gate the 10 % with the highest mean activation on the
-    class's images, or mutual information with it. Of a set: all filters of its classes; without a gate again 10 %,
-    highest on the images of all its classes, or with any of them. Removing is multiplying by zero.
+    activations: (N, K). gate: (C, K) or None. The filters of a set are all those of its classes; without a gate again
+    the share `fraction` of all filters, highest on the images of all its classes, or with any of them. The prediction,
+    never the label, says whose filters `own_filters_accuracy` keeps. A class without images is blank, and in no mean.
 
-    After the set is removed, recall_removed is the mean recall of its classes, recall_others that of the other
-    classes, and recall_kept the share the latter have kept (after / before). Over all classes, each removed
-    alone: indispensability is the mean of the class's drop in recall minus the mean drop of the others (1: nothing
-    but the class is lost, 0: all suffer alike); mean_single_recall and worst_single_recall are the mean and the
-    highest recall a class still has; mean_single_kept and worst_single_kept the mean and the lowest share of
-    their recall that the others keep.
-
-    own_filters_accuracy keeps only the filters of the predicted class, complement_accuracy removes just those, and
-    an image is right if the new prediction is its label (ACC2 and ACC3 of PICNN, Guo et al., AAAI 2024). The
-    prediction, never the label, says whose filters they are.
-
-    A class without images is blank, and in no mean. Raises UsageError for a class that does not exist, and for a
-    threshold or fraction without meaning; NotAvailable for --select gate without a gate.
+    Raises UsageError for a class that does not exist, and for a threshold or fraction without meaning; NotAvailable for
+    --select gate without a gate.
     """
     n_classes = len(class_names)
     chosen = chosen_classes(classes, class_names)
     groups: BoolArray = np.vstack([np.eye(n_classes, dtype=bool), np.isin(np.arange(n_classes), chosen)])
     select = select if select != "auto" else "activation" if gate is None else "gate"
-    filters = _select(select, gate, activations, labels, groups, gate_threshold, fraction)
+    filters = filters_of_classes(select, gate, activations, labels, groups, gate_threshold, fraction)
     removed = ablation.predictions(~filters)
     correct = pd.DataFrame(
         {
@@ -109,68 +93,6 @@ def confusion(
         samples=pd.concat([pd.DataFrame({"sample_id": list(sample_ids)}), correct], axis=1),
         notes=(*_notes(select, gate_threshold, fraction, effects, n_classes), ablation.origin),
     )
-
-
-def chosen_classes(text: str | None, class_names: Sequence[str]) -> list[int]:
-    """Indices of the classes named in `text`, names or indices with commas between; None is the paper's pair.
-
-    The pair is the 1st and 6th class, with fewer than six the first and the last. A class whose own name holds commas
-    is written as it is. Raises UsageError for what is no class.
-    """
-    n_classes = len(class_names)
-    if text is None:
-        return [0, 5 if n_classes >= 6 else n_classes - 1]
-    by_name = {_words(name): index for index, name in reversed(list(enumerate(class_names)))}
-    words = _words(text)
-    chosen: dict[int, None] = {}
-    while words:
-        taken = next((size for size in range(len(words), 0, -1) if words[:size] in by_name), 0)
-        if taken:
-            chosen[by_name[words[:taken]]] = None
-        elif words[0].isdecimal() and int(words[0]) < n_classes:
-            chosen[int(words[0])] = None
-        elif words[0].isdecimal():
-            raise UsageError(
-                f"there is no class {words[0]}: {n_classes} classes are counted from 0 to {n_classes - 1}."
-            )
-        else:
-            raise unknown("class", words[0], class_names)
-        words = words[max(1, taken) :]
-    if not chosen:
-        raise UsageError("--classes names no class; give names or indices with commas between, e.g. 0,5.")
-    return list(chosen)
-
-
-def _words(text: str) -> tuple[str, ...]:
-    return tuple(word.strip() for word in text.split(",") if word.strip())
-
-
-def _select(
-    select: str,
-    gate: FloatArray | None,
-    activations: FloatArray,
-    labels: IntArray,
-    groups: BoolArray,
-    gate_threshold: float,
-    fraction: float,
-) -> BoolArray:
-    """The filters of every group of classes, (M, C) -> (M, K)."""
-    if not 0 <= gate_threshold < 1:
-        raise UsageError(f"--gate-threshold must be at least 0 and below 1, not {gate_threshold}.")
-    if not 0 < fraction <= 1:
-        raise UsageError(f"--fraction must be above 0 and at most 1, not {fraction}.")
-    n_classes, expected = groups.shape[1], (groups.shape[1], activations.shape[1])
-    if select == "gate":
-        if gate is None:
-            raise NotAvailable("no gate in this checkpoint, and --select gate asks for one")
-        if gate.shape != expected:
-            raise UsageError(f"the gate has shape {gate.shape}, but classes x filters is {expected}.")
-        return owned_by_any(assigned(gate, gate_threshold), groups)
-    if select == "activation":
-        return strongest_share(mean_activations(activations, labels, groups), fraction)
-    information = mutual_information(activations, labels, n_classes=n_classes)
-    information[:, np.bincount(labels, minlength=n_classes) == 0] = np.nan  # 0 there is no estimate
-    return strongest_share(highest_information(information, groups), fraction)
 
 
 def _effects(

@@ -12,13 +12,13 @@ from csg_analyze.about import about
 from csg_analyze.analyzers.correlation.figures import MARKED, MOST_ROWS, draw_curves, draw_matrices
 from csg_analyze.analyzers.correlation.groups import FilterGroups, divided, undivided
 from csg_analyze.analyzers.correlation.scores import between_groups, near_duplicates, self_pairs, within_groups
+from csg_analyze.analyzers.correlation.tables import filter_table, group_table
 from csg_analyze.analyzers.correlation.text import CURVES_FIGURE, MEASURES, READING
 from csg_analyze.errors import UsageError
 from csg_analyze.metrics.arrays import FloatArray, IntArray
 from csg_analyze.metrics.correlation import (
     FilterWeights,
     correlation_matrix,
-    nearest_filters,
     pair_values,
     share_at_least,
 )
@@ -60,18 +60,10 @@ def correlation(
 ) -> Result:
     """Correlation between the filters' weights (Sec. 4.3, Fig. 7 and 8).
 
-    filter_weights: F filters, flattened; their correlation is the cosine. Redundancy r_s is the share of the elements
-    of the correlation matrix that are at least s, its diagonal of ones included as the paper's words have it;
-    off_diagonal leaves it out, absolute takes magnitudes. C_IC is the mean correlation of filters in the groups A_c of
-    different classes, A_c being the filters with the highest mean activation on class c; a filter in two groups meets
-    itself with 1, which off_diagonal leaves out. A mean of signed cosines is near 0 also where filters are strongly
-    correlated both ways, so it is no scale to take a half on: the absolute numbers are means of magnitudes. In all C_IC
-    a pair of filters counts once for every two groups that it joins, as in the paper's sum.
+    filter_weights: F filters, flattened; their correlation is the cosine. activations: (N, K), for the groups A_c of
+    C_IC. gate: (C, K) or None. fixed_gate: (m1, m2) of a fixed gate, whose m1 is the size of the groups.
 
-    within_groups and between_groups are mean correlations of different filters that belong to one class, or to two: by
-    the largest gate entry, without a gate by the highest mean activation; filters shared by several classes are in
-    neither. A filter belongs to one class at most, so every pair counts once, also in between_groups_absolute. Filters
-    with zero weights are blank.
+    Raises UsageError for options without meaning, and for a gate or activations of other filters.
     """
     if not 0 < duplicate_threshold <= 1:
         raise UsageError(f"--duplicate-threshold must be above 0 and at most 1, not {duplicate_threshold:g}.")
@@ -101,8 +93,8 @@ def correlation(
         summary=summary,
         tables={
             "redundancy": Table(pd.DataFrame([{name: summary[name] for name in REDUNDANCY}])),
-            "groups": Table(_group_table(correlations, groups, names)),
-            "filters": Table(_filter_table(filter_weights.weights, correlations, groups, names, order)),
+            "groups": Table(group_table(correlations, groups, names)),
+            "filters": Table(filter_table(filter_weights.weights, correlations, groups, names, order)),
             "curve": Table(curve),
         },
         matrices={title: matrix},
@@ -158,45 +150,6 @@ def _inter_class(correlations: FloatArray, groups: FilterGroups) -> dict[str, Nu
         "between_groups": between_groups(correlations, groups.own)[0],
         "between_groups_absolute": between_groups(magnitudes, groups.own)[0],
     }
-
-
-def _group_table(correlations: FloatArray, groups: FilterGroups, names: Sequence[str]) -> pd.DataFrame:
-    """A row a class, in the order of Fig. 7, then the shared and the unassigned filters where there are any."""
-    n_classes, n_groups = len(groups.own), len(names)
-    table = pd.DataFrame(
-        {
-            "group": list(names),
-            "n_filters": np.bincount(groups.owner, minlength=n_groups),
-            "within": _padded(within_groups(correlations, groups.own)[1], n_groups),
-            "between": _padded(between_groups(correlations, groups.own)[1], n_groups),
-            "between_absolute": _padded(between_groups(np.abs(correlations), groups.own)[1], n_groups),
-            "c_ic": _padded(between_groups(correlations, groups.most_active)[1], n_groups),
-            "c_ic_off_diagonal": _padded(between_groups(correlations, groups.most_active, diagonal=False)[1], n_groups),
-            "most_activated": [" ".join(map(str, np.flatnonzero(row))) for row in groups.most_active]
-            + [""] * (n_groups - n_classes),
-        }
-    )
-    return table[(table["n_filters"] > 0) | (np.arange(n_groups) < n_classes)].reset_index(drop=True)
-
-
-def _padded(values: FloatArray, length: int) -> FloatArray:
-    return np.pad(values, (0, length - len(values)), constant_values=np.nan)
-
-
-def _filter_table(
-    weights: FloatArray, correlations: FloatArray, groups: FilterGroups, names: Sequence[str], order: IntArray
-) -> pd.DataFrame:
-    nearest, cosine = nearest_filters(correlations)
-    return pd.DataFrame(
-        {
-            "filter": np.arange(len(weights)),
-            "group": [names[owner] for owner in groups.owner],
-            "place": np.argsort(order),
-            "norm": np.linalg.norm(weights, axis=1),
-            "nearest_filter": pd.Series(nearest, dtype="Int64").where(nearest >= 0),
-            "cosine": cosine,
-        }
-    )
 
 
 def _matrix(correlations: FloatArray, order: IntArray) -> tuple[str, Matrix]:

@@ -12,13 +12,21 @@ from matplotlib.figure import Figure
 
 from csg_analyze.about import about
 from csg_analyze.analyzers.gallery.cards import Gallery
-from csg_analyze.analyzers.gallery.certainty import information_margin, share_of_class
+from csg_analyze.analyzers.gallery.certainty import share_of_class
 from csg_analyze.analyzers.gallery.pages import gallery_pages
+from csg_analyze.analyzers.gallery.tables import (
+    captions_of,
+    class_table,
+    exemplar_table,
+    filter_table,
+    nearest,
+    purity_table,
+)
 from csg_analyze.errors import UsageError
 from csg_analyze.metrics.arrays import BoolArray, FloatArray, IntArray
-from csg_analyze.metrics.correlation import FilterWeights, correlation_matrix, nearest_filters
+from csg_analyze.metrics.correlation import FilterWeights
 from csg_analyze.metrics.exemplars import Exemplars
-from csg_analyze.metrics.filters import SHARED, UNASSIGNED, class_means, dead_filters, owners
+from csg_analyze.metrics.filters import dead_filters, owners
 from csg_analyze.metrics.mutual_information import mutual_information
 from csg_analyze.plots.panels import counts, style
 from csg_analyze.result import Drawing, Number, Result, Table
@@ -57,21 +65,12 @@ def filters(
     seed: Annotated[int, "seed of the noise that breaks ties in the mutual information"] = 0,
     per_page: Annotated[int, "filters on one page of the gallery at most"] = 100,
 ) -> Result:
-    """A gallery of all filters.
+    """A card for every filter: its class and how sure that is, its mutual information, gate, exemplars, neighbour.
 
-    For every filter: its class and how sure that is, its row of mutual information and its column of the gate, the
-    images that activate it most with its map over each, and its nearest neighbour.
+    activations: (N, K), averaged maps. gate: (C, K) or None. mi_margin is (M[k, c] - m) / max(M[k, c], m), m being the
+    highest mutual information with another class.
 
-    activations: (N, K), averaged maps. gate: (C, K). A filter belongs to the class of its largest gate entry, without a
-    gate to the class it has the highest mutual information with; where the largest value is the same for several
-    classes it is shared, and with a gate closed to all classes, or the same activation on every image, unassigned.
-
-    How sure that is: `exemplar_share`, how many of the images that activate it most are of its class, and `mi_margin`,
-    (M[k, c] - m) / max(M[k, c], m), m being the highest mutual information with another class: 1 where the filter tells
-    of its class alone, 0 at a tie, negative where it tells more of another class. `active_on_class` is no where the
-    filter is less active on its class than on average: then it tells of the class by its silence.
-
-    The nearest filter is the one whose weights have the cosine of the largest magnitude with this filter's.
+    Raises UsageError for options without meaning.
     """
     if n_neighbors < 1 or per_page < 1:
         raise UsageError("--n-neighbors and --per-page must be at least 1.")
@@ -81,11 +80,11 @@ def filters(
     # the estimate for a constant activation is what the noise against ties says: nothing
     owner = owners(np.where(alive, information.T, 0.0) if gate is None else gate)
     exemplar_labels = labels[exemplars.images]
-    table = _filter_table(activations, labels, class_names, owner, information, gate)
+    table = filter_table(activations, labels, class_names, owner, information, gate)
     # those of a filter that never changes are just any images
     table["exemplar_share"] = share_of_class(exemplar_labels, np.where(alive, owner, n_classes), n_classes)
-    table["nearest_filter"], table["cosine"] = _nearest(filter_weights, len(table))
-    listed_exemplars = _exemplar_table(exemplars, labels, predictions, class_names, sample_ids)
+    table["nearest_filter"], table["cosine"] = nearest(filter_weights, len(table))
+    listed_exemplars = exemplar_table(exemplars, labels, predictions, class_names, sample_ids)
     gallery = Gallery(
         class_names=class_names,
         owner=owner,
@@ -94,11 +93,11 @@ def filters(
         information=information,
         gate=gate,
         exemplars=exemplars,
-        captions=_captions(listed_exemplars, exemplars.images.shape),
+        captions=captions_of(listed_exemplars, exemplars.images.shape),
         own=exemplar_labels == owner[:, None],
         alive=alive,
     )
-    per_class = _class_table(table, owner, class_names)
+    per_class = class_table(table, owner, class_names)
     n_exemplars = exemplars.images.shape[1]
     return Result(
         summary=_summary(table, owner, alive, per_class, n_classes, n_exemplars),
@@ -106,100 +105,11 @@ def filters(
             "per_class": Table(per_class),
             "filters": Table(table),
             "exemplars": Table(listed_exemplars),
-            "purity": Table(_purity_table(table["exemplar_share"], n_exemplars)),
+            "purity": Table(purity_table(table["exemplar_share"], n_exemplars)),
         },
         figures={"purity": Drawing(draw_purity, FIGURE)},
         notes=_notes(table, gate, filter_weights, per_class, n_exemplars),
         pages=partial(gallery_pages, gallery, per_page=per_page),
-    )
-
-
-def _filter_table(
-    activations: FloatArray,
-    labels: IntArray,
-    class_names: Sequence[str],
-    owner: IntArray,
-    information: FloatArray,
-    gate: FloatArray | None,
-) -> pd.DataFrame:
-    n_classes, rows = len(class_names), np.arange(len(owner))
-    has_class = owner < n_classes
-    column = np.where(has_class, owner, information.argmax(axis=1))  # without a class: what it tells most about
-    means = class_means(activations, labels, n_classes)
-    mean = activations.mean(axis=0, dtype=np.float64)
-    return pd.DataFrame(
-        {
-            "filter": rows,
-            "class": [[*class_names, SHARED, UNASSIGNED][group] for group in owner],
-            "exemplar_share": np.nan,
-            "mi_margin": information_margin(information, owner),
-            "active_on_class": pd.Series(means[column, rows] > mean, dtype="boolean").where(
-                has_class & ~np.isnan(means[column, rows])
-            ),
-            "mi": information[rows, column],
-            "best_mi": information.max(axis=1),
-            "best_mi_class": [class_names[c] for c in information.argmax(axis=1)],
-            "gate": np.nan if gate is None else gate[column, rows],
-            "mean_activation": mean,
-            "max_activation": activations.max(axis=0),
-        }
-    )
-
-
-def _nearest(filter_weights: FilterWeights | None, n_filters: int) -> tuple[pd.Series, FloatArray]:
-    """Number and cosine of every filter's nearest neighbour; blank where the weights are not those of these filters."""
-    if filter_weights is None or not filter_weights.matches or len(filter_weights.weights) != n_filters:
-        return pd.Series(pd.NA, index=range(n_filters), dtype="Int64"), np.full(n_filters, np.nan)
-    nearest, cosine = nearest_filters(correlation_matrix(filter_weights.weights))
-    return pd.Series(nearest, dtype="Int64").where(nearest >= 0), cosine
-
-
-def _exemplar_table(
-    exemplars: Exemplars,
-    labels: IntArray,
-    predictions: IntArray,
-    class_names: Sequence[str],
-    sample_ids: Sequence[str],
-) -> pd.DataFrame:
-    n_filters, n = exemplars.images.shape
-    images = exemplars.images.ravel()
-    return pd.DataFrame(
-        {
-            "filter": np.repeat(np.arange(n_filters), n),
-            "rank": np.tile(np.arange(1, n + 1), n_filters),
-            "sample_id": [sample_ids[i] for i in images.tolist()],
-            "label": [class_names[c] for c in labels[images]],
-            "prediction": [class_names[c] for c in predictions[images]],
-            "activation": exemplars.activations.ravel(),
-        }
-    )
-
-
-def _captions(table: pd.DataFrame, shape: tuple[int, ...]) -> list[list[str]]:
-    texts = [
-        f"{label}{'' if label == prediction else f', taken for {prediction}'}; activation {activation:.3g}; {sample}"
-        for label, prediction, activation, sample in zip(
-            table["label"], table["prediction"], table["activation"], table["sample_id"], strict=True
-        )
-    ]
-    return [texts[start : start + shape[1]] for start in range(0, len(texts), shape[1])]
-
-
-def _class_table(table: pd.DataFrame, owner: IntArray, class_names: Sequence[str]) -> pd.DataFrame:
-    """A row a class, also one without filters; then the shared and the unassigned filters where there are any."""
-    n_classes = len(class_names)
-    groups = [*range(n_classes), *sorted({int(group) for group in owner if group >= n_classes})]
-    averages = table.groupby(owner)[["mi", "mi_margin", "exemplar_share", "mean_activation"]].mean().reindex(groups)
-    averages.insert(0, "class", [[*class_names, SHARED, UNASSIGNED][group] for group in groups])
-    averages.insert(1, "n_filters", np.bincount(owner, minlength=n_classes + 2)[groups])
-    return averages.reset_index(drop=True)
-
-
-def _purity_table(shares: pd.Series, n: int) -> pd.DataFrame:
-    """How many filters have 0, 1 ... n of their n exemplars of their class."""
-    of_class = (shares.dropna() * n).round().astype(np.int64)
-    return pd.DataFrame(
-        {"of_class": [f"{j}" for j in range(n + 1)], "n_filters": np.bincount(of_class, minlength=n + 1)}
     )
 
 

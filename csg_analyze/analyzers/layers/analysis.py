@@ -49,14 +49,10 @@ def layers(
     probe: Annotated[Probe, "linear probe: logistic regression, or ridge (quicker for many classes)"] = "logistic",
     seed: Annotated[int, "seed of the estimator's noise and of the probe's two halves"] = 0,
 ) -> Result:
-    """MIS, linear-probe accuracy and r_0.1 of every convolution, from one pass over the data.
-
-    mis_chance: the MIS of the same filters under permuted labels. dead_filters: those with the same output on every
-    image, which count in MIS all the same.
+    """MIS, linear-probe accuracy and r_0.1 of every convolution.
 
     layer_activations: per convolution its output averaged over positions (N, K_layer), before normalisation and ReLU.
-    layer_weights: its flattened filters (K_layer, D). The probe is trained on one half of the images and judged on
-    the other, in turn. r_0.1: share of pairs of different filters whose cosine is at least 0.1.
+    layer_weights: its flattened filters (K_layer, D). Raises UsageError for fewer than 4 images.
     """
     if len(labels) < 4:
         raise UsageError(f"layers needs at least 4 images for its probe, not {len(labels)}; raise --limit.")

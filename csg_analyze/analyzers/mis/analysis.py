@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Annotated, Literal
+from collections.abc import Mapping, Sequence
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 from csg_analyze.about import Headline, about
+from csg_analyze.analyzers.mis.estimation import Estimator, estimate
+from csg_analyze.analyzers.mis.notes import chance_note, notes_on_filters, significance_notes
 from csg_analyze.analyzers.mis.permutations import (
-    PermutationTest,
     adjusted_p_values,
     fewest_found,
     needed_permutations,
-    permutation_test,
 )
 from csg_analyze.analyzers.mis.specificity import (
     class_selectivity,
@@ -26,12 +26,10 @@ from csg_analyze.analyzers.mis.specificity import (
 from csg_analyze.errors import UsageError
 from csg_analyze.metrics.arrays import FloatArray, IntArray
 from csg_analyze.metrics.filters import class_means, dead_filters
-from csg_analyze.metrics.mutual_information import chance_permutations, information_and_chance, mutual_information_score
+from csg_analyze.metrics.mutual_information import mutual_information_score
 from csg_analyze.plots.panels import gate_and_information
 from csg_analyze.result import Drawing, Matrix, Number, Result, Table
-from csg_analyze.wording import listed
 
-Estimator = Literal["exact", "sklearn"]
 FIGURE = "Fig. 4: the gate, the mutual information of every model on one scale, and the overlap of both."
 
 
@@ -72,22 +70,15 @@ def mis(
     """Mutual information of every filter with every class, and its score MIS (Sec. 4.1, Fig. 4).
 
     activations: (N, K), averaged maps. M[k, c] = MI(a_k, 1[y = c]) in nats; MIS = mean_k max_c M[k, c].
-    gate: (C, K) for Fig. 4c, the overlap of both matrices; None draws it without.
+    gate: (C, K) for Fig. 4c, the overlap of both matrices; None draws it without. What the numbers mean is declared
+    above. The significance of a filter's best entry allows for its choice among the classes; none is significant where
+    there are too few permutations to find a single one.
 
-    `mis_chance` is the MIS of the same filters under permuted labels, `mis_above_chance` the rest. Dead filters have
-    the same activation on every image and tell nothing, but the estimate of their MI is not 0: `mis_without_dead`
-    leaves them out.
-
-    Beside MIS stand the class selectivity index (Morcos et al. 2018) and MI as a share of the class's entropy;
-    `shares_above_1` counts the entries of the matrix whose estimate exceeds that entropy.
-
-    With permutations, every entry has a significance level, and each filter's best MI one that allows for its choice.
-    `significant_filters`: the share of filters whose best MI is more than chance, allowing for the number of filters
-    (Benjamini and Hochberg 1995); none where there are too few permutations to find a single one.
+    Raises UsageError for options without meaning.
     """
     _check(n_neighbors, permutations, significance, estimator)
     n_classes = len(class_names)
-    matrix, chance, test = _estimate(activations, labels, estimator, n_classes, n_neighbors, permutations, seed)
+    matrix, chance, test = estimate(activations, labels, estimator, n_classes, n_neighbors, permutations, seed)
     normalised = normalised_information(matrix, labels)
     selectivity = class_selectivity(class_means(activations, labels, n_classes))
     alive = ~dead_filters(activations)
@@ -133,9 +124,9 @@ def mis(
         figures={"matrices": Drawing(draw_matrices, FIGURE)},
         sample_sizes={"MIS": len(labels)},
         notes=(
-            *_notes(per_class, filters, normalised),
-            _chance_note(permutations, len(matrix), estimator),
-            *_significance_notes(permutations, int(alive.sum()), significance),
+            *notes_on_filters(per_class, filters, normalised),
+            chance_note(permutations, len(matrix), estimator),
+            *significance_notes(permutations, int(alive.sum()), significance),
         ),
     )
 
@@ -174,105 +165,8 @@ def _check(n_neighbors: int, permutations: int, significance: float, estimator: 
         )
 
 
-def _estimate(
-    activations: FloatArray,
-    labels: IntArray,
-    estimator: Estimator,
-    n_classes: int,
-    n_neighbors: int,
-    permutations: int,
-    seed: int,
-) -> tuple[FloatArray, FloatArray, PermutationTest | None]:
-    """M (K, C), every filter's chance level (K,), and the test that was asked for."""
-    if permutations:
-        test = permutation_test(
-            activations, labels, n_permutations=permutations, n_classes=n_classes, n_neighbors=n_neighbors, seed=seed
-        )
-        return test.matrix, test.best_chance, test
-    matrix, chance = information_and_chance(
-        activations,
-        labels,
-        n_permutations=chance_permutations(activations.shape[1]),
-        n_classes=n_classes,
-        n_neighbors=n_neighbors,
-        seed=seed,
-    )
-    if estimator == "sklearn":
-        matrix = _by_scikit_learn(activations, labels, n_classes, n_neighbors, seed)
-    return matrix, chance, None
-
-
-def _by_scikit_learn(
-    activations: FloatArray, labels: IntArray, n_classes: int, n_neighbors: int, seed: int
-) -> FloatArray:
-    """M (K, C), by one call a class, as the paper's authors do it."""
-    from sklearn.feature_selection import mutual_info_classif
-
-    columns = [
-        mutual_info_classif(activations, labels == c, n_neighbors=n_neighbors, random_state=seed)
-        for c in range(n_classes)
-    ]
-    return np.stack(columns, axis=1)
-
-
 def _mean(values: FloatArray) -> float | None:
     return float(np.nanmean(values)) if np.isfinite(values).any() else None
-
-
-def _notes(per_class: pd.DataFrame, filters: pd.DataFrame, normalised: FloatArray) -> Iterator[str]:
-    absent = per_class.loc[per_class["n"] == 0, "class"].tolist()
-    if absent:
-        yield f"no image of: {listed(absent)}; their mutual information is 0."
-    dead = filters.loc[filters["dead"], "filter"].tolist()
-    if dead:
-        yield (
-            f"{len(dead)} of {len(filters)} filters are dead, the same activation on every image: "
-            f"{listed([str(k) for k in dead])}. Their MI comes from the noise that breaks ties; they have no class, "
-            "and mis_without_dead leaves them out. A filter that differs on a few images is not counted as dead."
-        )
-    above = normalised > 1
-    if above.any():
-        yield (
-            f"{above.sum()} of {above.size} entries are estimated above the entropy of their class, with shares of up "
-            f"to {np.nanmax(normalised):.4g}, in {above.any(axis=1).sum()} of {len(filters)} filters: an estimate can "
-            "exceed what there is to know, and such a share says no more than 1."
-        )
-    undefined = int(filters["selectivity"].isna().sum())
-    if undefined:
-        yield (
-            f"the class selectivity index is not defined for {undefined} of {len(filters)} filters "
-            "(no activation, or negative ones)."
-        )
-
-
-def _chance_note(permutations: int, n_filters: int, estimator: Estimator) -> str:
-    source = (
-        f"the same {permutations} permutations of the labels as the significance"
-        if permutations
-        else f"{chance_permutations(n_filters)} permutations of the labels for every filter"
-    )
-    by = "" if estimator == "exact" else " (by the exact estimator, which equals scikit-learn's to rounding)"
-    return (
-        f"mis_chance is the MIS of the same filters under permuted labels, from {source}{by}. It falls with the number "
-        "of images and rises with that of classes. A filter with a clear class owes less than that to chance."
-    )
-
-
-def _significance_notes(permutations: int, n_alive: int, significance: float) -> Iterator[str]:
-    if not permutations:
-        return
-    yield (
-        f"significance from {permutations} permutations of the labels, the same for all filters; filters count as "
-        f"significant at a false discovery rate of {significance:g} among the {n_alive} that are not dead (Benjamini "
-        "and Hochberg 1995). The level of a single entry of the matrix, p_value, is not corrected for their number."
-    )
-    fewest = fewest_found(n_alive, permutations, significance)
-    if fewest > 1:
-        yield (
-            f"{permutations} permutations show significant filters only where there are at least {fewest} with the "
-            "smallest possible level, and significant_filters is left open where there are fewer; --permutations "
-            f"{needed_permutations(n_alive, 1, significance)} can show a single one."
-        )
 
 
 def draw_matrices(models: Mapping[str, Result]) -> Figure:

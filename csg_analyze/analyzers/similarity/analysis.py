@@ -60,10 +60,7 @@ def similarity(
     """Similarity of the classes' mean features and gate rows (Sec. 4.2, Fig. 6).
 
     activations: (N, K), averaged maps. gate: (C, K). S[y, c] is the cosine of the mean feature of class y and gate row
-    G_c: S_TP over the images of y that are classified rightly (true positives), S_FN over those that are not (false
-    negatives). Rows of classes without such images, and columns of classes whose gate row is zero, are blank.
-    Where S_TP has its maxima on the diagonal, features point along their own class's gate; what is high off the
-    diagonal of S_FN are pairs of classes whose missed images show the features of the other.
+    G_c. Raises UsageError for a gate of another shape.
     """
     n_classes = len(class_names)
     if gate.shape != (n_classes, activations.shape[1]):

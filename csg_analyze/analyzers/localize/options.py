@@ -1,0 +1,54 @@
+"""What the options of the localization mean, and which values have no meaning."""
+
+from __future__ import annotations
+
+from csg_analyze.errors import NotAvailable, UsageError, unknown
+from csg_analyze.metrics.attribution import FeatureMaps
+
+METHODS = ("gradmap", "activmap", "cam", "gradcam")
+
+
+def chosen_methods(text: str, feature_maps: FeatureMaps) -> tuple[list[str], list[str]]:
+    """The methods that `text` names and this network can have, and what has to be said about that.
+
+    Raises UsageError for an unknown method, NotAvailable where the network can have none of them.
+    """
+    names = list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    if names == ["auto"]:
+        names = ["gradmap", "activmap"]
+        if feature_maps.weight is not None:
+            return [*names, "cam"], []
+        if feature_maps.featureless:
+            return names, [f"no CAM, and no Grad-CAM instead: {feature_maps.no_cam}."]
+        return [*names, "gradcam"], [f"no CAM, Grad-CAM instead: {feature_maps.no_cam}."]
+    if not names:
+        raise UsageError("--methods names no method; leave it at auto, or give e.g. gradmap,activmap,cam.")
+    for name in names:
+        if name not in METHODS and not name.startswith("captum:"):
+            raise unknown("method", name, (*METHODS, "captum:IntegratedGradients"))
+    if "cam" in names and feature_maps.weight is None:
+        names.remove("cam")
+        if not names:
+            instead = "" if feature_maps.featureless else "; ask for gradcam"
+            raise NotAvailable(f"no class activation maps: {feature_maps.no_cam}{instead}")
+        instead = "" if feature_maps.featureless else "; --methods gradcam is possible"
+        return names, [f"no CAM: {feature_maps.no_cam}{instead}."]
+    return names, []
+
+
+def rates_of(deltas: str) -> tuple[float, ...]:
+    """The IoUs that rates ask for. Raises UsageError for what are no numbers between 0 and 1."""
+    try:
+        found = tuple(dict.fromkeys(float(part) for part in deltas.split(",") if part.strip()))
+    except ValueError:
+        found = ()
+    if not found or not all(0 < delta < 1 for delta in found):
+        raise UsageError(f"--deltas takes numbers between 0 and 1 with commas between, e.g. 0.2,0.3; not {deltas!r}.")
+    return found
+
+
+def check_counts(**counts: int) -> None:
+    """Raises UsageError for a count below 1."""
+    for name, count in counts.items():
+        if count < 1:
+            raise UsageError(f"--{name.replace('_', '-')} must be at least 1, not {count}.")

@@ -1,0 +1,57 @@
+"""The mutual information of filters and classes, its chance level and its significance."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+
+from csg_analyze.analyzers.mis.permutations import (
+    PermutationTest,
+    permutation_test,
+)
+from csg_analyze.metrics.arrays import FloatArray, IntArray
+from csg_analyze.metrics.mutual_information import chance_permutations, information_and_chance
+
+Estimator = Literal["exact", "sklearn"]
+
+
+def estimate(
+    activations: FloatArray,
+    labels: IntArray,
+    estimator: Estimator,
+    n_classes: int,
+    n_neighbors: int,
+    permutations: int,
+    seed: int,
+) -> tuple[FloatArray, FloatArray, PermutationTest | None]:
+    """M (K, C), every filter's chance level (K,), and the test that was asked for."""
+    if permutations:
+        test = permutation_test(
+            activations, labels, n_permutations=permutations, n_classes=n_classes, n_neighbors=n_neighbors, seed=seed
+        )
+        return test.matrix, test.best_chance, test
+    matrix, chance = information_and_chance(
+        activations,
+        labels,
+        n_permutations=chance_permutations(activations.shape[1]),
+        n_classes=n_classes,
+        n_neighbors=n_neighbors,
+        seed=seed,
+    )
+    if estimator == "sklearn":
+        matrix = by_scikit_learn(activations, labels, n_classes, n_neighbors, seed)
+    return matrix, chance, None
+
+
+def by_scikit_learn(
+    activations: FloatArray, labels: IntArray, n_classes: int, n_neighbors: int, seed: int
+) -> FloatArray:
+    """M (K, C), by one call a class, as the paper's authors do it."""
+    from sklearn.feature_selection import mutual_info_classif
+
+    columns = [
+        mutual_info_classif(activations, labels == c, n_neighbors=n_neighbors, random_state=seed)
+        for c in range(n_classes)
+    ]
+    return np.stack(columns, axis=1)
