@@ -76,7 +76,7 @@ class Run:
     paper: Annotated[str | None, "Put the paper's numbers beside: cifar10 | imagenet | voc."] = None
     remark: Annotated[str | None, "A sentence for the table over seeds: how the recipe was chosen, say."] = None
     light: Annotated[
-        bool, typer.Option("--light", help="Leave out pages of their own and files over 1 MB, links to them too.")
+        bool, typer.Option("--light", help="Leave out pages of their own, figures as files, and files over 1 MB.")
     ] = False
     out: Annotated[Path | None, "The report folder; default: a new one under reports/."] = None
     force: Annotated[bool, typer.Option("--force", help="Replace an existing report folder.")] = False

@@ -28,7 +28,7 @@ def write_report(report: Report, out: Path, *, force: bool = False, light: bool 
 
     Contents: index.html, report.md, summary.json, provenance.json, tables/*.{csv,tex}, figures/*.{png,pdf}, and,
     where an analyzer has them, samples/*.parquet and pages/<analyzer>-<model>/*. force: an existing report is replaced,
-    whole. light: without pages/ and without tables, samples and PDFs of more than a million bytes; nothing links to
+    whole. light: without pages/ and figures/, and without tables and samples of more than a million bytes; nothing links to
     what is left out.
     Raises UsageError as `check_out` does.
     """
@@ -40,6 +40,8 @@ def write_report(report: Report, out: Path, *, force: bool = False, light: bool 
         outcomes = [write_section(section, report, ledger) for section in report.presented()]
         # what is to be said of twins stands with the numbers over seeds, or else with the notes
         cautions = [] if seeds else [f"{caution}." for caution in seeds_of(report.models).cautions]
+        if light:
+            (folder / "figures").rmdir()
         report = replace(report, notes=(*cautions, *report.notes, *_left_out(ledger)))
         _write(folder / "index.html", html_page(report, headline, seeds, outcomes))
         _write(folder / "report.md", markdown_page(report, headline, seeds, outcomes))

@@ -9,15 +9,17 @@ from itertools import count
 from pathlib import Path
 
 LIGHT_BYTES = 1_000_000
-"""What a file of a light report may have at most, its two pages and the figures' PNGs, which they show, aside."""
+"""What a file of a light report may have at most, its two pages aside."""
+
+FIGURES = "the figures as files (index.html shows them)"
 
 
 @dataclass
 class Ledger:
     """The folder being written, and the file names and numbers given out so far.
 
-    light: of a report that is to stay small. Pages of their own and files of more than a million bytes are left out of
-    it, and so are the links to them. left_out: what was, in words.
+    light: of a report that is to stay small. Pages of their own, the figures as files and files of more than a million
+    bytes are left out of it, and so are the links to them. left_out: what was, in words.
     """
 
     folder: Path
@@ -34,6 +36,17 @@ class Ledger:
         name = next(name for name in names if name.casefold() not in self.taken)
         self.taken.add(name.casefold())
         return name
+
+    def figure_files(self, name: str) -> tuple[str, str]:
+        """PNG and PDF of a figure, by their path in the folder; empty, and gone, in a light report."""
+        files = f"figures/{name}.png", f"figures/{name}.pdf"
+        if not self.light:
+            return files
+        for file in files:
+            (self.folder / file).unlink()
+        if FIGURES not in self.left_out:
+            self.left_out.insert(0, FIGURES)
+        return "", ""
 
     def kept(self, *files: str) -> tuple[str, ...]:
         """Those of the written files, by their path in the folder, that the report keeps and may link to."""

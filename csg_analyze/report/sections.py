@@ -21,8 +21,8 @@ from csg_analyze.result import Result
 class Picture:
     """A figure: its caption, its files by path in the report's folder, and its size in inches.
 
-    file: the PNG, which report.md shows. png: its content in base64, which index.html shows. pdf: empty where the
-    report has none.
+    file: the PNG, which report.md shows, and pdf: empty in a light report. png: the PNG's content in base64, which
+    index.html shows.
     """
 
     number: int
@@ -88,8 +88,8 @@ def _write_figures(
         caption = str(figure.get_label()) or drawing.caption or title.replace("_", " ")
         width, height = figure.get_size_inches()
         text = base64.b64encode(png).decode("ascii")
-        pdf = "".join(ledger.kept(f"figures/{name}.pdf"))
-        yield Picture(next(ledger.figures), caption, f"figures/{name}.png", pdf, text, float(width), float(height))
+        file, pdf = ledger.figure_files(name)
+        yield Picture(next(ledger.figures), caption, file, pdf, text, float(width), float(height))
 
 
 def _write_samples(section: Section, results: Mapping[str, Result], ledger: Ledger) -> str:

@@ -13,7 +13,7 @@ import pytest
 
 from csg_analyze.report.document import Report
 from csg_analyze.report.folder import write_report
-from csg_analyze.report.ledger import LIGHT_BYTES, Ledger
+from csg_analyze.report.ledger import FIGURES, LIGHT_BYTES, Ledger
 
 
 def files_of(folder: Path) -> set[str]:
@@ -45,11 +45,14 @@ def test_nothing_links_to_what_a_light_report_leaves_out(heavy: Report, tmp_path
     write_report(heavy, whole)
     write_report(heavy, light, light=True)
     pages = {file for file in files_of(whole) if file.startswith("pages/")}
-    assert len(pages) == 1
-    assert files_of(whole) - files_of(light) == {"tables/mis_large.csv", "samples/mis.parquet", *pages}
+    figures = {file for file in files_of(whole) if file.startswith("figures/")}
+    assert (len(pages), len(figures)) == (1, 4)
+    left_out = {"tables/mis_large.csv", "samples/mis.parquet", *pages, *figures}
+    assert files_of(whole) - files_of(light) == left_out
+    assert not (light / "figures").exists()
     for folder in (whole, light):
         # every link leads somewhere, and every file is linked
-        assert linked(folder) == files_of(folder) - {"index.html"}
+        assert linked(folder) - {"index.html"} == files_of(folder) - {"index.html"}
     assert max((light / file).stat().st_size for file in files_of(light)) <= LIGHT_BYTES
 
 
@@ -60,15 +63,29 @@ def test_a_light_report_says_what_it_leaves_out(heavy: Report, tmp_path: Path) -
     size = (tmp_path / "whole/tables/mis_large.csv").stat().st_size / 1e6
     for file in ("index.html", "report.md"):
         text = (tmp_path / "light" / file).read_text().replace("\\", "")
-        assert f"left out of this light report: tables/mis_large.csv ({size:.1f} MB), samples/mis.parquet" in text
+        assert (
+            f"left out of this light report: {FIGURES}, tables/mis_large.csv ({size:.1f} MB), samples/mis.parquet"
+            in text
+        )
         assert "pages/mis-std_plain; without --light the command makes them." in text
         assert re.search(r"of 150,?000 rows shown\. ", text)
         assert "left out" not in (tmp_path / "whole" / file).read_text()
 
 
-def test_a_light_report_that_is_small_is_the_whole_report(report: Report, tmp_path: Path) -> None:
+def test_a_light_page_shows_every_figure_all_the_same(report: Report, tmp_path: Path) -> None:
     write_report(report, tmp_path / "whole")
     write_report(report, tmp_path / "light", light=True)
+    inside = [re.findall(r'src="data:[^"]+"', (tmp_path / n / "index.html").read_text()) for n in ("whole", "light")]
+    assert len(inside[0]) == 2
+    assert inside[0] == inside[1]
+    assert (tmp_path / "light" / "report.md").read_text().count("(Shown in [index.html](index.html).)") == 2
+
+
+def test_a_light_report_without_figures_that_is_small_is_the_whole_report(report: Report, tmp_path: Path) -> None:
+    bare = [{n: replace(result, figures={}) for n, result in model.results.items()} for model in report.models]
+    models = tuple(replace(model, results=results) for model, results in zip(report.models, bare, strict=True))
+    write_report(replace(report, models=models), tmp_path / "whole")
+    write_report(replace(report, models=models), tmp_path / "light", light=True)
     assert files_of(tmp_path / "light") == files_of(tmp_path / "whole")
     for file in ("index.html", "report.md"):
         assert (tmp_path / "light" / file).read_bytes() == (tmp_path / "whole" / file).read_bytes()
