@@ -28,7 +28,8 @@ ALLOWED = {
 }  # fmt: skip
 """What a package may import of this project; a room of an analysis also itself."""
 SHARED_WITH_TRAINING = {
-    "checkpoints", "data", "metrics", "models", "hooks", "console", "devices", "errors", "files", "flags", "progress", "version",
+    "checkpoints", "data", "metrics", "models", "hooks", "console", "devices", "errors", "files", "flags", "progress",
+    "version",
 }  # fmt: skip
 
 

@@ -28,8 +28,9 @@ def write_report(report: Report, out: Path, *, force: bool = False, light: bool 
 
     Contents: index.html, report.md, summary.json, provenance.json, tables/*.{csv,tex}, figures/*.{png,pdf}, and,
     where an analyzer has them, samples/*.parquet and pages/<analyzer>-<model>/*. force: an existing report is replaced,
-    whole. light: without pages/ and figures/, and without tables and samples of more than a million bytes; nothing links to
-    what is left out.
+    whole. light: without pages/, figures/, and tables and samples of more than a million bytes; nothing links to what
+    is left out.
+
     Raises UsageError as `check_out` does.
     """
     with new_folder(out, force=force) as folder:
