@@ -40,13 +40,15 @@ class Headline:
 
 @dataclass(frozen=True)
 class About:
-    """title: the heading of its section. measures: what is measured. reading: how the numbers are to be read.
+    """title: the heading of its section. summary: one sentence, also for lists. measures: what is measured, in detail.
+    reading: how the numbers are to be read.
 
     measures and reading: paragraphs, apart by an empty line; text between backticks is shown as code. caption: a phrase
     that says what the headlines are, for the report's first table.
     """
 
     title: str
+    summary: str = ""
     measures: str = ""
     reading: str = ""
     caption: str = ""
@@ -59,18 +61,25 @@ class About:
 
     @property
     def paragraphs(self) -> tuple[str, ...]:
-        """What is measured, then how to read it, each paragraph on one line."""
-        parts = re.split(r"\n\s*\n", f"{inspect.cleandoc(self.measures)}\n\n{inspect.cleandoc(self.reading)}")
+        """Summary, what is measured, how to read it: each paragraph on one line."""
+        texts = (self.summary, self.measures, self.reading)
+        parts = re.split(r"\n\s*\n", "\n\n".join(map(inspect.cleandoc, texts)))
         return tuple(" ".join(part.split()) for part in parts if part.strip())
 
 
 def about(
-    title: str, *, measures: str = "", reading: str = "", caption: str = "", headlines: Sequence[Headline] = ()
+    title: str,
+    summary: str,
+    *,
+    measures: str = "",
+    reading: str = "",
+    caption: str = "",
+    headlines: Sequence[Headline] = (),
 ) -> Callable[[Function], Function]:
     """Declare, as a decorator, what a reader is told of an analysis; see `About`."""
 
     def declare(function: Function) -> Function:
-        setattr(function, ATTRIBUTE, About(title, measures, reading, caption, tuple(headlines)))
+        setattr(function, ATTRIBUTE, About(title, summary, measures, reading, caption, tuple(headlines)))
         return function
 
     return declare

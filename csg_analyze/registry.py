@@ -95,7 +95,7 @@ def read_signature(name: str, function: Callable[..., Any]) -> Step:
 def summary_of(entry: EntryPoint) -> str:
     """What a registered function is, in one line, read from its source so that nothing heavy is imported.
 
-    The title that it declares with `about`, or else the first line of its docstring.
+    The summary that it declares with `about`, or else the first line of its docstring.
     """
     try:
         spec = find_spec(entry.module)
@@ -104,15 +104,15 @@ def summary_of(entry: EntryPoint) -> str:
         return "(cannot be imported)"
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef) and node.name == entry.attr:
-            return _declared_title(node) or (ast.get_docstring(node) or "").partition("\n")[0]
+            return _declared_summary(node) or (ast.get_docstring(node) or "").partition("\n")[0]
     return ""
 
 
-def _declared_title(function: ast.FunctionDef) -> str:
+def _declared_summary(function: ast.FunctionDef) -> str:
     for decorator in function.decorator_list:
         if isinstance(decorator, ast.Call) and ast.unparse(decorator.func).rpartition(".")[2] == "about":
-            title = next(iter(decorator.args), None)
-            return str(title.value) if isinstance(title, ast.Constant) else ""
+            summary = decorator.args[1] if len(decorator.args) > 1 else None
+            return str(summary.value) if isinstance(summary, ast.Constant) else ""
     return ""
 
 

@@ -17,7 +17,8 @@ from csg_analyze.wording import listed
 
 @about(
     "Accuracy",
-    measures="The share of images that the network classifies correctly: of all of them, and of every class (recall).",
+    "How often the network is right, over all images and for every class.",
+    measures="The share of all images that are classified correctly, and of the images of every class (recall).",
     reading="""
     The intervals (95 %, Wilson) say what other images drawn like these would give. They say nothing about another
     training of the same network: for that, compare several seeds.

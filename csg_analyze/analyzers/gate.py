@@ -18,9 +18,10 @@ from csg_analyze.result import Drawing, Matrix, Result, Table
 
 @about(
     "The class-specific gate",
+    "How sparse the learned gate is, and how it shares the filters out among the classes.",
     measures="""
-    How sparse the learned gate is, and how it shares the filters out among the classes. The gate G has a number between
-    0 and 1 for every class and filter; 1 lets the filter speak for the class, 0 silences it.
+    The gate G has a number between 0 and 1 for every class and filter: 1 lets the filter speak for the class, 0
+    silences it.
     """,
     reading="""
     The L1-density is the mean of G. It is 1/C where every filter belongs to one class only, and its training holds it

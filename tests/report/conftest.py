@@ -104,7 +104,7 @@ def report() -> Report:
         sections=(
             Section(
                 "accuracy",
-                replace(ACCURACY, measures=f"First paragraph with `code` and {NASTY}.\n\nSecond\nparagraph."),
+                replace(ACCURACY, summary=f"First paragraph with `code` and {NASTY}.\n\nSecond\nparagraph."),
             ),
             Section("mis", MIS),
             Section("gate", GATE),

@@ -43,6 +43,7 @@ from csg_analyze.result import Drawing, Matrix, Number, Result, Table, or_none
 
 @about(
     "Detection of adversarial samples",
+    "Whether adversarial samples can be told from clean images by the features of every layer.",
     measures=text.DETECTION_MEASURES,
     reading=text.DETECTION_READING,
     headlines=(Headline("*/error_percent@*"),),

@@ -19,7 +19,12 @@ from csg_analyze.metrics.statistics import RESAMPLES, interval, resampled, share
 from csg_analyze.result import Drawing, Number, Result, Table, or_none
 
 
-@about("Accuracy under attack", measures=text.ROBUSTNESS_MEASURES, reading=text.ROBUSTNESS_READING)
+@about(
+    "Accuracy under attack",
+    "How accurate the network is under attack, and how small a perturbation fools it.",
+    measures=text.ROBUSTNESS_MEASURES,
+    reading=text.ROBUSTNESS_READING,
+)
 def robustness(
     attacks: Attacks,
     labels: IntArray,

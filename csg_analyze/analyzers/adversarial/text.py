@@ -1,9 +1,9 @@
 """What a reader is told of the detection of adversarial samples, and of accuracy under attack."""
 
 DETECTION_MEASURES = """
-Whether adversarial samples can be told from clean images by the averaged features of every convolution. The attacked
-images are random ones that all compared models classify correctly; their targets are random classes, never the label or
-a present prediction. Only attacks that succeed give adversarial samples; the others are counted.
+The features are the averaged outputs of every convolution. The attacked images are random ones that all compared models
+classify correctly; their targets are random classes, never the label or a present prediction. Only attacks that succeed
+give adversarial samples; the others are counted.
 
 A detector (a random forest of 100 trees) is trained on clean and adversarial images, half and half, and judged on
 others: its error in per cent at a threshold of 0.5, its AUROC, and the share of adversarial samples it finds at 5 %
@@ -35,7 +35,7 @@ EXAMPLES_FIGURE = (
 )
 
 ROBUSTNESS_MEASURES = """
-How accurate the network is under attack, and how small a perturbation fools it. Of a number of random images, the same
+Of a number of random images, the same
 for every compared model, those are attacked that the model classifies correctly. `robust_accuracy` is a share of all of
 them: an image counts as robust if it is classified correctly and no attack on it succeeds. An image that is fooled
 within a smaller bound is fooled within every larger one, and not attacked again.

@@ -27,7 +27,12 @@ EVERY_CELL = 100
 """Classes up to which the table of matrices has every cell; beyond, only those with images."""
 
 
-@about("Confusion without the filters of a class", measures=MEASURES, reading=READING)
+@about(
+    "Confusion without the filters of a class",
+    "What the network confuses once the filters of a class are removed.",
+    measures=MEASURES,
+    reading=READING,
+)
 def confusion(
     ablation: Ablation,
     activations: FloatArray,

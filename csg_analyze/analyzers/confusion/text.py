@@ -1,8 +1,8 @@
 """What a reader is told of the confusion analysis."""
 
 MEASURES = """
-What the network confuses once filters are removed, that is, multiplied by zero: the filters of every class in turn, and
-those of a chosen set of classes together. If filters are class-specific, removing those of a class costs this class its
+Filters are removed by multiplying them with zero: those of every class in turn, and those of a chosen set of classes
+together. If filters are class-specific, removing those of a class costs this class its
 recall and leaves the others theirs.
 
 The filters of a class are those with a gate above 0.5. Without a gate they are the 10 % of all filters with the highest

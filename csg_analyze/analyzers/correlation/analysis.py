@@ -44,7 +44,12 @@ REDUNDANCY = (
 ALL = "(all filters)"
 
 
-@about("Correlation of the filters' weights", measures=MEASURES, reading=READING)
+@about(
+    "Correlation of the filters' weights",
+    "Whether filters of different classes are orthogonal.",
+    measures=MEASURES,
+    reading=READING,
+)
 def correlation(
     filter_weights: FilterWeights,
     activations: FloatArray,

@@ -1,7 +1,7 @@
 """What a reader is told of the correlation analysis."""
 
 MEASURES = """
-Whether filters of different classes are orthogonal: the correlation of two filters is the cosine of their weights. The
+The correlation of two filters is the cosine of their weights. The
 redundancy r_s is the share of the elements of the correlation matrix that are at least s, its diagonal of ones
 included as in the paper; `off_diagonal` leaves the diagonal out, `absolute` takes magnitudes.
 

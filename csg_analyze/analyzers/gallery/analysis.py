@@ -33,8 +33,8 @@ from csg_analyze.result import Drawing, Number, Result, Table
 from csg_analyze.wording import listed
 
 MEASURES = """
-Every filter on a card of its own: the class it belongs to and how sure that is, its mutual information with every class
-and its gate, the images that activate it most with its map over each, and the filter most like it.
+A card shows the class the filter belongs to and how sure that is, its mutual information with every class and its gate,
+the images that activate it most with its map over each, and the filter most like it.
 
 A filter belongs to the class of its largest gate entry, without a gate to the class it has the highest mutual
 information with. Where the largest value is the same for several classes it is shared; with a gate closed to all
@@ -50,7 +50,12 @@ magnitude with those of this filter.
 FIGURE = "How many of the images that activate a filter most are of the filter's own class."
 
 
-@about("A gallery of all filters", measures=MEASURES, reading=READING)
+@about(
+    "A gallery of all filters",
+    "Every filter on a card of its own: its class, how sure that is, and what it looks at.",
+    measures=MEASURES,
+    reading=READING,
+)
 def filters(
     activations: FloatArray,
     labels: IntArray,

@@ -30,6 +30,7 @@ MOST_PERMUTATIONS = 4  # a filter, for the chance level: there are many layers, 
 
 @about(
     "Class-specificity of every convolution",
+    "Where in the network filters become class-specific.",
     measures="""
     For every convolution, from one pass over the data: the MIS of its filters, the accuracy of a linear probe on its
     averaged output, and the share of pairs of filters whose weights have a cosine of at least 0.1.

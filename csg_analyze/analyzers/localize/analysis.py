@@ -55,7 +55,12 @@ from csg_analyze.result import Drawing, Number, Result, Table, or_none
 Protocol = Literal["heldout", "paper"]
 
 
-@about("Localization of objects", measures=MEASURES, reading=READING)
+@about(
+    "Localization of objects",
+    "How well filters and class maps mark the place of objects, beside maps that know nothing of the image.",
+    measures=MEASURES,
+    reading=READING,
+)
 def localize(
     objects: Objects,
     feature_maps: FeatureMaps,

@@ -1,9 +1,6 @@
 """What a reader is told of the localization analysis."""
 
 MEASURES = """
-How well single filters and class maps mark the place of the objects of a class, beside baselines that know nothing of
-the image.
-
 GradMap is the gradient of a filter's averaged activation with respect to the pixels, of the 30 filters of every class
 with the highest mean activation on its images; its L2 norm over the colours is divided by its root mean square over
 the image and blurred, and above 1 is the object. ActivMap is every filter's own map, enlarged to the size of the image;

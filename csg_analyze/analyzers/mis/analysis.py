@@ -35,9 +35,10 @@ FIGURE = "Fig. 4: the gate, the mutual information of every model on one scale, 
 
 @about(
     "Mutual information of filters and classes",
+    "How much every filter tells about every class.",
     measures="""
-    How much the averaged activation of a filter tells about whether an image is of a class: their mutual information
-    M, in nats, for every filter and every class. The score MIS is the mean over the filters of their largest entry.
+    M is the mutual information, in nats, of a filter's averaged activation and whether the image is of the class, for
+    every filter and every class. The score MIS is the mean over the filters of their largest entry.
     """,
     reading="""
     The estimate is above 0 even where there is nothing to know: `mis_chance` is the MIS of the same filters under

@@ -35,10 +35,10 @@ KINDS = {"tp": "true positives", "fn": "false negatives"}
 
 @about(
     "Similarity of features and gate rows",
+    "Whether the mean feature of a class points where the gate of that class points.",
     measures="""
-    Whether the mean feature of a class points where the gate of that class points: the cosine of every class's mean
-    activations with every row of the gate, over the images that are classified correctly (S_TP) and over those that
-    are not (S_FN).
+    S is the cosine of every class's mean activations with every row of the gate, over the images that are classified
+    correctly (S_TP) and over those that are not (S_FN).
     """,
     reading="""
     Where S_TP has its maxima on the diagonal, features point along their own class's gate. What is high off the
