@@ -39,7 +39,7 @@ from {program}.cli import main
 try:
     main(["--version"])
 finally:
-    print(sorted({{"torch", "pandas", "numpy", "sklearn", "matplotlib"}} & sys.modules.keys()))
+    print(sorted({{"torch", "pandas", "numpy", "sklearn", "matplotlib", "seaborn"}} & sys.modules.keys()))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[1] == "[]"

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from csg_analyze.about import Headline, about
 from csg_analyze.metrics.arrays import IntArray
 from csg_analyze.metrics.statistics import share_with_interval
-from csg_analyze.plots.panels import dots_with_intervals
+from csg_analyze.plots.charts import dots_with_intervals
 from csg_analyze.result import Drawing, Result, Table
 from csg_analyze.wording import listed
 

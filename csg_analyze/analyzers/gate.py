@@ -12,7 +12,8 @@ from csg_analyze.about import Headline, about
 from csg_analyze.metrics.arrays import FloatArray
 from csg_analyze.metrics.filters import assigned, filters_by_class
 from csg_analyze.metrics.gates import density_interval, l1_density
-from csg_analyze.plots.panels import counts, matrix_panels
+from csg_analyze.plots.charts import counts
+from csg_analyze.plots.panels import matrix_panels
 from csg_analyze.result import Drawing, Matrix, Result, Table
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
 import numpy as np
+import seaborn as sns
 from matplotlib.axes import Axes
+from matplotlib.axis import XAxis, YAxis
 from matplotlib.colors import Colormap, Normalize
 
 from csg_analyze.metrics.arrays import FloatArray
@@ -30,40 +31,38 @@ def draw_matrix(
     cmap: Colormap,
     reduction: Reduction = "maximum",
     square: bool = False,
+    annotated: bool = False,
 ) -> None:
-    """Draw (R, C) on `axes` in its own row and column numbers, however many of them share a pixel."""
+    """Draw (R, C) as a heat map; of more than 400 rows or columns, neighbours share a cell.
+
+    Cell i lies between i and i + 1. annotated: with its number in every cell.
+    """
     rows, columns = map(block_size, matrix.shape)
-    pixels = reduced(matrix, rows, columns, reduction)
-    show_colours(axes, np.asarray(cmap(norm(np.ma.masked_invalid(pixels)))), matrix.shape, square=square)
-
-
-def show_colours(axes: Axes, colours: FloatArray, shape: tuple[int, ...], *, square: bool = False) -> None:
-    """Draw an RGB or RGBA image of a matrix of that shape, already reduced to at most 400 x 400 pixels."""
-    # the last block may reach beyond the matrix: placed at its full size, then cut by the axes' limits
-    right = colours.shape[1] * block_size(shape[1]) - 0.5
-    bottom = colours.shape[0] * block_size(shape[0]) - 0.5
-    aspect: Literal["equal", "auto"] = "equal" if square else "auto"
-    axes.imshow(colours, extent=(-0.5, right, bottom, -0.5), aspect=aspect, interpolation="nearest")
-    axes.set_xlim(-0.5, shape[1] - 0.5)
-    axes.set_ylim(shape[0] - 0.5, -0.5)
+    sns.heatmap(
+        reduced(matrix, rows, columns, reduction),
+        vmin=norm.vmin, vmax=norm.vmax, cmap=cmap, cbar=False, square=square, annot=annotated, fmt=".1f",
+        annot_kws={"fontsize": 7}, xticklabels=False, yticklabels=False, rasterized=True, ax=axes,
+    )  # fmt: skip
     frame(axes)
 
 
-def name_rows(
-    axes: Axes, labels: Sequence[str], axis: str, reduction: str, *, inches: float, named: bool = True
+def name_axis(
+    axis: XAxis | YAxis,
+    length: int,
+    labels: Sequence[str] | None,
+    title: str,
+    reduction: str,
+    *,
+    inches: float,
+    named: bool = True,
 ) -> None:
-    """Put the rows' names on the y axis; where some are left out, it also says how many rows there are."""
-    positions, texts = thinned(labels, min(25, int(inches / NAME_HEIGHT)))
-    axes.set_yticks(positions, texts if named else [""] * len(positions))
-    if named:
-        axes.set_ylabel(axis if len(positions) == len(labels) else counted(axis, len(labels), reduction))
+    """Put the names of `length` rows or columns on an axis; where some are left out, it also says how many there are.
 
-
-def name_columns(
-    axes: Axes, length: int, labels: Sequence[str] | None, axis: str, reduction: str, *, inches: float
-) -> None:
-    """Put the columns' names on the x axis; where some are left out, it also says how many columns there are."""
+    labels: None says only how many. inches: the axis' length. named: False leaves only the ticks.
+    """
     positions, texts = thinned(labels or (), min(25, int(inches / NAME_HEIGHT)))
-    upright = max(map(len, texts), default=0) > 2
-    axes.set_xticks(positions, texts, rotation=90 if upright else 0)
-    axes.set_xlabel(axis if len(positions) == length else counted(axis, length, reduction))
+    upright = isinstance(axis, XAxis) and max(map(len, texts), default=0) > 2
+    places = (np.array(positions) + 0.5) / block_size(length)
+    axis.set_ticks(places, texts if named else [""] * len(texts), rotation=90 if upright else 0)
+    if named:
+        axis.set_label_text(title if len(positions) == length else counted(title, length, reduction))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
@@ -68,6 +69,13 @@ def thinned(labels: Sequence[str], most: int) -> tuple[list[int], list[str]]:
     """Positions and texts of the labels that fit on an axis with room for `most`."""
     positions = list(range(0, len(labels), tick_step(len(labels), max(1, most))))
     return positions, [shortened(labels[position]) for position in positions]
+
+
+def wrapped(label: str, inches: float) -> str:
+    """A title of 8 pt in at most two lines of that width."""
+    letters = max(8, int(inches * 15))
+    long = any(len(word) > letters for word in label.split())
+    return "\n".join(textwrap.wrap(shortened(label, 2 * letters - 8), letters, break_on_hyphens=long)[:2])
 
 
 def counted(axis: str, length: int, reduction: str) -> str:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -311,10 +312,13 @@ def test_the_figures_show_every_model_on_one_scale(classes: str | None) -> None:
     assert "recall" in panels[1].get_title()
     arrows = [len(axes.lines) for axes in panels]
     assert arrows == ([0, 1, 2, 0, 1, 2] if classes is None else [0, 1, 0, 1])
-    assert panels[-1].lines[-1].get_ydata()[0] == (5 if classes is None else 2)  # type: ignore[index]
+    assert panels[-1].lines[-1].get_ydata()[0] == (5.5 if classes is None else 2.5)  # type: ignore[index]
     assert [text.get_text() for text in panels[-1].get_xticklabels()] == list(NAMES)
     dots = result.figures["indispensability"].draw(models).axes[0]
-    assert [len(line.get_xdata()) for line in dots.lines] == [7, 1, 6, 1]  # type: ignore[arg-type]
+    classes_drawn, means = dots.collections
+    colours = Counter(map(tuple, np.asarray(classes_drawn.get_facecolors())[:, :3].tolist()))
+    assert list(colours.values()) == [7, 6]
+    assert [tuple(colour) for colour in np.asarray(means.get_facecolors())[:, :3].tolist()] == list(colours)
 
 
 def test_through_the_pipeline_both_ways_give_the_same_numbers() -> None:

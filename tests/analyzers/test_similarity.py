@@ -158,7 +158,8 @@ def test_the_figure_shows_both_matrices_of_every_model_on_one_scale(data: Data) 
     # every model in the order of the first
     for title, result, kind in (("TP, one", first, "tp"), ("FN, two", second, "fn")):
         values = matrix_of(result, kind, tuple(names))
-        shown = np.asarray(panels[title].images[0].get_array())
+        mesh = panels[title].collections[0]
+        shown = mesh.to_rgba(mesh.get_array())
         np.testing.assert_allclose(shown, matplotlib.colormaps["Blues"](values / highest), atol=0.02)
 
 
@@ -169,7 +170,8 @@ def test_a_class_that_only_one_model_has_is_blank_in_the_other(data: Data) -> No
     fewer = similarity(activations[kept], labels[kept], predictions[kept], NAMES[:4], gate[:4])
     figure = draw_similarity({"full": full, "fewer": fewer})
     (axes,) = [axes for axes in figure.axes if axes.get_title() == "TP, fewer"]
-    grey = np.ptp(np.asarray(axes.images[0].get_array())[..., :3], axis=-1) == 0
+    mesh = axes.collections[0]
+    grey = np.ptp(mesh.to_rgba(mesh.get_array())[..., :3], axis=-1) == 0
     assert grey[4].all()
     assert grey[:, 4].all()
     assert not grey[:4, :4].any()

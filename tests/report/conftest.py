@@ -11,7 +11,8 @@ import pytest
 from matplotlib.figure import Figure
 
 from csg_analyze.about import About, Headline
-from csg_analyze.plots.panels import captioned, gate_and_information, style
+from csg_analyze.plots.panels import matrix_panels
+from csg_analyze.plots.style import captioned, style
 from csg_analyze.report.document import ModelReport, Report, Section
 from csg_analyze.result import Drawing, Result, Table
 
@@ -45,7 +46,7 @@ def draw_line(models: Mapping[str, Result]) -> Figure:
 
 def draw_matrices(models: Mapping[str, Result]) -> Figure:
     rng = np.random.default_rng(0)
-    figure = gate_and_information({model: rng.random((3, 8)) for model in models}, class_names=CLASSES)
+    figure = matrix_panels({model: rng.random((3, 8)) for model in models}, row_labels=CLASSES, colour_label="MI")
     return captioned(figure, "Own caption with $dollars$ | pipes.")
 
 

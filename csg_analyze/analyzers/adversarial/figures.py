@@ -2,40 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from csg_analyze.plots.charts import MARKERS, lines_by_layer
+from csg_analyze.plots.charts import MARKERS, draw_intervals, draw_lines, line_panels, lines_by_layer, together
 from csg_analyze.plots.panels import matrix_panels
-from csg_analyze.plots.style import COLUMN, FULL, MODEL_COLOURS, style
+from csg_analyze.plots.style import FULL, style
 from csg_analyze.result import Result
 from csg_analyze.wording import shortened
 
 
 def draw_curves(models: Mapping[str, Result]) -> Figure:
     """ROC curves with one standard deviation, a panel per attack and a line per model."""
-    with style():
-        figure, panels = _panels(_attacks(models, "roc"), "false alarms", "adversarial samples found")
-        for attack, axes in panels.items():
-            for index, (model, result) in enumerate(models.items()):
-                curve = _of(result, "roc", attack)
-                colour = MODEL_COLOURS[index % len(MODEL_COLOURS)]
-                x, y, sd = (curve[name].to_numpy() for name in ("false_alarms", "found", "found_sd"))
-                axes.plot(x, y, color=colour, label=shortened(model, 24))
-                axes.fill_between(x, np.clip(y - sd, 0, 1), np.clip(y + sd, 0, 1), color=colour, alpha=0.18, lw=0)
-            axes.axvline(0.05, color="0.5", lw=0.6, ls=":")
-            axes.set(xlim=(0, 1), ylim=(0, 1.01))
-        next(iter(panels.values())).legend(loc="lower right")
-    return figure
+    rows = _together(models, "roc")
+    for end, side in (("low", -1), ("high", 1)):
+        rows[end] = (rows["found"] + side * rows["found_sd"]).clip(0, 1)
+
+    def draw(axes: Axes, curves: pd.DataFrame) -> None:
+        draw_lines(axes, curves, models, "false_alarms", "found", band=("low", "high"))
+        axes.axvline(0.05, color="0.5", lw=0.6, ls=":")
+        axes.set(xlim=(0, 1), ylim=(0, 1.01))
+
+    return line_panels(models, rows, "attack", draw, x_label="false alarms", y_label="adversarial samples found")
 
 
 def draw_depth(models: Mapping[str, Result]) -> Figure:
     """Importance of every convolution over depth, a panel per attack and a line per model."""
-    attacks = _attacks(models, "importance")
+    attacks = _together(models, "importance")["attack"].unique().tolist()
     frames = {}
     for model, result in models.items():
         table = result.frame("importance")
@@ -53,24 +50,18 @@ def draw_transfer(models: Mapping[str, Result]) -> Figure:
         places = [attacks.index(name) for name in each.axes["train_attack"]]
         matrices[model] = np.full((len(attacks), len(attacks)), np.nan)
         matrices[model][np.ix_(places, places)] = each["error_percent"]
-    figure = matrix_panels(
+    return matrix_panels(
         matrices, row_labels=attacks, column_labels=attacks, row_axis="trained on", column_axis="tested on",
-        colour_label="error (%)", vmin=0, vmax=50,
+        colour_label="error (%)", vmin=0, vmax=50, annotated=True,
     )  # fmt: skip
-    for axes, matrix in zip(figure.axes, matrices.values(), strict=False):
-        for (row, column), value in np.ndenumerate(matrix):
-            if np.isfinite(value):
-                colour = "white" if value > 30 else "black"
-                axes.text(column, row, f"{value:.1f}", ha="center", va="center", color=colour, fontsize=7)
-    return figure
 
 
 def draw_examples(models: Mapping[str, Result]) -> Figure:
     """Rows of clean image, adversarial image and stretched difference, a row per model and attack."""
     rows = [
-        (model, attack, _of(result, "examples", attack), result.pictures["examples"])
+        (model, str(attack), table, result.pictures["examples"])
         for model, result in models.items()
-        for attack in dict.fromkeys(result.frame("examples")["attack"])
+        for attack, table in result.frame("examples").groupby("attack", sort=False)
     ]
     most = max(len(table) for _, _, table, _ in rows)
     gap = 0.25
@@ -100,67 +91,33 @@ def draw_examples(models: Mapping[str, Result]) -> Figure:
 
 def draw_robustness(models: Mapping[str, Result]) -> Figure:
     """Accuracy under attack by eps, a panel per attack; dashed: on the images that all models classify correctly."""
-    with style():
-        figure, panels = _panels(_attacks(models, "robustness"), "eps (of 255)", "accuracy under attack")
-        for attack, axes in panels.items():
-            for index, (model, result) in enumerate(models.items()):
-                table = _of(result, "robustness", attack)
-                _robust_line(axes, table, index, shortened(model, 24))
-            axes.set(xlim=(0, None), ylim=(-0.02, 1.02))
-        next(iter(panels.values())).legend(loc="upper right")
-    return figure
+    rows = _together(models, "robustness")
+    clean = rows.drop_duplicates(["model", "attack"]).assign(eps_value=0.0, low=np.nan, high=np.nan)
+    clean["robust_accuracy"] = clean["clean_accuracy"]
+    clean["common_robust_accuracy"] = clean["common_robust_accuracy"].where(clean["common_robust_accuracy"].isna(), 1.0)
+    rows = pd.concat([clean, rows]).sort_values("eps_value", kind="stable")
+    rows["eps"] = 255 * rows["eps_value"]
 
+    def draw(axes: Axes, lines: pd.DataFrame) -> None:
+        draw_lines(axes, lines, models, "eps", "robust_accuracy", markers=True, ms=4)
+        draw_intervals(axes, lines, models, "eps")
+        draw_lines(axes, lines, models, "eps", "common_robust_accuracy", ls="--", lw=0.8)
+        axes.set(xlim=(0, None), ylim=(-0.02, 1.02))
 
-def _robust_line(axes: Axes, table: pd.DataFrame, index: int, name: str) -> None:
-    colour, marker = MODEL_COLOURS[index % len(MODEL_COLOURS)], MARKERS[index % len(MARKERS)]
-    table = table.sort_values("eps_value")
-    x, y = 255 * table["eps_value"].to_numpy(), table["robust_accuracy"].to_numpy()
-    axes.vlines(x, table["low"], table["high"], color=colour, lw=0.8)
-    axes.plot(np.insert(x, 0, 0), np.insert(y, 0, table["clean_accuracy"].iloc[0]), marker=marker, ms=3, color=colour,
-              label=name)  # fmt: skip
-    if table["common_robust_accuracy"].notna().any():
-        common = np.insert(table["common_robust_accuracy"].to_numpy(), 0, 1.0)
-        axes.plot(np.insert(x, 0, 0), common, ls="--", lw=0.8, color=colour)
+    x_label, y_label = "eps (of 255)", "accuracy under attack"
+    return line_panels(models, rows, "attack", draw, x_label=x_label, y_label=y_label, markers=MARKERS)
 
 
 def draw_minimal(models: Mapping[str, Result]) -> Figure:
     """Share of images whose smallest perturbation is above the value, a panel per attack and a line per model."""
-    with style():
-        label = "share of images that withstand"
-        figure, panels = _panels(_attacks(models, "withstood"), "L2 norm, pixels in [0, 1]", label)
-        for attack, axes in panels.items():
-            for index, (model, result) in enumerate(models.items()):
-                table = _of(result, "withstood", attack)
-                colour = MODEL_COLOURS[index % len(MODEL_COLOURS)]
-                axes.step(table["l2"], table["share"], where="post", color=colour, label=shortened(model, 24))
-            axes.set(xlim=(0, None), ylim=(0, 1.02))
-        next(iter(panels.values())).legend(loc="upper right")
-    return figure
+
+    def draw(axes: Axes, shares: pd.DataFrame) -> None:
+        draw_lines(axes, shares, models, "l2", "share", drawstyle="steps-post")
+        axes.set(xlim=(0, None), ylim=(0, 1.02))
+
+    x_label, y_label = "L2 norm, pixels in [0, 1]", "share of images that withstand"
+    return line_panels(models, _together(models, "withstood"), "attack", draw, x_label=x_label, y_label=y_label)
 
 
-def _panels(attacks: Sequence[str], x_label: str, y_label: str) -> tuple[Figure, dict[str, Axes]]:
-    """A panel an attack, at most three in a row, on one y axis."""
-    wide = min(len(attacks), 3)
-    tall = -(-len(attacks) // wide)
-    figure = Figure(figsize=(COLUMN if wide == 1 else FULL, 2.1 * tall + 0.35), layout="constrained")
-    grid = figure.subplots(tall, wide, squeeze=False, sharey=True)
-    for axes in grid.flat[len(attacks) :]:
-        axes.set_axis_off()
-    for axes in grid[:, 0]:
-        axes.set_ylabel(y_label)
-    panels = dict(zip(attacks, grid.flat, strict=False))
-    for attack, axes in panels.items():
-        axes.set_title(shortened(attack, 30))
-        axes.set_xlabel(x_label)
-    return figure, panels
-
-
-def _attacks(models: Mapping[str, Result], table: str) -> list[str]:
-    """Every attack of any model, in order."""
-    return list(dict.fromkeys(name for result in models.values() for name in result.frame(table)["attack"]))
-
-
-def _of(result: Result, table: str, attack: str) -> pd.DataFrame:
-    """The rows of one attack."""
-    frame = result.frame(table)
-    return frame[frame["attack"] == attack]
+def _together(models: Mapping[str, Result], table: str) -> pd.DataFrame:
+    return together({model: result.frame(table) for model, result in models.items()})

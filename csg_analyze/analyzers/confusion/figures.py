@@ -5,18 +5,19 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from csg_analyze.metrics.arrays import FloatArray, IntArray
-from csg_analyze.plots.charts import MANY, MARKERS
-from csg_analyze.plots.matrices import NAME_HEIGHT, draw_matrix, name_columns, name_rows
-from csg_analyze.plots.reduction import thinned
-from csg_analyze.plots.style import COLUMN, FULL, MODEL_COLOURS, SEQUENTIAL, colour_map, frame, style
+from csg_analyze.plots.charts import MANY, draw_points, name_models, together
+from csg_analyze.plots.matrices import NAME_HEIGHT, draw_matrix, name_axis
+from csg_analyze.plots.panels import colour_bar
+from csg_analyze.plots.reduction import thinned, wrapped
+from csg_analyze.plots.style import COLUMN, FULL, SEQUENTIAL, colour_map, style
 from csg_analyze.result import Result
 from csg_analyze.wording import shortened
 
@@ -51,7 +52,7 @@ def draw_confusion(models: Mapping[str, Result]) -> Figure:
     """
     names, slots = _shown(models)
     rows = {model: _panels(result, slots) for model, result in models.items()}
-    wide, scale, cmap = max(map(len, rows.values())), Normalize(0, 1), colour_map(SEQUENTIAL)
+    wide = max(map(len, rows.values()))
     of_how_many = f" (of {len(slots):,})" if len(names) < len(slots) or len(names) * NAME_HEIGHT > 1.5 else ""
     longest = 0.055 * max(map(len, thinned(names, 25)[1]))
     side = min(2.1, (FULL - 1.3 - longest) / wide)
@@ -61,18 +62,15 @@ def draw_confusion(models: Mapping[str, Result]) -> Figure:
         grid = figure.subplots(len(rows), wide, squeeze=False)
         for row, (model, panels) in enumerate(rows.items()):
             for axes, panel in zip(grid[row], panels, strict=False):
-                _draw(axes, panel, scale, inches=side)
+                _draw(axes, panel, inches=side)
                 first, last = axes is grid[row, 0], row == len(rows) - 1
-                name_rows(axes, names, "", "maximum", inches=side, named=first)
-                shown = names if last else [""] * len(names)
-                name_columns(axes, len(names), shown, "", "maximum", inches=side)
-                axes.set_ylabel(f"{shortened(model, 26)}\ntrue class{of_how_many}" if first else "")
+                for axis, named in ((axes.yaxis, first), (axes.xaxis, last)):
+                    name_axis(axis, len(names), names, "", "maximum", inches=side, named=named)
+                axes.set_ylabel(f"{wrapped(model, side)}\ntrue class{of_how_many}" if first else "")
                 axes.set_xlabel(f"predicted class{of_how_many}" if last else "")
             for axes in grid[row, len(panels) :]:
                 axes.set_axis_off()
-        bar = figure.colorbar(ScalarMappable(scale, cmap), ax=list(grid.flat), aspect=12 * len(rows), pad=0.02)
-        bar.set_label("share of the true class")
-        frame(bar.ax)
+        colour_bar(list(grid.flat), "share of the true class", aspect=12 * len(rows))
     return figure
 
 
@@ -128,13 +126,13 @@ def _shares(result: Result, removal: str, slots: IntArray) -> FloatArray:
     return np.where(images > 0, counts / np.maximum(images, 1), np.nan)
 
 
-def _draw(axes: Axes, panel: Panel, scale: Normalize, *, inches: float) -> None:
-    draw_matrix(axes, panel.shares, norm=scale, cmap=colour_map(SEQUENTIAL), square=True)
+def _draw(axes: Axes, panel: Panel, *, inches: float) -> None:
+    draw_matrix(axes, panel.shares, norm=Normalize(0, 1), cmap=colour_map(SEQUENTIAL), square=True)
     lines = [shortened(line, int(inches * 16)) for line in panel.title]
     axes.set_title("\n".join(lines), fontsize=7, linespacing=1.15)
     beside = axes.get_yaxis_transform()
     for row in panel.removed:
-        axes.plot(1.035, row, "<", ms=4, color=REMOVED_COLOUR, mew=0, clip_on=False, transform=beside)
+        axes.plot(1.035, row + 0.5, "<", ms=4, color=REMOVED_COLOUR, mew=0, clip_on=False, transform=beside)
 
 
 def draw_removals(models: Mapping[str, Result]) -> Figure:
@@ -142,25 +140,21 @@ def draw_removals(models: Mapping[str, Result]) -> Figure:
 
     A class without either has no dot. The larger mark is the mean of all classes.
     """
-    frames = {model: result.frame("removals") for model, result in models.items()}
+    table = together({model: result.frame("removals") for model, result in models.items()})
+    differences = table.groupby("model")["drop_difference"].mean()
+    table = table.dropna(subset=["recall_after", "others_kept"])
+    means = table.groupby("model", as_index=False, sort=False)[["recall_after", "others_kept"]].mean()
+    many = len(table) > MANY * len(models)
+    dots: dict[str, Any] = {"s": 5, "alpha": 0.35} if many else {"s": 20, "alpha": 0.6}
+    top = float(np.nanmax([1.0, table["others_kept"].max()]))
     with style():
-        figure = Figure(figsize=(COLUMN, 2.75), layout="constrained")
+        figure = Figure(figsize=(COLUMN, 2.6), layout="constrained")
         axes = figure.add_subplot()
-        top = 1.0
-        for index, (model, table) in enumerate(frames.items()):
-            table = table.dropna(subset=["recall_after", "others_kept"])
-            many = len(table) > MANY
-            marker, colour = MARKERS[index % len(MARKERS)], MODEL_COLOURS[index % len(MODEL_COLOURS)]
-            x, y = table["recall_after"], table["others_kept"]
-            size, alpha = (2.2, 0.35) if many else (4.5, 0.6)
-            axes.plot(x, y, marker, color=colour, ms=size, mew=0, alpha=alpha, clip_on=False)
-            name = f"{shortened(model, 24)}: indispensability {table['drop_difference'].mean():.2f}"
-            axes.plot(x.mean(), y.mean(), marker, color=colour, ms=6.5, mec="black", mew=0.8, clip_on=False, label=name)
-            top = max(top, float(np.nanmax([1.0, y.max()])))
-        axes.set_xlim(-0.02, 1.02)
-        axes.set_ylim(-0.02, top + 0.02)
-        axes.set_xticks(np.linspace(0, 1, 6))
+        draw_points(axes, table, models, "recall_after", "others_kept", **dots)
+        draw_points(axes, means, models, "recall_after", "others_kept", s=42, edgecolor="black", lw=0.8)
+        axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, top + 0.02), xticks=np.linspace(0, 1, 6))
         axes.set_xlabel("recall of the class whose filters are removed")
         axes.set_ylabel("share of recall the others keep")
-        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.2, markerscale=1.2)
+        texts = {model: f"{shortened(model, 40)}: indispensability {differences[model]:.2f}" for model in models}
+        name_models(figure, texts, line="")
     return figure

@@ -5,21 +5,22 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from scipy.optimize import isotonic_regression
 
 from csg_analyze.analyzers.correlation.text import MATRICES_FIGURE
 from csg_analyze.metrics.arrays import FloatArray
-from csg_analyze.plots.charts import MARKERS
-from csg_analyze.plots.matrices import NAME_HEIGHT
-from csg_analyze.plots.reduction import block_size
-from csg_analyze.plots.style import COLUMN, FULL, MODEL_COLOURS, SIGNED, captioned, colour_map, frame, style
+from csg_analyze.plots.charts import draw_lines, name_models, together
+from csg_analyze.plots.matrices import NAME_HEIGHT, draw_matrix
+from csg_analyze.plots.panels import colour_bar, panels_of, rows_and_columns
+from csg_analyze.plots.reduction import block_size, wrapped
+from csg_analyze.plots.style import COLUMN, FULL, SIGNED, captioned, colour_map, style
 from csg_analyze.result import Result
 from csg_analyze.wording import shortened
 
@@ -92,36 +93,26 @@ def correlation_panels(panels: Sequence[CorrelationPanel]) -> Figure:
     The scale ends where 1 % of the values off the diagonals lie beyond, but not below 0.1; the colour bar is pointed
     where anything lies beyond.
     """
-    wide = min(len(panels), 2 if len(panels) in {2, 4} else 3)
-    tall = -(-len(panels) // wide)
+    tall, wide = rows_and_columns(len(panels))
     room = 0.06 * max(len(name) for panel in panels for name in _short_names(panel)) + 0.2
     side = ((COLUMN if wide == 1 else FULL) - 0.65) / wide - room
     limit, clipped = _limit([panel.matrix for panel in panels])
     norm, cmap = Normalize(-limit, limit), colour_map(SIGNED)
+    titles = [wrapped(panel.title, side) for panel in panels]
+    height = tall * (side + 0.8 + 0.15 * any("\n" in title for title in titles))
     with style():
-        figure = Figure(figsize=(COLUMN if wide == 1 else FULL, tall * (side + 0.75)), layout="compressed")
-        grid = figure.subplots(tall, wide, squeeze=False)
-        for axes, panel in zip(grid.flat, panels, strict=False):
-            n_filters = sum(count for _, count in panel.groups)
-            end = len(panel.matrix) * panel.block - 0.5
-            pixels = np.ma.masked_invalid(panel.matrix)
-            axes.imshow(pixels, norm=norm, cmap=cmap, extent=(-0.5, end, end, -0.5), interpolation="nearest")
-            axes.set(xlim=(-0.5, n_filters - 0.5), ylim=(n_filters - 0.5, -0.5))
-            _mark_groups(axes, panel, side, n_filters)
+        figure = Figure(figsize=(COLUMN if wide == 1 else FULL, height), layout="compressed")
+        drawn = panels_of(figure, len(panels))
+        for axes, panel, title in zip(drawn, panels, titles, strict=True):
+            draw_matrix(axes, panel.matrix, norm=norm, cmap=cmap, square=True)
+            _mark_groups(axes, panel, side)
             # two texts, not two lines of one: those would be spaced by the letters that happen to be in them
-            axes.set_title(shortened(panel.title, int(side * 15)), pad=15)
-            below = {"textcoords": "offset points", "ha": "center", "va": "bottom"}
+            axes.set_title(title, pad=15)
+            below: dict[str, Any] = {"textcoords": "offset points", "ha": "center", "va": "bottom"}
             axes.annotate(panel.scores, (0.5, 1), (0, 3), xycoords="axes fraction", **below)
             axes.set_xlabel(panel.axis)
-            frame(axes)
-        for axes in grid.flat[len(panels) :]:
-            axes.set_axis_off()
         label = "mean cosine of weights" if any(panel.block > 1 for panel in panels) else "cosine of weights"
-        pointed = "both" if clipped else "neither"
-        bar = figure.colorbar(
-            ScalarMappable(norm, cmap), ax=list(grid.flat), label=label, aspect=25, pad=0.02, extend=pointed
-        )
-        frame(bar.ax)
+        colour_bar(drawn, label, extend="both" if clipped else "neither")
     return figure
 
 
@@ -134,20 +125,17 @@ def _limit(matrices: Sequence[FloatArray]) -> tuple[float, bool]:
     return limit, highest > limit
 
 
-def _mark_groups(axes: Axes, panel: CorrelationPanel, side: float, n_filters: int) -> None:
+def _mark_groups(axes: Axes, panel: CorrelationPanel, side: float) -> None:
     groups = [(name, count) for name, count in panel.groups if count]
-    ends = np.cumsum([count for _, count in groups])
+    rows, sizes = len(panel.matrix), np.array([count for _, count in groups]) / panel.block
+    ends = np.cumsum(sizes)
     if len(groups) <= MOST_BOUNDARIES:
         for end in ends[:-1]:
-            axes.axhline(end - 0.5, color="0.35", lw=0.3)
-            axes.axvline(end - 0.5, color="0.35", lw=0.3)
-    centres = ends - np.array([count for _, count in groups]) / 2 - 0.5
-    height = NAME_HEIGHT / side * n_filters
-    named = (
-        _named(centres, max(height, n_filters / MOST_NAMES))
-        if len(groups) * height > n_filters
-        else [*range(len(groups))]
-    )
+            axes.axhline(end, color="0.35", lw=0.3)
+            axes.axvline(end, color="0.35", lw=0.3)
+    centres = ends - sizes / 2
+    height = NAME_HEIGHT / side * rows
+    named = _named(centres, max(height, rows / MOST_NAMES)) if len(groups) * height > rows else [*range(len(groups))]
     # the nearest places that leave every name its height: least squares with p[i + 1] - p[i] >= height
     steps = height * np.arange(len(named))
     places = isotonic_regression(centres[named] - steps).x + steps
@@ -179,20 +167,18 @@ def _short_names(panel: CorrelationPanel) -> list[str]:
 def share_curves(frames: Mapping[str, pd.DataFrame], *, share: str, marked: float) -> Figure:
     """Fig. 8: share of elements that are at least s, a line a model; the value at `marked` is dotted and named.
 
-    frames: model -> rows with the columns `s` and `share`, s rising.
+    frames: model -> rows with the columns `s` and `share`, s rising and the same for all.
     """
+    table = together(frames)
+    nearest = next(iter(frames.values()))["s"].sub(marked).abs().to_numpy().argmin()
+    at = {model: frame.iloc[nearest] for model, frame in frames.items()}
+    texts = {model: f"{shortened(model, 40)}, r({row['s']:g}) = {row[share]:.3f}" for model, row in at.items()}
     with style():
-        figure = Figure(figsize=(COLUMN, 2.3), layout="constrained")
+        figure = Figure(figsize=(COLUMN, 2.15), layout="constrained")
         axes = figure.add_subplot()
-        for index, (model, table) in enumerate(frames.items()):
-            colour = MODEL_COLOURS[index % len(MODEL_COLOURS)]
-            marker = MARKERS[index // len(MODEL_COLOURS) % len(MARKERS)]
-            s, r = table["s"].to_numpy(), table[share].to_numpy()
-            at = int(np.abs(s - marked).argmin())
-            label = f"{shortened(model, 24)}, r({s[at]:g}) = {r[at]:.3f}"
-            axes.plot(s, r, color=colour, marker=marker, markevery=[at], ms=4, mew=0, label=label)
+        draw_lines(axes, table, frames, "s", share, markers=True, markevery=[nearest], ms=5)
         axes.axvline(marked, color="0.7", lw=0.6, zorder=0)
         axes.set(xlim=(0, 1), xlabel="threshold s", ylabel="share of elements ≥ s")
         axes.set_ylim(bottom=0)
-        axes.legend(loc="upper right")
+        name_models(figure, texts)
     return figure

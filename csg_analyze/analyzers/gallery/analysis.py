@@ -28,7 +28,7 @@ from csg_analyze.metrics.correlation import FilterWeights
 from csg_analyze.metrics.exemplars import Exemplars
 from csg_analyze.metrics.filters import dead_filters, owners
 from csg_analyze.metrics.mutual_information import mutual_information
-from csg_analyze.plots.panels import counts, style
+from csg_analyze.plots.charts import counts
 from csg_analyze.result import Drawing, Number, Result, Table
 from csg_analyze.wording import listed
 
@@ -169,8 +169,7 @@ def _notes(
 def draw_purity(models: Mapping[str, Result]) -> Figure:
     """Filters by how many of their exemplars are of their own class, for all models."""
     tables = {model: result.frame("purity") for model, result in models.items()}
-    with style():
-        figure = counts(tables, category="of_class", value="n_filters", label="filters")
-        most = max(len(table) - 1 for table in tables.values())
-        figure.axes[0].set_xlabel(f"of the {most} images, so many of the class")
+    figure = counts(tables, category="of_class", value="n_filters", label="filters")
+    most = max(len(table) - 1 for table in tables.values())
+    figure.axes[0].set_xlabel(f"of the {most} images, so many of the class")
     return figure

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from csg_analyze.analyzers.localize.baselines import BASELINES
 from csg_analyze.analyzers.localize.overlays import overlays
 from csg_analyze.metrics.arrays import FloatArray
-from csg_analyze.plots.style import COLUMN, FULL, MODEL_COLOURS, style
+from csg_analyze.plots.charts import draw_lines, line_panels, together
+from csg_analyze.plots.style import FULL, style
 from csg_analyze.result import Result
 from csg_analyze.wording import shortened
 
@@ -88,30 +90,21 @@ def _grid(rows: int, columns: int, size: tuple[int, ...]) -> tuple[Figure, list[
 
 
 def draw_iou_curves(models: Mapping[str, Result]) -> Figure:
-    """Mean IoU by threshold, a panel per method, a line per model."""
-    curves = {model: result.frame("iou_by_threshold") for model, result in models.items()}
-    methods = list(dict.fromkeys(name for table in curves.values() for name in table["method"]))
-    shown = [name for name in methods if name not in BASELINES]
-    first = next(iter(curves.values()))
-    with style():
-        width = COLUMN if len(shown) == 1 else FULL
-        figure = Figure(figsize=(width, 2.3), layout="constrained")
-        panels = figure.subplots(1, len(shown), sharey=True, squeeze=False)[0]
-        for axes, method in zip(panels, shown, strict=True):
-            for name, dashes in zip(BASELINES, ((1, 1), (4, 2), (4, 1, 1, 1)), strict=True):
-                line = first[first["method"] == name]
-                # the whole image has no threshold: it is a level to compare with
-                heights = np.full(len(line), line["mean_iou"].max()) if name == "all-ones" else line["mean_iou"]
-                axes.plot(line["threshold"], heights, color="0.5", lw=0.9, dashes=dashes, label=name)
-            for index, (model, table) in enumerate(curves.items()):
-                line = table[table["method"] == method]
-                colour = MODEL_COLOURS[index % len(MODEL_COLOURS)]
-                axes.plot(line["threshold"], line["mean_iou"], color=colour, label=shortened(model, 24))
-            axes.set_title(short(method))
-            axes.set_xlabel("threshold of the scaled map")
-            axes.set_xlim(0, 1)
-        panels[0].set_ylim(bottom=0)  # shared, and only now known: later lines would not move it
-        panels[0].set_ylabel("mean IoU")
-        handles, labels = panels[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 5 if width == FULL else 2))
+    """Mean IoU by threshold, a panel per method, a line per model; grey: the first model's baselines."""
+    rows = together({model: result.frame("iou_by_threshold") for model, result in models.items()})
+    first = rows[rows["model"] == next(iter(models))]
+    # the whole image has no threshold: it is a level to compare with
+    level = first["mean_iou"].where(first["method"] != "all-ones", first.groupby("method")["mean_iou"].transform("max"))
+    first = first.assign(mean_iou=level)
+
+    def draw(axes: Axes, curves: pd.DataFrame) -> None:
+        for name, dashes in zip(BASELINES, ((1, 1), (4, 2), (4, 1, 1, 1)), strict=True):
+            line = first[first["method"] == name]
+            axes.plot(line["threshold"], line["mean_iou"], color="0.5", lw=0.9, dashes=dashes, label=name)
+        draw_lines(axes, curves, models, "threshold", "mean_iou")
+        axes.set_xlim(0, 1)
+
+    scored = rows[~rows["method"].isin(BASELINES)].assign(method=rows["method"].map(short))
+    figure = line_panels(models, scored, "method", draw, x_label="threshold of the scaled map", y_label="mean IoU")
+    figure.axes[0].set_ylim(bottom=0)  # shared, and only now known: later lines would not move it
     return figure

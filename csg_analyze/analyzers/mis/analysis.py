@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Annotated
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
 from csg_analyze.about import Headline, about
 from csg_analyze.analyzers.mis.estimation import Estimator, estimate
+from csg_analyze.analyzers.mis.figures import draw_matrices
 from csg_analyze.analyzers.mis.notes import chance_note, notes_on_filters, significance_notes
 from csg_analyze.analyzers.mis.permutations import (
     adjusted_p_values,
@@ -27,7 +27,6 @@ from csg_analyze.errors import UsageError
 from csg_analyze.metrics.arrays import FloatArray, IntArray
 from csg_analyze.metrics.filters import class_means, dead_filters
 from csg_analyze.metrics.mutual_information import mutual_information_score
-from csg_analyze.plots.panels import gate_and_information
 from csg_analyze.result import Drawing, Matrix, Number, Result, Table
 
 FIGURE = "Fig. 4: the gate, the mutual information of every model on one scale, and the overlap of both."
@@ -168,13 +167,3 @@ def _check(n_neighbors: int, permutations: int, significance: float, estimator: 
 
 def _mean(values: FloatArray) -> float | None:
     return float(np.nanmean(values)) if np.isfinite(values).any() else None
-
-
-def draw_matrices(models: Mapping[str, Result]) -> Figure:
-    """Fig. 4, (C, K) per model."""
-    matrices = {model: result.matrices["matrix"] for model, result in models.items()}
-    return gate_and_information(
-        {model: matrix["mi"].T for model, matrix in matrices.items()},
-        {model: matrix["gate"].T for model, matrix in matrices.items() if "gate" in matrix.arrays},
-        class_names=next(iter(matrices.values())).axes["class"],
-    )

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import io
-import itertools
 import subprocess
 import sys
 from pathlib import Path
@@ -16,24 +15,15 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from csg_analyze.metrics.arrays import FloatArray
-from csg_analyze.plots.matrices import draw_matrix
-from csg_analyze.plots.panels import (
-    counts,
-    dots_with_intervals,
-    gate_and_information,
-    matrix_panels,
-    overlap_colours,
-)
+from csg_analyze.plots.charts import counts, dots_with_intervals, lines_by_layer
+from csg_analyze.plots.panels import matrix_panels
 from csg_analyze.plots.style import (
-    GATE_COLOUR,
-    INFORMATION_COLOUR,
     LARGE_PNG,
     captioned,
     colour_map,
     colour_scale,
     compact,
     save,
-    style,
 )
 
 NAMES = ["c$at$", "d_og", "b^ird$"]
@@ -47,11 +37,13 @@ def texts(figure: Figure) -> list[str]:
 
 def panels(figure: Figure) -> list[Axes]:
     """The axes that show a matrix."""
-    return [axes for axes in figure.axes if axes.images]
+    return [axes for axes in figure.axes if axes.get_title()]
 
 
 def drawn(axes: Axes) -> FloatArray:
-    return np.asarray(axes.images[0].get_array())
+    """The colours of a heat map's cells."""
+    mesh = axes.collections[0]
+    return np.asarray(mesh.to_rgba(mesh.get_array()))
 
 
 def gate_like(n_classes: int, n_filters: int, seed: int = 0) -> FloatArray:
@@ -107,56 +99,17 @@ def test_a_large_matrix_is_drawn_in_blocks_and_its_axes_say_so() -> None:
     assert axes.get_ylabel() == "class; n = 1,000\nmaximum of every 3"
     assert axes.get_xlabel() == "filter; n = 2,048\nmaximum of every 6"
     assert len(axes.get_yticks()) <= 25
-    # ticks stay at the rows' own numbers, and only the matrix itself is in view
-    assert axes.get_ylim() == (999.5, -0.5)
-    assert axes.get_xlim() == (-0.5, 2047.5)
-    assert tuple(axes.images[0].get_extent()) == (-0.5, 342 * 6 - 0.5, 334 * 3 - 0.5, -0.5)
+    # a cell is a block, and a row's tick stands where the row is in its block
+    assert axes.get_ylim() == (334, 0)
+    assert axes.get_xlim() == (0, 342)
+    for tick, label in zip(axes.get_yticks(), axes.get_yticklabels(), strict=True):
+        assert tick == (int(label.get_text().removeprefix("class ")) + 0.5) / 3
 
 
 def test_text_from_outside_is_never_mathematics(tmp_path: Path) -> None:
     figure = matrix_panels({r"$\notacommand{$": gate_like(3, 5)}, row_labels=NAMES, colour_label="$\\frac{")
     save(figure, tmp_path, "m")  # broken mathematics would raise here
     assert r"$\notacommand{$" in texts(figure)
-
-
-def test_figure_4_has_a_row_a_model() -> None:
-    gate, csg, std = gate_like(3, 8), gate_like(3, 8, 1), gate_like(3, 6, 2)
-    figure = gate_and_information({"csg": csg, "std": std}, {"csg": gate}, class_names=NAMES)
-    titles = [axes.get_title() for axes in panels(figure)]
-    assert titles == [
-        "(a1) gate, csg",
-        "(b1) mutual information, csg",
-        "(c1) overlap, csg",
-        "(b2) mutual information, std",
-    ]
-    assert "no gate" in texts(figure)
-    highest = max(csg.max(), std.max())
-    scale = Normalize(0, highest)
-    order = sorted(range(8), key=lambda k: (gate[:, k].argmax(), -gate[:, k].max()))
-    own = sorted(range(6), key=lambda k: (std[:, k].argmax(), -std[:, k].max()))
-    a, b, c, other = map(drawn, panels(figure))
-    np.testing.assert_allclose(a, colour_map("Blues")(gate[:, order]))
-    np.testing.assert_allclose(b, colour_map("Oranges")(scale(csg[:, order])))
-    np.testing.assert_allclose(c, overlap_colours(gate[:, order], csg[:, order] / highest))
-    np.testing.assert_allclose(other, colour_map("Oranges")(scale(std[:, own])))
-
-
-def test_figure_4_without_any_gate_is_mutual_information_alone() -> None:
-    figure = gate_and_information({"std": gate_like(3, 8)}, class_names=NAMES)
-    assert [axes.get_title() for axes in panels(figure)] == ["(b) mutual information, std"]
-    assert figure.get_figwidth() == 3.35
-
-
-def test_overlap_is_two_inks_on_paper() -> None:
-    gate, information = np.array([[0.0, 1.0, 0.0, 1.0, np.nan]]), np.array([[0.0, 0.0, 1.0, 1.0, 0.0]])
-    blank, only_gate, only_mi, both, missing = overlap_colours(gate, information)[0]
-    blue, orange = (np.array(mpl.colors.to_rgb(ink)) for ink in (GATE_COLOUR, INFORMATION_COLOUR))
-    np.testing.assert_allclose(blank, 1)
-    np.testing.assert_allclose(only_gate, blue)
-    np.testing.assert_allclose(only_mi, orange)
-    np.testing.assert_allclose(both, blue * orange)
-    assert both.max() < 0.2
-    np.testing.assert_allclose(missing, 0xD9 / 255)
 
 
 @pytest.mark.parametrize("n_classes", [10, 1000])
@@ -172,7 +125,10 @@ def test_charts_draw_every_model(n_classes: int) -> None:
     for figure, label in ((dots, "recall"), (bars, "filters")):
         assert {"s$td", "csg", label} <= set(texts(figure))
         assert len(figure.axes[0].get_xticklabels()) <= 60
-    heights = np.asarray(dots.axes[0].lines[0].get_ydata())
+    if n_classes == 10:
+        heights = np.asarray(dots.axes[0].collections[-1].get_offsets())[:10, 1]
+    else:
+        heights = np.asarray(dots.axes[0].lines[0].get_ydata())
     np.testing.assert_array_equal(heights, value if n_classes == 10 else np.sort(value)[::-1])
 
 
@@ -181,6 +137,18 @@ def test_charts_align_models_by_category_not_by_row() -> None:
     b = pd.DataFrame({"class": ["y", "x"], "n": [5, 6]})
     bars = counts({"a": a, "b": b}, category="class", value="n", label="filters").axes[0].patches
     assert [bar.get_height() for bar in bars] == [1, 2, 6, 5]  # type: ignore[attr-defined]
+
+
+def test_classes_that_share_a_name_are_drawn_apart() -> None:
+    table = pd.DataFrame({"class": ["crane", "gull", "crane"], "n": [1, 2, 3]})
+    bars = counts({"m": table}, category="class", value="n", label="filters").axes[0].patches
+    assert [bar.get_height() for bar in bars] == [1, 2, 3]  # type: ignore[attr-defined]
+
+
+def test_a_line_is_interrupted_where_a_value_is_missing() -> None:
+    table = pd.DataFrame({"layer": list("abcde"), "mis": [0.1, 0.2, np.nan, 0.4, 0.5]})
+    figure = lines_by_layer({"m": table}, {"mis": "MIS"})
+    assert [np.asarray(line.get_xdata()).tolist() for line in figure.axes[0].lines] == [[0, 1], [3, 4]]
 
 
 def test_scale_holds_zero_and_is_never_empty() -> None:
@@ -192,9 +160,7 @@ def test_scale_holds_zero_and_is_never_empty() -> None:
 
 
 def test_files_are_the_same_bytes_again(tmp_path: Path) -> None:
-    figures = [
-        gate_and_information({"m": gate_like(3, 8)}, {"m": gate_like(3, 8)}, class_names=NAMES) for _ in range(2)
-    ]
+    figures = [matrix_panels({"m": gate_like(3, 8)}, row_labels=NAMES, colour_label="share") for _ in range(2)]
     for figure, name in zip(figures, "ab", strict=True):
         assert save(figure, tmp_path, name) == (tmp_path / f"{name}.png").read_bytes()
     for suffix in (".png", ".pdf"):
@@ -216,20 +182,27 @@ def test_a_caption_is_the_figures_label() -> None:
     assert captioned(Figure(), "What one sees.").get_label() == "What one sees."
 
 
-def test_drawing_changes_no_settings_and_loads_no_pyplot(tmp_path: Path) -> None:
-    before = dict(mpl.rcParams)
-    with style():
-        save(matrix_panels({"m": gate_like(3, 5)}, row_labels=NAMES, colour_label=""), tmp_path, "m")
-        draw_matrix(Figure().add_subplot(), gate_like(3, 5), norm=Normalize(0, 1), cmap=colour_map("Blues"))
-    assert dict(mpl.rcParams) == before
-    program = (
-        "import sys, numpy, pathlib; from csg_analyze.plots.panels import matrix_panels;"
-        "from csg_analyze.plots.style import save;"
-        "figure = matrix_panels({'m': numpy.eye(2)}, row_labels='ab', colour_label='');"
-        f"save(figure, pathlib.Path({str(tmp_path)!r}), 'x');"
-        "sys.exit('matplotlib.pyplot' in sys.modules)"
-    )
-    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+def test_drawing_changes_no_settings_and_opens_no_figure(tmp_path: Path) -> None:
+    program = f"""
+import matplotlib, numpy, pandas, pathlib
+before = {{name: matplotlib.rcParams._get(name) for name in matplotlib.rcParams}}
+from csg_analyze.plots.charts import counts, dots_with_intervals, lines_by_layer
+from csg_analyze.plots.panels import matrix_panels
+from csg_analyze.plots.style import save
+table = pandas.DataFrame({{"class": ["a", "b"], "layer": ["a", "b"], "n": [1, 2], "low": [0, 1], "high": [2, 3]}})
+figures = [
+    matrix_panels({{"m": numpy.eye(2)}}, row_labels="ab", colour_label="", annotated=True),
+    counts({{"m": table}}, category="class", value="n", label=""),
+    dots_with_intervals({{"m": table}}, category="class", value="n", label=""),
+    lines_by_layer({{"m": table}}, {{"n": "n"}}, intervals={{"n": ("low", "high")}}),
+]
+for figure in figures:
+    save(figure, pathlib.Path({str(tmp_path)!r}), "x")
+assert {{name: matplotlib.rcParams._get(name) for name in matplotlib.rcParams}} == before
+import matplotlib.pyplot
+assert matplotlib.pyplot.get_fignums() == []
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)
 
 
 def test_a_large_picture_keeps_its_size_and_nearly_its_colours() -> None:
@@ -253,9 +226,3 @@ def test_long_names_leave_room_for_axes_and_do_not_run_into_each_other() -> None
     figure = dots_with_intervals(dict.fromkeys(names, recall), category="class", value="recall", label="recall")
     figure.draw_without_rendering()
     assert figure.axes[0].get_position().width > 0.6
-    information = np.random.default_rng(0).random((3, 8))
-    figure = gate_and_information({names[0]: information}, {names[0]: np.eye(3, 8)}, class_names=list("abc"))
-    figure.draw_without_rendering()
-    titles = [axes.title.get_window_extent() for axes in figure.axes if axes.get_title()]
-    assert len(titles) == 3
-    assert all(left.x1 < right.x0 for left, right in itertools.pairwise(titles))

@@ -31,7 +31,7 @@ def result_of(n_filters: int, n_classes: int, *, with_gate: bool = True, matches
 
 
 def panels(models: dict[str, Result]) -> dict[str, Axes]:
-    return {axes.get_title(): axes for axes in draw_matrices(models).axes if axes.images}
+    return {axes.get_title(): axes for axes in draw_matrices(models).axes if axes.get_title()}
 
 
 def names_beside(axes: Axes) -> list[Annotation]:
@@ -49,13 +49,13 @@ def test_panels_share_a_scale_and_show_the_table_in_its_order() -> None:
     models = {"one": result_of(12, 3), "two": result_of(30, 3, with_gate=False)}
     found = panels(models)
     assert list(found) == ["one", "two"]
-    limits = {axes.images[0].get_clim() for axes in found.values()}
+    limits = {axes.collections[0].get_clim() for axes in found.values()}
     ((low, high),) = limits
     assert low == -high
     weights = np.random.default_rng(12).normal(size=(12, 6)) + 0.5
     order = models["one"].frame("filters").sort_values("place")["filter"].to_numpy()
     expected = correlation_matrix(weights)[np.ix_(order, order)]
-    np.testing.assert_allclose(np.asarray(found["one"].images[0].get_array()), expected)
+    np.testing.assert_allclose(np.asarray(found["one"].collections[0].get_array()), expected)
 
 
 def test_the_scale_is_not_wasted_on_the_diagonal() -> None:
@@ -70,7 +70,7 @@ def test_the_scale_is_not_wasted_on_the_diagonal() -> None:
         None,
     )
     figure = draw_matrices({"m": result})
-    assert figure.axes[0].images[0].get_clim() == (-0.1, 0.1)
+    assert figure.axes[0].collections[0].get_clim() == (-0.1, 0.1)
     assert figure.axes[-1].get_ylabel() == "cosine of weights"
 
 
@@ -84,13 +84,13 @@ def test_groups_are_bounded_and_named_at_their_centres() -> None:
     starts = np.cumsum([0, *sizes])
     labels = names_beside(axes)
     assert [label.get_text() for label in labels] == list(NAMES)
-    centres = [(a + b - 1) / 2 for a, b in pairwise(starts)]
+    centres = [(a + b) / 2 for a, b in pairwise(starts)]
     assert [label.xy[1] for label in labels] == centres
     assert [label.xyann[1] for label in labels] == pytest.approx(centres)  # there is room: none is moved
     lines = {
         float(np.asarray(line.get_ydata())[0]) for line in axes.lines if len(set(np.asarray(line.get_ydata()))) == 1
     }
-    assert lines == {float(start) - 0.5 for start in starts[1:-1]}
+    assert lines == {float(start) for start in starts[1:-1]}
 
 
 def test_names_of_small_groups_are_moved_apart_and_none_is_left_out() -> None:
@@ -127,13 +127,11 @@ def test_many_classes_and_filters_thin_out() -> None:
     assert 8 <= len(labels) <= 26
     assert (labels[0].get_text(), labels[-1].get_text()) == ("class 0", "class 259")
     assert not axes.lines
-    assert axes.get_ylim() == (519.5, -0.5)
-    image = axes.images[0]
-    assert np.asarray(image.get_array()).shape == (174, 174)
-    assert tuple(image.get_extent()) == (-0.5, 521.5, 521.5, -0.5)  # the last block reaches beyond the matrix
+    assert axes.get_ylim() == (174, 0)  # the last block reaches beyond the matrix
+    assert np.asarray(axes.collections[0].get_array()).shape == (174, 174)
     assert "a pixel is the mean of 3 x 3 neighbours" in str(figure.get_label())
     gaps = np.diff([label.xy[1] for label in labels])
-    assert gaps.min() > 520 / 26
+    assert gaps.min() > 520 / 3 / 26
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 5])
@@ -144,15 +142,17 @@ def test_any_number_of_models(count: int) -> None:
 
 def test_curves_mark_the_papers_threshold() -> None:
     models = {"one": result_of(12, 3), "two": result_of(30, 3)}
-    (axes,) = draw_curves(models).axes
+    figure = draw_curves(models)
+    (axes,), (legend,) = figure.axes, figure.legends
     curves = [line for line in axes.lines if len(np.asarray(line.get_xdata())) == 101]
     assert len(curves) == 2
-    for line, result in zip(curves, models.values(), strict=True):
+    for line, named, (model, result) in zip(curves, legend.get_lines(), models.items(), strict=True):
         np.testing.assert_array_equal(line.get_ydata(), result.frame("curve")["r"])
         (at,) = line.get_markevery()  # type: ignore[misc]
         r = result.frame("redundancy")["r_0.1"].iloc[0]
         assert (np.asarray(line.get_xdata())[at], np.asarray(line.get_ydata())[at]) == (0.1, r)
-        assert str(line.get_label()).endswith(f"r(0.1) = {r:.3f}")
+        assert named.get_label() == f"{model}, r(0.1) = {r:.3f}"
+        assert named.get_color() == line.get_color()
     assert len({line.get_color() for line in curves}) == 2
 
 
