@@ -13,7 +13,7 @@ from pathlib import Path, PurePath
 
 from csg_analyze.report.document import JSON
 
-PACKAGES = ("csg-analyze", "torch", "torchvision", "numpy", "scipy", "scikit-learn", "pandas", "matplotlib")
+PACKAGES = ("csg-analyze", "torch", "torchvision", "numpy", "scipy", "scikit-learn", "pandas", "matplotlib", "seaborn")
 PACKAGE_FOLDER = Path(__file__).resolve().parent.parent
 
 
