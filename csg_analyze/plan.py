@@ -9,7 +9,7 @@ from typing import Any
 from csg_analyze.errors import UsageError, unknown
 from csg_analyze.registry import ANALYZERS, INPUTS, Step, find, registered
 
-GIVEN = ("classifier", "dataset", "compared", "requested", "cache", "track")
+ALWAYS_THERE = ("classifier", "dataset", "compared", "requested", "cache", "track")
 """Inputs that no function computes."""
 Options = Mapping[str, Mapping[str, Any]]
 """Values of options, by the name of the analyzer or input they belong to, then by the option's name."""
@@ -57,7 +57,7 @@ def plan(analyzers: Sequence[str] | None = None, options: Options | None = None)
 
 def _collect_inputs(step: Step, inputs: dict[str, Step], path: tuple[str, ...]) -> None:
     for need in step.needs:
-        if need in GIVEN or need in inputs:
+        if need in ALWAYS_THERE or need in inputs:
             continue
         if need in path[1:]:
             raise UsageError(f"input {need!r} needs itself ({' -> '.join((*path, need))}).")

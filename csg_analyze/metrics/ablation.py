@@ -13,7 +13,7 @@ from csg_analyze.metrics.arrays import BoolArray, FloatArray, IntArray
 CLOSE = 1e-5
 """Two logits nearer than this share of the largest one may have been set apart by rounding alone."""
 
-CELLS = 2**21
+LOGITS_AT_ONCE = 2**21
 """Logits computed at once, 8 MB: matrix products long enough for all cores, that still stay in the cache."""
 
 
@@ -55,7 +55,7 @@ class CachedAblation:
     def predictions(self, keeps: BoolArray) -> IntArray:
         """As Ablation.predictions: (M, K) -> int32 (M, N)."""
         n_images, n_classes = self.full.shape
-        size = min(n_images, max(1, CELLS // n_classes))
+        size = min(n_images, max(1, LOGITS_AT_ONCE // n_classes))
         memory: FloatArray = np.empty((size, n_classes), np.float32)
         predictions: IntArray = np.empty((len(keeps), n_images), np.int32)
         for start in range(0, n_images, size):

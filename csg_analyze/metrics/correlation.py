@@ -8,7 +8,7 @@ import numpy as np
 
 from csg_analyze.metrics.arrays import FloatArray, IntArray
 
-ROUNDING = 1e-9
+COSINE_ROUNDING = 1e-9
 """Two cosines closer than this count as equal: sums in another order must not decide a comparison."""
 
 
@@ -60,8 +60,8 @@ def share_at_least(pairs: FloatArray, thresholds: FloatArray, n_diagonal: int = 
     ones on the diagonal as the paper's words have it ("elements in a correlation matrix"); 0 leaves the diagonal out.
     thresholds: (S,). NaN where there is no element.
     """
-    below = np.searchsorted(np.sort(pairs), thresholds - ROUNDING)
-    ones = n_diagonal * (thresholds - ROUNDING <= 1)
+    below = np.searchsorted(np.sort(pairs), thresholds - COSINE_ROUNDING)
+    ones = n_diagonal * (thresholds - COSINE_ROUNDING <= 1)
     total = 2 * len(pairs) + n_diagonal
     count = 2 * (len(pairs) - below) + ones
     share: FloatArray = count / total if total else np.full(len(thresholds), np.nan)

@@ -8,7 +8,7 @@ import numpy as np
 
 from csg_analyze.metrics.arrays import FloatArray, IntArray
 
-AT_ONCE = 64
+FILTERS_AT_ONCE = 64
 """Filters whose activations are copied at once: their columns lie far apart in memory."""
 
 
@@ -36,8 +36,8 @@ def most_activating(activations: FloatArray, n: int) -> IntArray:
     """
     n_images, n_filters = activations.shape
     chosen: IntArray = np.empty((n_filters, n), np.int64)
-    for start in range(0, n_filters, AT_ONCE):
-        columns = np.ascontiguousarray(activations[:, start : start + AT_ONCE].T)
+    for start in range(0, n_filters, FILTERS_AT_ONCE):
+        columns = np.ascontiguousarray(activations[:, start : start + FILTERS_AT_ONCE].T)
         lowest = np.partition(columns, n_images - n, axis=1)[:, n_images - n]
         for k, column in enumerate(columns):
             candidates = np.flatnonzero(column >= lowest[k])  # ascending, and all of those that tie

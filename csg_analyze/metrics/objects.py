@@ -10,7 +10,7 @@ import numpy as np
 
 from csg_analyze.metrics.arrays import BoolArray, FloatArray, IntArray
 
-Pair = tuple[BoolArray, BoolArray]
+Regions = tuple[BoolArray, BoolArray]
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,9 @@ class Objects:
     usable: BoolArray
     groups: IntArray
     left_out: tuple[str, ...] = ()
-    masks: Callable[[IntArray], Pair] | None = None
+    masks: Callable[[IntArray], Regions] | None = None
 
-    def regions(self, images: IntArray) -> Pair:
+    def regions(self, images: IntArray) -> Regions:
         """Pixels on the objects, and pixels that count at all (not those a mask says nothing about), (n, H, W) each."""
         if self.kind == "masks" and self.masks is not None:
             return self.masks(images)

@@ -17,7 +17,7 @@ from csg_analyze.paper import Numbers
 from csg_analyze.result import Result
 
 JSON: TypeAlias = "Mapping[str, JSON] | Sequence[JSON] | str | int | float | bool | None"
-Thing = TypeVar("Thing")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -83,8 +83,8 @@ class Report:
         return named + tuple(Section(name, About(name)) for name in ran if name not in listed)
 
     def shared(
-        self, results: Mapping[str, Result], things: Callable[[Result], Mapping[str, Thing]]
-    ) -> Iterator[tuple[str, Thing, dict[str, Result]]]:
+        self, results: Mapping[str, Result], things: Callable[[Result], Mapping[str, T]]
+    ) -> Iterator[tuple[str, T, dict[str, Result]]]:
         """What models share (figures, comparisons): title, what makes it, and the results of those who can share it.
 
         A title comes once for every set of classes: models of different ones cannot share a figure or a comparison.
@@ -99,7 +99,7 @@ class Report:
                 yield title, things(next(iter(part.values())))[title], part
 
 
-def as_text(document: JSON) -> str:
+def json_text(document: JSON) -> str:
     """A JSON document as it is printed and stored: indented, ASCII alone, one newline at the end."""
     return json.dumps(as_json(document), indent=2, allow_nan=False) + "\n"
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from csg_analyze.errors import UsageError
-from csg_analyze.report.document import Report, as_text
+from csg_analyze.report.document import Report, json_text
 from csg_analyze.report.ledger import Ledger
 from csg_analyze.report.pages import html_page, markdown_page
 from csg_analyze.report.section_tables import write_headline, write_seeds
@@ -43,8 +43,8 @@ def write_report(report: Report, out: Path, *, force: bool = False, light: bool 
         report = replace(report, notes=(*cautions, *report.notes, *_left_out(ledger)))
         _write(folder / "index.html", html_page(report, headline, seeds, outcomes))
         _write(folder / "report.md", markdown_page(report, headline, seeds, outcomes))
-        _write(folder / "provenance.json", as_text(report.provenance))
-        _write(folder / "summary.json", as_text(summary_document(report)))
+        _write(folder / "provenance.json", json_text(report.provenance))
+        _write(folder / "summary.json", json_text(summary_document(report)))
 
 
 def _left_out(ledger: Ledger) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from csg_analyze.about import Headline
 from csg_analyze.paper import TABLE_1
 from csg_analyze.report.document import Report, Section
 from csg_analyze.report.seeds import different_sample_sizes
-from csg_analyze.report.tables import ShownTable, as_text, shown
+from csg_analyze.report.tables import ShownTable, plain_text, shown
 from csg_analyze.wording import DASH, cell
 
 TEXT_COLUMNS = ("Model", "Architecture", "Training")
@@ -114,4 +114,4 @@ def _caption(report: Report) -> str:
 
 def headline(report: Report) -> str:
     """The first table as plain text for a terminal or a log, without a newline at the end."""
-    return as_text(headline_table(report))
+    return plain_text(headline_table(report))

@@ -11,8 +11,8 @@ import pandas as pd
 from csg_analyze.metrics.statistics import Mean
 from csg_analyze.paper import CLAIMS
 from csg_analyze.report.document import JSON, Report, as_json
-from csg_analyze.report.seeds import Seeds, differences, mean_of, seeds_of, value_of
-from csg_analyze.report.tables import ShownTable, as_text, shown
+from csg_analyze.report.seeds import Seeds, mean_of, seeds_of, twin_differences, value_of
+from csg_analyze.report.tables import ShownTable, plain_text, shown
 from csg_analyze.wording import DASH
 
 
@@ -29,7 +29,7 @@ def over_seeds(report: Report, seeds: Seeds) -> pd.DataFrame:
             mean = mean_of(value_of(model, analyzer, number) for model in group.models.values())
             row |= {f"{group.label} mean": mean.mean, f"{group.label} sd": mean.sd, f"{group.label} n": mean.n}
         for pair in seeds.pairs:
-            each = differences(pair, analyzer, number)
+            each = twin_differences(pair, analyzer, number)
             mean = mean_of(each.values())
             row |= {f"{pair.label} {name}": getattr(mean, name) for name in ("mean", "sd", "low", "high")}
             row |= {f"{pair.label} seed {seed}": difference for seed, difference in each.items()}
@@ -73,7 +73,7 @@ def headline_over_seeds(report: Report) -> str:
         return "\n".join(cautions)
     numbers = over_seeds(report, seeds)
     table = seeds_table(over_seeds_as_shown(numbers[in_headline(report, numbers)], seeds))
-    return "\n".join([as_text(table), *cautions, *(f"note: {note}" for note in seeds.notes)])
+    return "\n".join([plain_text(table), *cautions, *(f"note: {note}" for note in seeds.notes)])
 
 
 def seeds_table(cells: pd.DataFrame) -> ShownTable:
@@ -128,7 +128,7 @@ def group_document(report: Report, seeds: Seeds) -> dict[str, JSON]:
                 "label": pair.label,
                 "seeds": list(pair.seeds),
                 "besides_the_gate": [difference._asdict() for difference in pair.besides],
-                "results": _nested({where: mean_of(differences(pair, *where).values()) for where in names}),
+                "results": _nested({where: mean_of(twin_differences(pair, *where).values()) for where in names}),
             }
             for pair in seeds.pairs
         ],

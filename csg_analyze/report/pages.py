@@ -15,22 +15,22 @@ from csg_analyze.report.sections import Outcome
 from csg_analyze.report.tables import ShownTable
 from csg_analyze.wording import cell
 
-Seeds = tuple[ShownTable, ShownTable] | None
+SeedTables = tuple[ShownTable, ShownTable] | None
 """The numbers over seeds: those of the headline, and all of them."""
 
-KINDS = {"csv": "CSV", "tex": "LaTeX", "pdf": "PDF", "png": "PNG"}
+LINK_TEXTS = {"csv": "CSV", "tex": "LaTeX", "pdf": "PDF", "png": "PNG"}
 """What the text of a link calls a file, by the end of its name."""
 
-SHOWN = 12
+MOST_ENTRIES = 12
 """Entries of a list in the provenance or the data's description beyond which it is cut."""
 
 
-def html_page(report: Report, headline: ShownTable, seeds: Seeds, outcomes: Sequence[Outcome]) -> str:
+def html_page(report: Report, headline: ShownTable, seeds: SeedTables, outcomes: Sequence[Outcome]) -> str:
     """index.html: everything inside, nothing fetched, every text escaped."""
     return _render("index.html.j2", report, headline, seeds, outcomes, autoescape=True)
 
 
-def markdown_page(report: Report, headline: ShownTable, seeds: Seeds, outcomes: Sequence[Outcome]) -> str:
+def markdown_page(report: Report, headline: ShownTable, seeds: SeedTables, outcomes: Sequence[Outcome]) -> str:
     """report.md: the same contents, figures by relative path, every text escaped."""
     return _render("report.md.j2", report, headline, seeds, outcomes, finalize=escaped_markdown)
 
@@ -39,7 +39,7 @@ def _render(
     template: str,
     report: Report,
     headline: ShownTable,
-    seeds: Seeds,
+    seeds: SeedTables,
     outcomes: Sequence[Outcome],
     *,
     autoescape: bool = False,
@@ -61,7 +61,7 @@ def _render(
 
 def _templates(**settings: Any) -> Environment:
     templates = environment("csg_analyze.report", **settings)
-    templates.filters["kind"] = lambda file: KINDS[file.rpartition(".")[2]]
+    templates.filters["kind"] = lambda file: LINK_TEXTS[file.rpartition(".")[2]]
     return templates
 
 
@@ -83,7 +83,7 @@ def _lines(value: JSON) -> list[str]:
         lines = [f"{name}: {', '.join(inner)}" for name, entry in value.items() if (inner := _lines(entry))]
         return [", ".join(lines)] if lines and max(map(len, lines)) < 24 else lines
     if isinstance(value, Sequence) and not isinstance(value, str):
-        entries = [", ".join(_lines(entry)) for entry in value[:SHOWN]]
-        more = [f"and {len(value) - SHOWN:,} more"] if len(value) > SHOWN else []
+        entries = [", ".join(_lines(entry)) for entry in value[:MOST_ENTRIES]]
+        more = [f"and {len(value) - MOST_ENTRIES:,} more"] if len(value) > MOST_ENTRIES else []
         return [", ".join(entries + more)] if entries else []
     return [cell(value)]

@@ -18,7 +18,7 @@ from csg_analyze.result import Result
 
 
 @dataclass(frozen=True)
-class Picture:
+class DrawnFigure:
     """A figure: its caption, its files by path in the report's folder, and its size in inches.
 
     file: the PNG, which report.md shows. png: its content in base64, which index.html shows. pdf: empty where the
@@ -43,7 +43,7 @@ class Outcome:
     description: tuple[str, ...]
     summary: ShownTable | None
     tables: tuple[ShownTable, ...]
-    pictures: tuple[Picture, ...]
+    pictures: tuple[DrawnFigure, ...]
     notes: tuple[tuple[str, str], ...]
     skipped: tuple[tuple[str, str], ...]
     samples: str
@@ -75,7 +75,7 @@ def write_section(section: Section, report: Report, ledger: Ledger) -> Outcome:
 
 def _write_figures(
     section: Section, results: Mapping[str, Result], report: Report, ledger: Ledger
-) -> Iterator[Picture]:
+) -> Iterator[DrawnFigure]:
     for title, drawing, part in report.shared(results, lambda result: result.figures):
         try:
             with style():
@@ -89,7 +89,7 @@ def _write_figures(
         width, height = figure.get_size_inches()
         text = base64.b64encode(png).decode("ascii")
         pdf = "".join(ledger.kept(f"figures/{name}.pdf"))
-        yield Picture(next(ledger.figures), caption, f"figures/{name}.png", pdf, text, float(width), float(height))
+        yield DrawnFigure(next(ledger.figures), caption, f"figures/{name}.png", pdf, text, float(width), float(height))
 
 
 def _write_samples(section: Section, results: Mapping[str, Result], ledger: Ledger) -> str:

@@ -208,7 +208,7 @@ def sample_size_note(models: Iterable[ModelReport]) -> str:
     )
 
 
-def differences(pair: Pair, analyzer: str, number: str) -> dict[int, float]:
+def twin_differences(pair: Pair, analyzer: str, number: str) -> dict[int, float]:
     """CSG minus STD of one number, by seed; NaN where one of the twins does not have it."""
     return {
         seed: value_of(pair.csg.models[seed], analyzer, number) - value_of(pair.std.models[seed], analyzer, number)

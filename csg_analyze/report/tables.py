@@ -69,7 +69,7 @@ def _cells(column: pd.Series, bold: np.ndarray) -> list[Cell]:
     ]
 
 
-def as_text(table: ShownTable) -> str:
+def plain_text(table: ShownTable) -> str:
     """A table for a terminal or a log: no markup, no colour, no trailing blanks, no newline at the end."""
     printed = RichTable(box=box.SIMPLE_HEAD, pad_edge=False)
     for name, number in table.columns:

@@ -187,7 +187,9 @@ def test_by_default_the_gate_decides_and_without_one_the_activation() -> None:
     pd.testing.assert_frame_equal(
         long_form(plain.matrices["matrix"]), long_form(example.run(gate, select="activation").matrices["matrix"])
     )
-    assert "the 10 % of all filters with the highest mean activation on its images: 3 a class, 3 for" in plain.notes[0]
+    assert (
+        "the 10 % of all filters with the highest mean activation on its images: 3 per class, 3 for" in plain.notes[0]
+    )
     assert plain.notes[-1] == "on cached activations."
     assert example.run(fraction=0.5).summary["removed_filters"] == 15
     assert example.run(fraction=0.001).summary["removed_filters"] == 1
@@ -219,7 +221,7 @@ def test_a_class_without_images_is_blank_and_in_no_mean(select: str) -> None:
     assert result.summary["indispensability"] == pytest.approx(present["drop_difference"].mean())
     assert result.summary["worst_single_kept"] == present["others_kept"].min()
     assert result.summary["classes_without_filters"] == 0
-    assert "no image of: bee, fox; their recall is blank, and in no mean." in result.notes
+    assert "no image of: bee, fox; their recall is blank and in no mean." in result.notes
     chosen = result.frame("chosen").set_index("removal")
     assert chosen["recall_after"].isna().to_dict() == {"ant": False, "fox": True, "ant+fox": False}
     assert result.summary["recall_removed"] == chosen.loc["ant+fox", "recall_after"]

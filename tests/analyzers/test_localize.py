@@ -212,7 +212,7 @@ def test_the_caption_tells_what_the_numbers_need(heldout: Result, paper: Result)
         "Held-out protocol",
         "chosen on 20 images, scored on 20 images of 32x32 pixels (a 12, b 4, c 4, d 0",
         "masks of the objects",
-        "GradMap above 1 (its root mean square), 3 filters a class",
+        "GradMap above 1 (its root mean square), 3 filters per class",
         "Left out: nothing",
     ):
         assert words in caption
@@ -307,7 +307,7 @@ def test_figures_and_pages_of_both_models(heldout: Result, paper: Result, classi
 def test_results_do_not_depend_on_batches_or_pieces(
     classifier: Classifier, scenes: Dataset, heldout: Result, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("csg_analyze.analyzers.localize.methods.PIXELS", 5000)
+    monkeypatch.setattr("csg_analyze.analyzers.localize.evaluation.PIXELS_AT_ONCE", 5000)
     what = plan(
         ["localize"],
         {

@@ -120,7 +120,7 @@ def test_captions_notes_and_figures(both: Mapping[str, Result]) -> None:
     result = both["small"]
     assert "50 images" in result.tables["robustness"].caption
     assert "one step of eps, Linf, eps 0.01569 (4/255), untargeted" in result.tables["robustness"].caption
-    assert "70 images instead of the 200 asked for" in run(n_images=200, eps="0", attack="fgsm").notes[0]
+    assert "70 images instead of the 200 requested" in run(n_images=200, eps="0", attack="fgsm").notes[0]
     aimed = run(targeted=True, attack=DEEPFOOL)
     assert f"{DEEPFOOL} cannot be aimed at a class and ran untargeted." in aimed.notes
     robust, minimal = (result.figures[name].draw(both) for name in ("robustness", "minimal_l2"))

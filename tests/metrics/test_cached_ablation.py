@@ -17,7 +17,7 @@ def cached(n: int, n_filters: int, n_classes: int, seed: int = 0) -> CachedAblat
 @pytest.mark.parametrize("cells", [1, 40, 2**21])
 @pytest.mark.parametrize("share", [0.0, 0.2, 0.8, 1.0])
 def test_masked_logits_equal_a_masked_product(share: float, cells: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("csg_analyze.metrics.ablation.CELLS", cells)
+    monkeypatch.setattr("csg_analyze.metrics.ablation.LOGITS_AT_ONCE", cells)
     ablation = cached(23, 12, 5)
     rng = np.random.default_rng(1)
     keeps = rng.random((4, 12)) < share

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from csg_analyze.report.document import as_text
+from csg_analyze.report.document import json_text
 from csg_analyze.report.provenance import installed, provenance, revision
 
 
@@ -52,11 +52,11 @@ def test_what_it_takes_to_repeat_a_report() -> None:
     age = datetime.now(UTC) - datetime.fromisoformat(str(found["created"]))
     assert timedelta() <= age < timedelta(minutes=1)
     assert found["cpu_count"] == os.cpu_count()
-    assert json.loads(as_text(found)) == found
+    assert json.loads(json_text(found)) == found
 
 
 def test_neither_user_nor_host_nor_home_is_recorded() -> None:
-    text = as_text(provenance(["csg-analyze"], seeds={}, device="cpu", checkpoints={}, data={}))
+    text = json_text(provenance(["csg-analyze"], seeds={}, device="cpu", checkpoints={}, data={}))
     assert str(Path.home()) not in text
     assert f'"{getpass.getuser()}"' not in text
     assert socket.gethostname() not in text or len(socket.gethostname()) < 4

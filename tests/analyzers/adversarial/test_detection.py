@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score, roc_curve
 
 from csg_analyze.analyzers.adversarial.detection import (
-    Protocol,
+    SplitProtocol,
     fitting_sizes,
     rates,
     roc,
@@ -16,7 +16,7 @@ from csg_analyze.analyzers.adversarial.detection import (
 )
 from csg_analyze.metrics.statistics import interval, resampled
 
-PROTOCOLS: tuple[Protocol, ...] = ("paired", "disjoint", "random", "paper")
+PROTOCOLS: tuple[SplitProtocol, ...] = ("paired", "disjoint", "random", "paper")
 
 
 def keys(n: int, seed: int = 0) -> np.ndarray:
@@ -25,7 +25,7 @@ def keys(n: int, seed: int = 0) -> np.ndarray:
 
 @given(st.sampled_from(PROTOCOLS), st.integers(2, 40), st.integers(2, 40), st.integers(0, 30), st.integers(0, 5))
 def test_sides_are_of_the_asked_sizes_and_share_no_image(
-    protocol: Protocol, train: int, test: int, more: int, seed: int
+    protocol: SplitProtocol, train: int, test: int, more: int, seed: int
 ) -> None:
     n = sources_needed(protocol, 2 * train, 2 * test) + more
     found = split(protocol, keys(n, seed), train_size=2 * train, test_size=2 * test)
@@ -63,7 +63,7 @@ def test_a_random_split_leaks_and_a_paired_one_cannot() -> None:
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_smaller_training_sets_are_parts_of_larger_ones_and_tests_the_same(protocol: Protocol) -> None:
+def test_smaller_training_sets_are_parts_of_larger_ones_and_tests_the_same(protocol: SplitProtocol) -> None:
     small, large = (split(protocol, keys(120), train_size=size, test_size=20) for size in (20, 80))
     assert set(small.train_clean) < set(large.train_clean)
     assert set(small.train_adversarial) < set(large.train_adversarial)
@@ -82,7 +82,7 @@ def test_attacks_that_share_sources_share_their_sides() -> None:
 
 
 @given(st.sampled_from(PROTOCOLS), st.integers(25, 400), st.integers(2, 400), st.integers(2, 150))
-def test_sizes_that_fit(protocol: Protocol, n: int, train: int, test: int) -> None:
+def test_sizes_that_fit(protocol: SplitProtocol, n: int, train: int, test: int) -> None:
     sizes, test_size = fitting_sizes(protocol, n, train_sizes=(10, 2 * train), test_size=2 * test)
     assert test_size >= 2
     split(protocol, keys(n), train_size=max(sizes), test_size=test_size)

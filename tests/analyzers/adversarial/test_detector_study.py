@@ -8,18 +8,18 @@ import pytest
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import roc_auc_score
 
-from csg_analyze.analyzers.adversarial.detection import Protocol, split
+from csg_analyze.analyzers.adversarial.detection import SplitProtocol, split
 from csg_analyze.analyzers.adversarial.detectors import differentiable
 from csg_analyze.analyzers.adversarial.limits import adaptive_rows, transfer_matrix
 from csg_analyze.analyzers.adversarial.study import (
-    Columns,
+    FeatureColumns,
     Pool,
     Study,
     detection_rows,
     held_out,
     importance_rows,
     roc_rows,
-    study,
+    train_and_test,
     training_images,
 )
 from csg_analyze.metrics.adversarial import Differentiable
@@ -42,13 +42,13 @@ def pool(shift: float = 1.5, sources: np.ndarray | None = None, seed: int = 0) -
     return Pool(sources, clean[sources], adversarial[sources], noise[sources], keys[:, :, sources], LAYERS)
 
 
-def studied(protocol: Protocol = "paired", chosen: Pool | None = None, **options: Any) -> Study:
+def studied(protocol: SplitProtocol = "paired", chosen: Pool | None = None, **options: Any) -> Study:
     settings: dict[str, Any] = {"negatives": "clean", "sizes": (20, 60), "test_size": 40, "seed": 5, **options}
-    return study(chosen or pool(), Forest, protocol=protocol, **settings)
+    return train_and_test(chosen or pool(), Forest, protocol=protocol, **settings)
 
 
 @pytest.mark.parametrize("protocol", ["paired", "disjoint", "random", "paper"])
-def test_the_rows_by_scikit_learn_and_loops(protocol: Protocol) -> None:
+def test_the_rows_by_scikit_learn_and_loops(protocol: SplitProtocol) -> None:
     """Every repeat once more in the plainest way: split, train a forest, count its errors."""
     sizes = (20, 40) if protocol == "disjoint" else (20, 60)
     test_size = 20 if protocol == "disjoint" else 40
@@ -189,7 +189,7 @@ def test_an_adaptive_attack_by_hand() -> None:
 
 
 def test_chosen_columns_and_detectors_of_them() -> None:
-    chosen = Columns(np.array([False, False, True, True, True]), {"last": 3})
+    chosen = FeatureColumns(np.array([False, False, True, True, True]), {"last": 3})
     features = np.random.default_rng(0).normal(size=(7, 5))
     small = differentiable(np.random.default_rng(1).normal(size=(30, 3)), np.arange(30) % 2 == 0, kind="mlp")
     np.testing.assert_allclose(chosen.spread(small).logits(features), small.logits(chosen.pick(features)))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from csg_analyze.analyzers.mis.permutations import (
     adjusted_p_values,
-    fewest_found,
+    fewest_significant,
     needed_permutations,
     permutation_test,
 )
@@ -97,5 +97,5 @@ def test_permutations_that_the_procedure_needs(n_tests: int, rate: float) -> Non
         for n_permutations, found in ((needed, n_found), (needed - 1, 0)):
             p_values = [1 / (n_permutations + 1)] * n_found + [1.0] * (n_tests - n_found)
             assert sum(significant_by_a_loop(p_values, rate * (1 + 1e-12))) == found
-        assert fewest_found(n_tests, needed, rate) == n_found
-        assert fewest_found(n_tests, needed - 1, rate) > n_found
+        assert fewest_significant(n_tests, needed, rate) == n_found
+        assert fewest_significant(n_tests, needed - 1, rate) > n_found
