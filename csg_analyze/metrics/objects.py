@@ -1,4 +1,4 @@
-"""Where the objects of N images are: what maps are compared with."""
+"""The objects of N images, with which maps are compared."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ Regions = tuple[BoolArray, BoolArray]
 class Objects:
     """The objects of the labelled class in N images of height x width pixels.
 
-    kind: what regions are: the objects' masks, or their boxes filled. boxes: float (N, M, 4) as x0, y0, x1, y1 in
-    pixels, x1 and y1 exclusive, NaN where an image has fewer than M. usable: (N,), False for images with nothing to
-    compare with; left_out says why, in phrases with numbers. groups: int (N,), the same for images cut from one
-    picture. masks: from indices (n,) to regions and to pixels that count, both (n, height, width); None without masks.
+    kind: whether regions are the objects' masks, or their boxes, filled. boxes: float (N, M, 4) as x0, y0, x1, y1 in
+    pixels, x1 and y1 exclusive, NaN if an image has fewer than M. usable: (N,), False for images without objects to
+    compare with; left_out gives the reasons, in phrases with numbers. groups: int (N,), the same for images cut from
+    one picture. masks: from indices (n,) to regions and pixels that count, (n, height, width) each; None without masks.
     """
 
     kind: Literal["masks", "boxes"]
@@ -32,7 +32,7 @@ class Objects:
     masks: Callable[[IntArray], Regions] | None = None
 
     def regions(self, images: IntArray) -> Regions:
-        """Pixels on the objects, and pixels that count at all (not those a mask says nothing about), (n, H, W) each."""
+        """Pixels on the objects, and pixels that count (a mask may leave some undecided), (n, H, W) each."""
         if self.kind == "masks" and self.masks is not None:
             return self.masks(images)
         region = filled(self.boxes[images], *self.size)

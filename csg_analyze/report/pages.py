@@ -1,4 +1,4 @@
-"""index.html and report.md: two templates over the same contents."""
+"""index.html and report.md: two templates with the same contents."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from csg_analyze.report.tables import ShownTable
 from csg_analyze.wording import cell
 
 SeedTables = tuple[ShownTable, ShownTable] | None
-"""The numbers over seeds: those of the headline, and all of them."""
+"""The numbers over seeds: the headlines, and all numbers."""
 
 LINK_TEXTS = {"csv": "CSV", "tex": "LaTeX", "pdf": "PDF", "png": "PNG"}
-"""What the text of a link calls a file, by the end of its name."""
+"""Texts of links to files, by suffix."""
 
 MOST_ENTRIES = 12
-"""Entries of a list in the provenance or the data's description beyond which it is cut."""
+"""Largest number of entries shown of a list in the provenance or the data's description."""
 
 
 def html_page(report: Report, headline: ShownTable, seeds: SeedTables, outcomes: Sequence[Outcome]) -> str:
-    """index.html: everything inside, nothing fetched, every text escaped."""
+    """index.html: self-contained, loads nothing, with all texts escaped."""
     return _render("index.html.j2", report, headline, seeds, outcomes, autoescape=True)
 
 
 def markdown_page(report: Report, headline: ShownTable, seeds: SeedTables, outcomes: Sequence[Outcome]) -> str:
-    """report.md: the same contents, figures by relative path, every text escaped."""
+    """report.md: the same contents, figures by relative path, all texts escaped."""
     return _render("report.md.j2", report, headline, seeds, outcomes, finalize=escaped_markdown)
 
 
@@ -66,7 +66,7 @@ def _templates(**settings: Any) -> Environment:
 
 
 def escaped_markdown(value: object) -> str:
-    """Text as Markdown that shows just this text, on one line; what is marked safe is left as it is."""
+    """Markdown that shows exactly this text, on one line; Markup stays as it is."""
     if isinstance(value, Markup):
         return str(value)
     text = re.sub(r"([\\`*_{}\[\]<>|$~&#])", r"\\\1", cell(value) if not isinstance(value, int) else str(value))
@@ -74,7 +74,7 @@ def escaped_markdown(value: object) -> str:
 
 
 def facts(mapping: Mapping[str, JSON]) -> list[tuple[str, list[str]]]:
-    """A nested mapping as names and lines of text; long lists are cut, what is empty is left out."""
+    """A nested mapping as names and lines of text; long lists are cut, empty values left out."""
     return [(name.replace("_", " "), lines) for name, value in mapping.items() if (lines := _lines(value))]
 
 

@@ -235,7 +235,7 @@ def test_where_every_class_is_removed_the_others_are_blank() -> None:
     result = Example().run(classes=",".join(NAMES))
     assert result.summary["recall_others"] is None
     assert result.summary["recall_kept"] is None
-    assert any("no other class" in note for note in result.notes)
+    assert any("only the removed classes" in note for note in result.notes)
 
 
 def test_many_classes_have_no_empty_cells_in_the_table() -> None:

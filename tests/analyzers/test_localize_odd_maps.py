@@ -81,7 +81,7 @@ def test_maps_that_show_no_place_have_no_region_and_are_counted(method: str) -> 
         "2 of 8 maps have values that are not finite",
         "2 of 8 maps are the same everywhere and show no place: their region is empty",
         "1 of 8 maps are above their lowest value (for Grad-CAM: positive) at fewer than 30 %",
-        "1 of 8 maps have so many equal values",
+        "1 of 8 maps have so many values equal",
     ):
         assert words in notes
     assert result.summary["all-ones/avg_iou"] == pytest.approx(0.25)  # the whole image, as ever

@@ -83,7 +83,7 @@ def permutation_test(
     best_sum = np.zeros(n_filters)
     fixed = (repeat(counts), repeat(n_neighbors), repeat(digamma(np.arange(len(labels) + 1.0))))
     n_threads, n_at_once = threads_and_filters_at_once(
-        activations, n_jobs, bytes_a_filter=12, bytes_besides=12 + 4 * LABELINGS_AT_ONCE
+        activations, n_jobs, bytes_per_filter=12, bytes_besides=12 + 4 * LABELINGS_AT_ONCE
     )
 
     orders = np.empty((min(n_at_once, n_filters), len(labels)), np.int32)

@@ -145,7 +145,7 @@ def _notes(counts: Mapping[str, IntArray], gate: FloatArray, class_names: Sequen
     if closed:
         notes.append(f"the gate row is zero for: {listed(closed)}; their columns are blank.")
     if order == "clustered":
-        notes.append("classes with similar false negatives are neighbours.")
+        notes.append("classes are ordered by the similarity of their false negatives.")
     return tuple(notes)
 
 
