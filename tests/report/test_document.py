@@ -53,9 +53,9 @@ def test_what_json_lacks_becomes_null(report: Report) -> None:
     ],
 )
 def test_plain_values(value: object, plain: object) -> None:
-    found = as_json(value)
-    assert found == plain
-    assert type(found) is type(plain)
+    converted = as_json(value)
+    assert converted == plain
+    assert type(converted) is type(plain)
 
 
 def test_what_has_no_form_is_refused() -> None:
