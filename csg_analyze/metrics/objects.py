@@ -35,11 +35,11 @@ class Objects:
         """Pixels on the objects, and pixels that count (a mask may leave some undecided), (n, H, W) each."""
         if self.kind == "masks" and self.masks is not None:
             return self.masks(images)
-        region = filled(self.boxes[images], *self.size)
+        region = inside_boxes(self.boxes[images], *self.size)
         return region, np.ones_like(region)
 
 
-def filled(boxes: FloatArray, height: int, width: int) -> BoolArray:
+def inside_boxes(boxes: FloatArray, height: int, width: int) -> BoolArray:
     """The pixels whose centre lies in one of an image's boxes: (n, M, 4) -> (n, height, width)."""
     x0, y0, x1, y1 = np.moveaxis(boxes, -1, 0)[..., None]  # (n, M, 1) each; comparisons with NaN are False
     columns, rows = np.arange(width) + 0.5, np.arange(height) + 0.5

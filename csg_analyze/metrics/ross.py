@@ -85,13 +85,13 @@ def positions_by_class(labels: IntArray, counts: IntArray) -> tuple[IntArray, In
 
 
 @compiled
-def sum_over_label(x: FloatArray, own: IntArray, k: int, psi: FloatArray, alone: bool) -> float:
+def sum_over_label(x: FloatArray, own: IntArray, k: int, psi: FloatArray, other_is_single: bool) -> float:
     """Sum of psi(m_i) over the samples of one label, given by their sorted positions `own`.
 
-    alone: the other label has a single sample, which never counts.
+    other_is_single: the other label has a single sample, which never counts.
     """
     values = x[own]
-    if alone:
+    if other_is_single:
         x, own = values, np.arange(len(values)).astype(own.dtype)
     total = 0.0
     start = 0

@@ -8,7 +8,7 @@ from csg_analyze.about import Headline
 from csg_analyze.paper import TABLE_1
 from csg_analyze.report.document import Report, Section
 from csg_analyze.report.seeds import different_sample_sizes
-from csg_analyze.report.tables import ShownTable, plain_text, shown
+from csg_analyze.report.tables import ShownTable, plain_text, shown_table
 from csg_analyze.wording import DASH, cell
 
 TEXT_COLUMNS = ("Model", "Architecture", "Training")
@@ -100,9 +100,9 @@ def headline_table(report: Report) -> ShownTable:
     if not has_headlines(report):
         table = measured(report)
         numeric = [False] + [True] * len(report.models)
-        return shown(table, numeric=numeric, caption="What was measured, one number per row.")
+        return shown_table(table, numeric=numeric, caption="What was measured, one number per row.")
     cells, bold = first_table_as_shown(report)
-    return shown(cells, best=bold, numeric=[name not in TEXT_COLUMNS for name in cells], caption=_caption(report))
+    return shown_table(cells, best=bold, numeric=[name not in TEXT_COLUMNS for name in cells], caption=_caption(report))
 
 
 def _caption(report: Report) -> str:

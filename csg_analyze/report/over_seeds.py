@@ -12,7 +12,7 @@ from csg_analyze.metrics.statistics import Mean
 from csg_analyze.paper import CLAIMS
 from csg_analyze.report.document import JSON, Report, as_json
 from csg_analyze.report.seeds import Seeds, mean_of, seeds_of, twin_differences, value_of
-from csg_analyze.report.tables import ShownTable, plain_text, shown
+from csg_analyze.report.tables import ShownTable, plain_text, shown_table
 from csg_analyze.wording import DASH
 
 
@@ -78,7 +78,7 @@ def headline_over_seeds(report: Report) -> str:
 
 def seeds_table(cells: pd.DataFrame) -> ShownTable:
     """The cells of `over_seeds_as_shown` as a table for a page or a terminal."""
-    return shown(cells, numeric=[place > 0 for place in range(len(cells.columns))])
+    return shown_table(cells, numeric=[place > 0 for place in range(len(cells.columns))])
 
 
 def worth_showing(report: Report, seeds: Seeds) -> bool:

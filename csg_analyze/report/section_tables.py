@@ -19,7 +19,7 @@ from csg_analyze.report.headline import (
 from csg_analyze.report.ledger import Ledger
 from csg_analyze.report.over_seeds import in_headline, over_seeds, over_seeds_as_shown, seeds_table, worth_showing
 from csg_analyze.report.seeds import compared, seeds_of
-from csg_analyze.report.tables import Cell, ShownTable, first_rows, joined, shown
+from csg_analyze.report.tables import Cell, ShownTable, first_rows, joined, shown_table
 from csg_analyze.report.writing import write_csv, write_latex
 from csg_analyze.result import Result, Table
 from csg_analyze.wording import cell
@@ -137,7 +137,7 @@ def _write_table(
     write_csv(table.frame, ledger.folder / "tables" / f"{name}.csv")
     write_latex(table.frame, ledger.folder / "tables" / f"{name}.tex", bold=table.best)
     return replace(
-        shown(excerpt, best=table.best, caption=table.caption),
+        shown_table(excerpt, best=table.best, caption=table.caption),
         number=next(ledger.tables),
         title=(heading or title).replace("_", " "),
         total=len(table.frame),

@@ -154,11 +154,11 @@ def _missing(groups: Sequence[Group], pairs: Sequence[Pair]) -> Iterator[str]:
     """Seeds without a twin."""
     for group in groups:
         paired = {seed for pair in pairs if group in (pair.std, pair.csg) for seed in pair.seeds}
-        alone = [str(seed) for seed in group.models if seed not in paired]
-        if alone and any(other.training != group.training for other in groups):
+        unpaired = [str(seed) for seed in group.models if seed not in paired]
+        if unpaired and any(other.training != group.training for other in groups):
             other = next(other.training for other in groups if other.training != group.training)
             other = other if group.training == "STD" else "STD"
-            seeds = f"seed{'s' * (len(alone) > 1)} {', '.join(alone)}"
+            seeds = f"seed{'s' * (len(unpaired) > 1)} {', '.join(unpaired)}"
             yield f"{group.label}: {seeds} without an {other} twin of the same recipe, data, seed and start"
 
 

@@ -49,7 +49,7 @@ class ShownTable:
         return next((file for file in self.files if file.endswith(".csv")), "")
 
 
-def shown(
+def shown_table(
     frame: pd.DataFrame, *, best: pd.DataFrame | None = None, numeric: Sequence[bool] | None = None, caption: str = ""
 ) -> ShownTable:
     """A frame as shown. best: cells in bold. numeric: columns with numbers, which may be texts already."""

@@ -51,7 +51,7 @@ tried. Intervals are 95 %: Wilson's for shares, bootstraps for norms.
 """
 ROBUSTNESS_FIGURE = (
     "Accuracy under attack by the bound eps, on all images and (dashed) on those that all models classify correctly. "
-    "Bars are 95 % Wilson intervals; at eps = 0 stands the clean accuracy."
+    "Bars are 95 % Wilson intervals; eps = 0 is the clean accuracy."
 )
 MINIMAL_FIGURE = (
     "Share of the images that withstand perturbations up to a size: those whose smallest L2 norm is above the value, "

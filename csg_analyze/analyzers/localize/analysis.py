@@ -12,7 +12,7 @@ import pandas as pd
 
 from csg_analyze.about import about
 from csg_analyze.analyzers.localize.baselines import BASELINES
-from csg_analyze.analyzers.localize.comparisons import caption, differences, table_2
+from csg_analyze.analyzers.localize.comparisons import caption, compare_localization, table_2
 from csg_analyze.analyzers.localize.evaluation import Evaluation, Scored
 from csg_analyze.analyzers.localize.figures import draw_iou_curves, draw_maps
 from csg_analyze.analyzers.localize.methods import (
@@ -130,7 +130,7 @@ def localize(
             "table_2": partial(table_2, title=REGIONS),
             "table_2_boxes_and_pixels": partial(table_2, title=BOXES_AND_PIXELS),
         },
-        paired={"differences": partial(differences, n=bootstrap, seed=seed)},
+        paired={"differences": partial(compare_localization, n=bootstrap, seed=seed)},
         figures={"maps": Drawing(draw_maps, MAPS_FIGURE), "iou_curves": Drawing(draw_iou_curves, CURVES_FIGURE)},
         samples=sample_table(evaluation, scored, requested, class_names, sample_ids),
         notes=tuple(notes),

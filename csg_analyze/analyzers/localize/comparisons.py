@@ -99,7 +99,7 @@ def table_2(results: Mapping[str, Result], *, title: str) -> Table:
     return Table(pd.DataFrame(rows), caption, best=pd.DataFrame(bold))
 
 
-def differences(first: Result, second: Result, *, n: int, seed: int) -> Table:
+def compare_localization(first: Result, second: Result, *, n: int, seed: int) -> Table:
     """Mean difference over images, second model minus first, with its 95 % interval from paired resamples.
 
     Also ActivMap is averaged over images here; its totals in Table 2 are averages over filters.

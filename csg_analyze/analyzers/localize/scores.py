@@ -19,7 +19,7 @@ BOX_DELTAS = (0.3, 0.5, 0.7)
 MEANS_AT_ONCE = 2**22
 """Resampled means in memory at once, 32 MB; several such arrays exist."""
 
-IMAGES_AT_ONCE = 2**12
+IMAGES_IN_FLOAT64 = 2**12
 """Images whose scores at every threshold are in float64 at once."""
 
 
@@ -153,8 +153,8 @@ def _best(scores: ImageScores, images: IntArray, weights: FloatArray) -> IntArra
 def _mean(weights: FloatArray, values: FloatArray, images: IntArray) -> FloatArray:
     """Weighted means over images, (B, n) and (N, L) -> (B, L), in float64 without a copy of all values."""
     means: FloatArray = np.zeros((len(weights), values.shape[1]))
-    for start in range(0, len(images), IMAGES_AT_ONCE):
-        part = slice(start, start + IMAGES_AT_ONCE)
+    for start in range(0, len(images), IMAGES_IN_FLOAT64):
+        part = slice(start, start + IMAGES_IN_FLOAT64)
         means += weights[:, part] @ values[images[part]].astype(np.float64)
     return means
 

@@ -10,7 +10,7 @@ from csg_analyze.analyzers.localize.baselines import smooth_noise
 from csg_analyze.analyzers.localize.gathering import gather
 from csg_analyze.analyzers.localize.map_scores import score_maps
 from csg_analyze.analyzers.localize.scores import BOX_DELTAS, evaluate, metric_names
-from csg_analyze.metrics.objects import filled
+from csg_analyze.metrics.objects import inside_boxes
 
 N, SIDE, LEVELS = 20, 48, 1000
 THRESHOLDS = np.arange(LEVELS) / LEVELS
@@ -41,7 +41,7 @@ def maps(boxes: np.ndarray) -> np.ndarray:
 
 
 def metrics(maps: np.ndarray, boxes: np.ndarray) -> dict[str, float]:
-    region = filled(boxes, SIDE, SIDE)
+    region = inside_boxes(boxes, SIDE, SIDE)
     by_map = score_maps(maps[:, None], np.full((N, 1), 0.5), region, np.ones_like(region), boxes, LEVELS)
     scores = gather(N, LEVELS, (), [(np.arange(N), by_map)])
     total = evaluate(scores, np.zeros(N, int), np.arange(N), 1)[:, -1]
@@ -75,7 +75,7 @@ def published_max_box_acc_v2(maps: np.ndarray, boxes: np.ndarray, extra: int) ->
 
 
 def test_pxap_is_the_evaluators(maps: np.ndarray, boxes: np.ndarray) -> None:
-    expected = published_pxap(maps, filled(boxes, SIDE, SIDE))
+    expected = published_pxap(maps, inside_boxes(boxes, SIDE, SIDE))
     assert metrics(maps, boxes)["pxap"] == pytest.approx(expected, abs=1e-9)
 
 
