@@ -25,9 +25,7 @@ def mean_activations(activations: FloatArray, labels: IntArray, sets: BoolArray)
     of_class = np.split(order, np.cumsum(np.bincount(labels, minlength=sets.shape[1]))[:-1])
     for row, classes in zip(means, sets, strict=True):
         members = (of_class[c] for c in np.flatnonzero(classes))
-        images = np.sort(
-            np.concatenate([order[:0], *members])
-        )  # sorted, so that a set of images always has the same sum
+        images = np.sort(np.concatenate([order[:0], *members]))  # a set of images always has the same sum
         if len(images):
             row[:] = activations[images].mean(axis=0, dtype=np.float64)
     return means

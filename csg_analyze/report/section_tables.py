@@ -28,8 +28,8 @@ COMPARED_ROWS = 60
 """Largest number of rows of a comparison on the page; most comparisons are shown completely."""
 
 SEEDS_APART = (
-    "Every interval here compares two networks, and is for other images and these two networks. The table over seeds "
-    "has the variation between seeds, and the difference over seeds with its interval."
+    "Every interval here is for these two networks and other images, not for other seeds. The table over seeds has the "
+    "variation between seeds, and the difference over seeds with its interval."
 )
 
 

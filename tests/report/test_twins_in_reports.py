@@ -102,7 +102,7 @@ def test_a_paired_table_beside_seeds_is_called_one_seeds_images(tmp_path: Path) 
     for where in ("page", "plain"):
         text = said[where].replace("&#39;", "'")
         assert "Accuracy: differences, one seed's images, not seeds. Said by the analyzer." in text
-        assert "is for other images and these two networks. The table over seeds" in text
+        assert "is for these two networks and other images, not for other seeds. The table over seeds" in text
     assert (tmp_path / "several/tables/accuracy_differences.csv").exists()
     assert "Accuracy: differences. Said by the analyzer." in texts(report_of(*several[:2]), tmp_path / "one")["page"]
 
