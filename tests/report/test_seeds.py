@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from csg_analyze.checkpoints.origin import Origin
-from csg_analyze.cli.commands import _print_outcome
+from csg_analyze.cli.commands import _print_report
 from csg_analyze.errors import UsageError
 from csg_analyze.paper import PAPER, paper_numbers
 from csg_analyze.report.document import ModelReport, Report, Section
@@ -102,7 +102,7 @@ def test_different_numbers_of_images_are_named(tmp_path: Path, capsys: pytest.Ca
     assert "(csg0-1.0 on 10,000, std0-1.0 on 850) and cannot be compared" in sample_size_note(other.models)
     assert "over different numbers of images" in seeds_of(other.models).notes[0]
     assert "over different numbers of images" in headline_over_seeds(other)
-    _print_outcome(other, None, as_json=True)
+    _print_report(other, None, as_json=True)
     assert "note: MIS comes from different numbers of images" in " ".join(capsys.readouterr().err.split())
     write_report(other, tmp_path / "run")
     for page in ("index.html", "report.md"):
