@@ -2,7 +2,7 @@
 
     from csg_analyze import load_classifier, load_dataset, mutual_information
 
-Names are imported when first used, so that `import csg_analyze` (and `csg-analyze --help`) costs nothing.
+Names are imported at first use, so that `import csg_analyze` (and `csg-analyze --help`) is fast.
 """
 
 from __future__ import annotations

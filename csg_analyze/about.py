@@ -1,6 +1,6 @@
-"""What a reader of a report is told of an analysis: declared beside its function, in plain English.
+"""Texts on an analysis for the reader of a report and of `--help`, declared beside its function.
 
-Docstrings are for developers; these texts stand in the report and in `--help`.
+Docstrings are for developers.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ ATTRIBUTE = "__about__"
 class Headline:
     """A number of a summary that a report shows first.
 
-    number: its name in the summary; a * stands for any part, as in "*/error_percent@*". column: what the report's first
-    table calls it; empty: it stands among the numbers over seeds only. interval: the names of its two ends in the
-    summary, shown in a column `interval_column` in the form `interval_form`. best: which value is
-    bold in the first table where models differ.
+    number: its name in the summary; * matches any part, as in "*/error_percent@*". column: its name in the report's
+    first table; empty: the number is only in the tables over seeds. interval: the names of its two ends in the summary,
+    shown in a column `interval_column` in the format `interval_form`. best: the value that is bold in the first table
+    if models differ.
     """
 
     number: str
@@ -34,7 +34,7 @@ class Headline:
 
     @property
     def numbers(self) -> tuple[str, ...]:
-        """The names in the summary: its own, and those of the interval's ends."""
+        """Names in the summary: of the number, and of the ends of its interval."""
         return (self.number, *(self.interval or ()))
 
 
@@ -43,8 +43,8 @@ class About:
     """title: the heading of its section. summary: one sentence, also for lists. measures: what is measured, in detail.
     reading: how the numbers are to be read.
 
-    measures and reading: paragraphs, apart by an empty line; text between backticks is shown as code. caption: a phrase
-    that says what the headlines are, for the report's first table.
+    measures and reading: paragraphs, separated by empty lines; text between backticks is shown as code. caption: a
+    phrase on the headlines, for the caption of the report's first table.
     """
 
     title: str
@@ -76,7 +76,7 @@ def about(
     caption: str = "",
     headlines: Sequence[Headline] = (),
 ) -> Callable[[Function], Function]:
-    """Declare, as a decorator, what a reader is told of an analysis; see `About`."""
+    """A decorator that declares the texts on an analysis; see `About`."""
 
     def declare(function: Function) -> Function:
         setattr(function, ATTRIBUTE, About(title, summary, measures, reading, caption, tuple(headlines)))
@@ -86,7 +86,7 @@ def about(
 
 
 def about_of(name: str, function: Callable[..., Any]) -> About:
-    """What is declared of a function; without a declaration the first line of its docstring, or its name, as title."""
+    """The texts declared for a function; without any, its title is the first line of the docstring, or its name."""
     declared = getattr(function, ATTRIBUTE, None)
     if isinstance(declared, About):
         return declared

@@ -1,4 +1,4 @@
-"""One model on one dataset: inputs are computed when an analyzer first asks for them, results are collected."""
+"""Run analyzers on one model and one dataset; inputs are computed when an analyzer first needs them."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ def open_dataset(
     limit: int | None = None,
     **loading: Any,
 ) -> Dataset:
-    """The data this classifier is analysed on: `data` if given, else what its checkpoint remembers.
+    """The dataset of a classifier: `data`, or if None the one that its checkpoint records.
 
-    Classes come in the order of the network's outputs. Raises UsageError where no data is known or the classes
-    do not fit.
+    Classes are in the order of the network's outputs. Raises UsageError if no data is named or recorded, or if the
+    classes do not fit.
     """
     spec = data or classifier.data
     if spec is None:
         raise UsageError(f"{str(classifier.path)!r} does not say which data it was trained on; give --data.")
-    wanted = classifier.preprocessing
-    dataset = load_dataset(spec, split, size=wanted.size, resize=wanted.resize, limit=limit, **loading)
+    expected = classifier.preprocessing
+    dataset = load_dataset(spec, split, size=expected.size, resize=expected.resize, limit=limit, **loading)
     if classifier.class_names is not None:
         return dataset.relabelled(classifier.class_names)
     if classifier.n_classes != len(dataset.class_names):
@@ -51,7 +51,7 @@ def open_dataset(
 def analyze(
     classifier: Classifier,
     dataset: Dataset,
-    what: Plan | Sequence[str] | None = None,
+    analyzers: Plan | Sequence[str] | None = None,
     *,
     compared: Compared | None = None,
     cache: Cache | None = None,
@@ -59,30 +59,30 @@ def analyze(
 ) -> ModelReport:
     """Run analyzers on one classifier and one dataset.
 
-    An analyzer whose inputs cannot be had is skipped, with the reason. what: a plan, or names of analyzers; all of
-    them by default. compared: all classifiers of the run, each with its dataset, this one among them, for inputs that
-    must be alike in all of them; None: it is the only one. track: shows progress, see progress.Track.
+    An analyzer is skipped, with the reason, if its inputs are not available. analyzers: a plan, or names of analyzers;
+    None: all of them. compared: all classifiers of the run with their datasets, including this one, for inputs that
+    must be the same in all of them; None: this is the only one. track: shows progress, see `progress.Track`.
 
-    Arrays are read-only for analyzers and inputs. One of third parties that changes them all the same, or the dataset
-    or the network, is skipped as well, and what it changed is put back.
+    Arrays are read-only for analyzers and inputs. A third party's analyzer or input that changes them, the dataset or
+    the network is skipped, and its changes are undone.
     """
-    what = what if isinstance(what, Plan) else plan(what)
-    given = {
+    chosen = analyzers if isinstance(analyzers, Plan) else plan(analyzers)
+    always_there = {
         "classifier": classifier,
         "dataset": dataset,
         "compared": compared or ((classifier, dataset),),
-        "requested": frozenset(what.inputs),
+        "requested": frozenset(chosen.inputs),
         "cache": cache or Cache(None),
         "track": track,
     }
-    inputs = _Inputs(what, given)
+    inputs = _Inputs(chosen, always_there)
     results: dict[str, Result] = {}
     skipped: dict[str, str] = {}
-    for step in what.analyzers:
+    for step in chosen.analyzers:
         try:
             results[step.name] = as_result(inputs.call(step), step.name)
         except NotAvailable as reason:
-            if isinstance(reason, UsageError) and len(what.analyzers) == 1:
+            if isinstance(reason, UsageError) and len(chosen.analyzers) == 1:
                 raise
             skipped[step.name] = str(reason)
     return ModelReport(
@@ -101,28 +101,28 @@ def analyze(
 
 
 class _Inputs:
-    """Computes each input when it is first asked for, and remembers it; also remembers that it cannot be had.
+    """Inputs by name: each is computed at the first request, and kept, or the reason why it is not available.
 
-    Its arrays are read-only, since all analyzers share them.
+    Arrays are read-only, because all analyzers share them.
     """
 
-    def __init__(self, what: Plan, given: Mapping[str, Any]) -> None:
-        self.what = what
-        self.values: dict[str, Any] = dict(given)
+    def __init__(self, plan: Plan, always_there: Mapping[str, Any]) -> None:
+        self.plan = plan
+        self.values: dict[str, Any] = dict(always_there)
 
     def call(self, step: Step) -> Any:
         arguments = [self._get(need, optional=need in step.optional) for need in step.needs]
-        options = self.what.options.get(step.name, {})
+        options = self.plan.options.get(step.name, {})
         if getattr(step.function, "__module__", "").startswith("csg_analyze."):
             return step.function(*arguments, **options)
-        kind = "analyzer" if step in self.what.analyzers else "input"
+        kind = "analyzer" if step in self.plan.analyzers else "input"
         with guarded(f"{kind} {step.name!r}", arguments):
             return step.function(*arguments, **options)
 
     def _get(self, name: str, *, optional: bool) -> Any:
         if name not in self.values:
             try:
-                self.values[name] = read_only(self.call(self.what.inputs[name]))
+                self.values[name] = read_only(self.call(self.plan.inputs[name]))
             except NotAvailable as reason:
                 self.values[name] = reason
         value = self.values[name]
@@ -134,9 +134,9 @@ class _Inputs:
 
 
 def as_result(value: Any, name: str) -> Result:
-    """What an analyzer returned, as a Result: third parties may return a dict of numbers or one frame instead.
+    """An analyzer's return value as a Result; third parties may return a dict of numbers or one frame instead.
 
-    Raises UsageError for anything else.
+    Raises UsageError for other values.
     """
     if isinstance(value, Result):
         return value

@@ -1,4 +1,4 @@
-"""From the models' outcomes to a report: what they were analysed on, what was set, where all of it comes from."""
+"""From the models' results to a report with data, options and provenance."""
 
 from __future__ import annotations
 
@@ -17,33 +17,31 @@ def compose(
     models: Sequence[ModelReport],
     classifiers: Sequence[Classifier],
     datasets: Sequence[Dataset],
-    what: Plan,
+    plan: Plan,
     *,
     title: str | None = None,
     paper: str | None = None,
     remark: str | None = None,
     command: Sequence[str] = (),
 ) -> Report:
-    """The report of several models: their outcomes, what they were analysed on, and where all of it comes from.
+    """The report of several models.
 
-    paper: which of the paper's datasets to put its own numbers beside from; raises UsageError for an unknown one.
-    remark: as in Report.
+    paper: the paper's dataset whose numbers are shown for comparison. remark: as in Report. Raises UsageError for an
+    unknown dataset of the paper.
     """
     data = _describe(datasets[0])
     notes = [f"{classifier.name}: {note}" for classifier in classifiers for note in classifier.notes]
     if len({dataset.fingerprint for dataset in datasets}) > 1:
         specs = ", ".join(f"{c.name} on {d.spec} ({len(d)} images)" for c, d in zip(classifiers, datasets, strict=True))
-        notes.append(f"the models were analysed on different data, which limits any comparison: {specs}.")
+        notes.append(f"the models were analysed on different data, which limits comparisons: {specs}.")
     if note := sample_size_note(models):
         notes.append(note)
     classes = {dataset.class_names: classifier.name for classifier, dataset in zip(classifiers, datasets, strict=True)}
     if len(classes) > 1:
         sets = "; ".join(f"{name}: {len(names)} classes" for names, name in classes.items())
-        notes.append(
-            f"the models know different classes ({sets}): figures and comparisons are made for each set apart."
-        )
-    settings = what.settings
-    sections = [Section(step.name, step.about) for step in what.analyzers]
+        notes.append(f"the models have different classes ({sets}): each set has its own figures and comparisons.")
+    settings = plan.settings
+    sections = [Section(step.name, step.about) for step in plan.analyzers]
     origin = provenance(
         command,
         seeds={name: values["seed"] for name, values in settings.items() if "seed" in values},

@@ -1,4 +1,4 @@
-"""What every command of this project has: exit codes, one-line errors on stderr, a traceback on request, --version."""
+"""Shared by all commands of this project: exit codes, one-line errors on stderr, --debug, --version."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 INTERRUPTED = 130
-"""The exit code of a command that Ctrl-C ended, as shells have it."""
+"""Exit code after Ctrl-C, as in shells."""
 
 
 def stderr_console() -> Console:
-    """A rich console on stderr, where everything but results goes."""
+    """A rich console on stderr, for everything but results."""
     from rich.console import Console
 
     return Console(stderr=True, highlight=False)
 
 
-def _show_version(context: typer.Context, asked: bool) -> None:
-    if asked:
+def _show_version(context: typer.Context, requested: bool) -> None:
+    if requested:
         print(f"{context.find_root().info_name} {__version__}")
         raise typer.Exit
 
@@ -37,31 +37,31 @@ def program_flags(
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
-    """The flags of a program itself, as the callback of its Typer app: --version."""
+    """The flags of a whole program, for the callback of its Typer app: --version."""
 
 
 def run_app(app: Callable[..., object], *, program: str, arguments: Sequence[str] | None = None) -> int:
-    """Run a Typer app, or what calls one with the same arguments, and return its exit code.
+    """Run a Typer app, or a function that calls one with the same arguments, and return its exit code.
 
-    0; 2 after one line `error: ...` on stderr; 130 after Ctrl-C.
-    `--debug`, anywhere on the command line, shows the traceback of an error as well. arguments: sys.argv[1:] by
-    default. Errors that are no UsageError (and no misuse of flags, which Typer finds) are defects: they propagate.
+    0; 2 after one line `error: ...` on stderr; 130 after Ctrl-C. `--debug`, anywhere on the command line, also shows
+    the traceback of an error. arguments: sys.argv[1:] by default. Errors other than UsageError and Typer's own are
+    defects: they propagate.
     """
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    debug = "--debug" in given
+    typed = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in typed
     try:
-        code = app([word for word in given if word != "--debug"], prog_name=program, standalone_mode=False)
+        code = app([word for word in typed if word != "--debug"], prog_name=program, standalone_mode=False)
     except UsageError as error:
         if debug:
             raise
         return _refuse(str(error))
     except KeyboardInterrupt:
         return INTERRUPTED
-    except BrokenPipeError:  # `csg-analyze ... | head`: nobody reads on, which is no error
+    except BrokenPipeError:  # `csg-analyze ... | head`: the reader has stopped, which is no error
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except Exception as error:
-        # Typer's own errors (unknown flag, missing value) share no public base class in all its versions
+        # Typer's own errors (unknown flag, missing value) have no public base class in all of its versions
         message = getattr(error, "format_message", None)
         if debug or message is None:
             raise

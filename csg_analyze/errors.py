@@ -1,7 +1,7 @@
-"""What can go wrong on the user's side, said in one sentence.
+"""Errors on the user's side, each with a message of one sentence.
 
-`UsageError` ends a command with exit code 2; `NotAvailable` makes one analyzer skipped, with its reason; `TooFew` and
-`Overwritten` do the one where only that analyzer was asked for, and the other in a report of several.
+`UsageError` ends a command with exit code 2. `NotAvailable` makes the report skip one analyzer, with the reason.
+`TooFew` and `Overwritten` end the command of a single analyzer, and skip the analyzer in a report of several.
 """
 
 from __future__ import annotations
@@ -11,24 +11,24 @@ from difflib import get_close_matches
 
 
 class UsageError(Exception):
-    """What the user gave cannot be used. The message says what was found and what to do about it."""
+    """The user's input cannot be used. The message names the value and a remedy."""
 
 
 class NotAvailable(Exception):
-    """A model or a dataset does not have what an analyzer asks for (a gate, masks). The message is the reason."""
+    """A model or a dataset lacks an input of an analyzer (a gate, masks). The message is the reason."""
 
 
 class TooFew(UsageError, NotAvailable):
-    """Too little is left to say anything. Ends the command that asks for this analyzer alone; a report goes on."""
+    """Too few samples for an analysis."""
 
 
 class Overwritten(UsageError, NotAvailable):
-    """Code from elsewhere wrote into what all analyzers share. Ends and goes on as TooFew does."""
+    """A third party's code changed values that all analyzers share."""
 
 
 def unknown(kind: str, name: str, candidates: Iterable[str]) -> UsageError:
-    """The error for a name that does not exist: suggests the nearest candidate, else lists them all."""
-    known = sorted(candidates)
-    close = get_close_matches(name.lower(), known, n=1, cutoff=0.5)
-    hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known)}."
+    """The error for an unknown name: suggests the nearest candidate, or else lists all."""
+    names = sorted(candidates)
+    close = get_close_matches(name.lower(), names, n=1, cutoff=0.5)
+    hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(names)}."
     return UsageError(f"unknown {kind} {name!r}; {hint}")

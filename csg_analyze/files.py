@@ -1,4 +1,4 @@
-"""Writing and fingerprinting files: replaced whole or not at all."""
+"""Writing files completely or not at all, and their fingerprints."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from csg_analyze.errors import UsageError
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`. It replaces `path` on success, and is deleted on any error.
+    """Yield a temporary path beside `path`, which replaces `path` on success and is deleted on any error.
 
     Raises UsageError if the folder does not exist or cannot be written.
     """
@@ -27,7 +27,7 @@ def replacing(path: Path) -> Iterator[Path]:
     temporary = Path(name)
     try:
         yield temporary
-        # mkstemp makes files private; give this one the permissions of any other new file
+        # mkstemp makes files private; use the permissions of other new files
         mask = os.umask(0)
         os.umask(mask)
         temporary.chmod(0o666 & ~mask)

@@ -1,7 +1,7 @@
-"""Command-line flags from what is declared once: the fields of a dataclass, the parameters of a function.
+"""Command-line flags from the fields of a dataclass and the parameters of a function.
 
-`Annotated[int, "what it is"]` becomes a flag with that help; an Option or Argument of Typer's says more: another name,
-or that there is no negative form.
+`Annotated[int, "help text"]` becomes a flag with this help. With Typer's Option or Argument instead of the text, a flag
+can have another name, or no negative form.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ def command(
     more: Iterable[Parameter] = (),
     summary: str = "",
 ) -> Callable[..., None]:
-    """A command of Typer's that calls `function` with the values of its flags.
+    """A Typer command that calls `function` with the values of its flags.
 
-    A parameter whose type is a dataclass stands for the flags of its fields (`flags_of`) and is built from them.
-    fixed: values of parameters that get no flag. without: names that get none and keep their defaults. more: further
-    flags, handed over by keyword. summary: plain text for the help; else the function's docstring.
+    A parameter whose type is a dataclass has the flags of its fields (`flags_of`) and is built from them. fixed: values
+    of parameters without flags. without: names without flags that keep their defaults. more: further flags, passed on
+    by keyword. summary: text of the help; by default the function's docstring.
     """
     hints = get_type_hints(function, include_extras=True)
     own = [
@@ -50,7 +50,7 @@ def command(
 
     # Typer reads a command's flags from its signature
     call.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
-        [each.replace(kind=Parameter.KEYWORD_ONLY) for each in flags]
+        [parameter.replace(kind=Parameter.KEYWORD_ONLY) for parameter in flags]
     )
     call.__annotations__ = {}
     call.__doc__ = summary or inspect.getdoc(function)
@@ -58,7 +58,7 @@ def command(
 
 
 def flags_of(kind: Any, without: Collection[str] = ()) -> Iterator[Parameter]:
-    """A flag for every annotated field of a dataclass, dataclasses among its fields included."""
+    """One flag per annotated field of a dataclass, including fields of dataclasses in it."""
     hints = get_type_hints(kind, include_extras=True)
     for field in fields(kind):
         hint = hints[field.name]
@@ -69,7 +69,7 @@ def flags_of(kind: Any, without: Collection[str] = ()) -> Iterator[Parameter]:
 
 
 def _built(kind: Any, values: dict[str, Any]) -> Any:
-    """The dataclass from the values of its flags, taken out of `values`; a field without a flag keeps its default."""
+    """Build a dataclass from its flags, removed from `values`; fields without flags keep their defaults."""
     hints = get_type_hints(kind, include_extras=True)
     arguments = {}
     for name in (field.name for field in fields(kind)):
@@ -81,7 +81,7 @@ def _built(kind: Any, values: dict[str, Any]) -> Any:
 
 
 def flag(name: str, annotation: Any, default: Any) -> Parameter:
-    """One flag: its name, its type with what it is, its default."""
+    """One flag. annotation: its type with its help, as in `command`."""
     plain, words = parted(annotation)
     if not isinstance(words, ParameterInfo):
         annotation = Annotated[plain, typer.Option(help=words)]
@@ -89,19 +89,19 @@ def flag(name: str, annotation: Any, default: Any) -> Parameter:
 
 
 def parted(annotation: Any) -> tuple[Any, ParameterInfo | str | None]:
-    """A type without what is annotated to it, and that: Typer's own words, or a text; None where there is neither."""
+    """A type without its annotation, and the annotation: Typer's Option or Argument, or a text; None without either."""
     if get_origin(annotation) is not Annotated:
         return annotation, None
     plain, *extras = get_args(annotation)
-    told = [getattr(extra, "description", None) or extra for extra in extras]  # pydantic's Field has a description
-    return plain, next((words for words in told if isinstance(words, ParameterInfo | str)), None)
+    texts = [getattr(extra, "description", None) or extra for extra in extras]  # pydantic's Field has a description
+    return plain, next((words for words in texts if isinstance(words, ParameterInfo | str)), None)
 
 
 def changes_of(kind: Any, without: Collection[str] = (), panel: str = "") -> Iterator[Parameter]:
-    """For a dataclass that checks its own values: every field as an optional flag whose value stays text.
+    """Every field of a dataclass that checks its own values as an optional flag whose value stays text.
 
-    A dataclass among its fields is a group of flags, and what is annotated to it the title they are shown under.
-    panel: the title over fields that are in no such group.
+    A dataclass among its fields is a group of flags; its annotation is the group's title. panel: title of the fields
+    outside such groups.
     """
     hints = get_type_hints(kind, include_extras=True)
     for field in fields(kind):
@@ -127,10 +127,10 @@ _METAVARS = {int: "INTEGER", float: "NUMBER", str: "TEXT"}
 
 
 def _metavar(plain: Any) -> str:
-    """How help writes what a flag takes: INTEGER, NUMBER, A|B, LIST, TEXT."""
+    """The kind of value a flag takes, as shown in the help: INTEGER, NUMBER, A|B, LIST, TEXT."""
     if get_origin(plain) is tuple:
         return "LIST"
-    for kind in (plain, *get_args(plain)):  # a field, or what it is beside None
+    for kind in (plain, *get_args(plain)):  # the type itself, or its alternatives to None
         kind = parted(kind)[0]
         if get_origin(kind) is Literal:
             return "|".join(get_args(kind))

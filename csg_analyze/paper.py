@@ -1,6 +1,6 @@
-"""The paper as data (Liang et al., ECCV 2020): its order, the numbers of its tables, what it claims, its own values.
+"""The paper as data (Liang et al., ECCV 2020): the order of its analyses, its claims and its numbers.
 
-Another paper would be another such table; nothing else names analyzers in the paper's terms.
+Another paper would be another such file.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ ORDER = (
     "accuracy", "gate", "mis", "confusion", "similarity", "correlation", "localize", "adv-detect", "robustness",
     "layers", "filters",
 )  # fmt: skip
-"""How the built-in analyzers are listed and reported: as the paper presents them; all others follow by name."""
+"""The order of the built-in analyzers in lists and reports, as in the paper; all others follow by name."""
 
 TABLE_1 = ("accuracy", "mis", "gate")
-"""The analyses that make Table 1, in the order of its columns; their own headlines say which numbers."""
+"""The analyses whose headlines are Table 1, in the order of its columns."""
 
 CLAIMS = (
     ("confusion", "mean_single_recall"),
@@ -26,7 +26,7 @@ CLAIMS = (
     ("correlation", "c_ic_off_diagonal"),
     ("correlation", "between_groups_absolute"),
 )
-"""What the paper claims in words, without a number of its own: Fig. 5, 6 and 7, and beside its C_IC what it hides."""
+"""Numbers behind claims that the paper makes in words: Fig. 5, 6 and 7, and C_IC with its alternatives."""
 
 Numbers = Mapping[tuple[str, str], Mapping[str, float]]
 """(analyzer, name in its summary) -> training -> the paper's number."""

@@ -1,4 +1,4 @@
-"""What will be run: analyzers by name, every input they need, and the options given to either."""
+"""The plan of a run: analyzers, all inputs they need, and the options of both."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import Any
 from csg_analyze.errors import UsageError, unknown
 from csg_analyze.registry import ANALYZERS, INPUTS, Step, find, registered
 
-GIVEN = ("classifier", "dataset", "compared", "requested", "cache", "track")
-"""Inputs that no function computes."""
+ALWAYS_THERE = ("classifier", "dataset", "compared", "requested", "cache", "track")
+"""Inputs that every run has, without a function."""
 Options = Mapping[str, Mapping[str, Any]]
-"""Values of options, by the name of the analyzer or input they belong to, then by the option's name."""
+"""Values of options by the name of the analyzer or input, then by the name of the option."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The analyzers in order, every input they need, directly or not, each after those it needs itself, and options."""
+    """Analyzers in order; all inputs they need, directly or not, each after the inputs it needs itself; options."""
 
     analyzers: tuple[Step, ...] = ()
     inputs: Mapping[str, Step] = field(default_factory=dict)
@@ -25,7 +25,7 @@ class Plan:
 
     @property
     def settings(self) -> dict[str, dict[str, Any]]:
-        """Every option of every step with the value it has, given or default."""
+        """The values of all options of all steps, requested or default."""
         steps = (*self.inputs.values(), *self.analyzers)
         return {
             step.name: {
@@ -36,9 +36,9 @@ class Plan:
 
 
 def plan(analyzers: Sequence[str] | None = None, options: Options | None = None) -> Plan:
-    """Look up the analyzers (all of them by default) and what they need.
+    """Look up the analyzers (by default all) and the inputs they need.
 
-    Raises UsageError for an unknown analyzer or option, or an analyzer that needs what nobody provides.
+    Raises UsageError for an unknown analyzer or option, and for an input that nothing provides.
     """
     names = dict.fromkeys(registered(ANALYZERS) if analyzers is None else analyzers)
     steps = tuple(find(ANALYZERS, name) for name in names)
@@ -57,7 +57,7 @@ def plan(analyzers: Sequence[str] | None = None, options: Options | None = None)
 
 def _collect_inputs(step: Step, inputs: dict[str, Step], path: tuple[str, ...]) -> None:
     for need in step.needs:
-        if need in GIVEN or need in inputs:
+        if need in ALWAYS_THERE or need in inputs:
             continue
         if need in path[1:]:
             raise UsageError(f"input {need!r} needs itself ({' -> '.join((*path, need))}).")

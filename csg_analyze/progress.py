@@ -1,4 +1,4 @@
-"""Progress on stderr: a bar on a terminal, a plain line now and then elsewhere."""
+"""Progress on stderr: a bar on a terminal, a line every ten seconds elsewhere."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from typing import TypeVar
 
 T = TypeVar("T")
 Track = Callable[[Iterable[T], str, int], Iterable[T]]
-"""Passes an iterable through while showing (description, total) as progress."""
+"""Passes the items of an iterable on and shows progress: (iterable, description, total) -> iterable."""
 SECONDS_BETWEEN_LINES = 10.0
 
 
 def say(line: str) -> None:
-    """One line for the user; stdout is kept for results."""
+    """Print one line for the user on stderr; stdout is for results."""
     print(line, file=sys.stderr, flush=True)
 
 
 def track(iterable: Iterable[T], description: str, total: int) -> Iterator[T]:
-    """Pass the items through and show how many of `total` are done, with the time left."""
+    """Pass the items on and show how many of `total` are done, and the time left."""
     if sys.stderr.isatty():
         from rich.progress import track as bar
 
@@ -38,5 +38,5 @@ def track(iterable: Iterable[T], description: str, total: int) -> Iterator[T]:
 
 
 def untracked(iterable: Iterable[T], _description: str, _total: int) -> Iterable[T]:
-    """Progress shown to nobody."""
+    """Pass the items on without progress."""
     return iterable

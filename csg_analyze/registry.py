@@ -1,7 +1,7 @@
-"""Analyzers and inputs by name, found through entry points, read by their signatures.
+"""Analyzers and inputs by name: their entry points and their signatures.
 
-The built-in ones register in the same way as a third party's: in `pyproject.toml`, under the groups
-`csg_analyze.analyzers` and `csg_analyze.inputs`.
+Built-in ones are registered like those of third parties: in `pyproject.toml`, in the groups `csg_analyze.analyzers`
+and `csg_analyze.inputs`.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ class Option:
 
 @dataclass(frozen=True)
 class Step:
-    """An analyzer or an input function, with what its signature says.
+    """An analyzer or an input function, and its signature.
 
-    needs: the names of its positional parameters. optional: those among them whose annotation admits None: they
-    are None where a model or dataset does not have them. options: its keyword-only parameters.
+    needs: the names of its positional parameters. optional: those whose annotation admits None, which they are if a
+    model or dataset does not have them. options: its keyword-only parameters.
     """
 
     name: str
@@ -48,21 +48,20 @@ class Step:
 
 
 def registered(group: str) -> dict[str, EntryPoint]:
-    """Everything registered under a group, by name; importing nothing. The built-in ones come first."""
+    """All entry points of a group by name, without importing them; built-in ones come first."""
 
     def place(entry: EntryPoint) -> tuple[bool, int, str]:
         order = ORDER.index(entry.name) if entry.name in ORDER else len(ORDER)
         return not entry.module.startswith("csg_analyze."), order, entry.name
 
-    found = sorted(entry_points(group=group), key=place)
     by_name: dict[str, EntryPoint] = {}
-    for entry in found:
-        by_name.setdefault(entry.name, entry)  # nobody replaces a built-in one behind the user's back
+    for entry in sorted(entry_points(group=group), key=place):
+        by_name.setdefault(entry.name, entry)  # a third party cannot replace a built-in one
     return by_name
 
 
 def find(group: str, name: str) -> Step:
-    """Load one analyzer or input. Raises UsageError for an unknown name or one that cannot be imported."""
+    """Load one analyzer or input. Raises UsageError if it is unknown or cannot be imported."""
     entries = registered(group)
     if name not in entries:
         raise unknown(group.removeprefix("csg_analyze.").removesuffix("s"), name, entries)
@@ -75,7 +74,7 @@ def find(group: str, name: str) -> Step:
 
 
 def read_signature(name: str, function: Callable[..., Any]) -> Step:
-    """What a function needs and which options it has; annotations that cannot be resolved count as unknown types."""
+    """The needs and options of a function; annotations that cannot be resolved count as unknown types."""
     try:
         hints = get_type_hints(function, include_extras=True)
     except NameError:  # names imported for type checkers only
@@ -93,9 +92,10 @@ def read_signature(name: str, function: Callable[..., Any]) -> Step:
 
 
 def summary_of(entry: EntryPoint) -> str:
-    """What a registered function is, in one line, read from its source so that nothing heavy is imported.
+    """One line on a registered function: its title declared with `about`, or the first line of its docstring.
 
     The summary that it declares with `about`, or else the first line of its docstring.
+    It is read from the source, because importing may be slow.
     """
     try:
         spec = find_spec(entry.module)

@@ -1,4 +1,4 @@
-"""What an analysis gives back: numbers, and the tables, matrices and pictures that they come from."""
+"""The result of an analysis: numbers, and the tables, matrices and pictures behind them."""
 
 from __future__ import annotations
 
@@ -15,34 +15,35 @@ if TYPE_CHECKING:
 Number: TypeAlias = "float | int | str | bool | None"
 
 DrawFigure: TypeAlias = "Callable[[Mapping[str, Result]], Figure]"
-"""Draws one figure from the results of all compared models, by the model's name, on shared scales."""
+"""Draws one figure from the results of all compared models, by model name, on shared scales."""
 
 Compare: TypeAlias = "Callable[[Mapping[str, Result]], Table]"
-"""Makes one table from the results of all models that ran the analysis, by the model's name; a row's first columns say
-what it compares. Called where at least two models have a result that names it.
+"""Makes one table from the results of all models that ran the analysis, by model name.
+
+The first columns of a row say what it compares. Called if at least two models have a result that names it.
 """
 
 ComparePair: TypeAlias = "Callable[[Result, Result], Table]"
-"""Makes the rows of one table from two results: the second minus the first. Which two is the report's to say."""
+"""Makes the rows of one table from two results, as second minus first; the report chooses the two."""
 
 WritePages: TypeAlias = "Callable[[str], Iterator[tuple[str, bytes]]]"
-"""From the model's name to the names and contents of files that make up pages of their own; the entry page first.
+"""Yields the names and contents of the files of separate pages for a model name, the entry page first.
 
-Names are plain file names without folders, distinct, of letters, digits and `._-`. The files come to lie in one folder,
-two levels below the report's index.html, which links to the entry page.
+Names are distinct file names without folders, of letters, digits and `._-`. The files are written to one folder, two
+levels below the report's index.html, which links to the entry page.
 """
 
 
 def or_none(value: Number) -> Number:
-    """A value for a summary: None instead of NaN, which is what an undefined number is there."""
+    """A value for a summary: undefined numbers, NaN, become None."""
     return None if isinstance(value, float) and math.isnan(value) else value
 
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """frame: one observation per row. caption: plain sentences to stand behind its title.
+    """frame: one observation per row. caption: plain sentences, shown behind the title.
 
-    best: a boolean frame of the same shape, the cells to print in bold; of comparisons only.
+    best: a boolean frame of the same shape, True for cells to print in bold; only in comparisons.
     """
 
     frame: pd.DataFrame
@@ -52,10 +53,10 @@ class Table:
 
 @dataclass(frozen=True, eq=False)
 class Matrix:
-    """Numbers over named axes, as they were computed; figures draw them, and the report's file lists them cell by cell.
+    """Numbers over named axes; figures draw them, and the report's file lists them cell by cell.
 
-    axes: what each dimension runs over and the labels along it, in the order of the dimensions. arrays: numbers of that
-    shape by name. listed: the cells that the file has, a boolean array of that shape; None: all.
+    axes: name -> labels of each dimension, in order. arrays: name -> numbers of that shape. listed: the cells in the
+    file, a boolean array of that shape; None: all.
     """
 
     axes: Mapping[str, Sequence[Any]]
@@ -63,7 +64,7 @@ class Matrix:
     listed: np.ndarray | None = None
 
     def __post_init__(self) -> None:
-        """Raises ValueError where an array does not have the shape of the axes."""
+        """Raises ValueError if an array does not have the shape of the axes."""
         shape = tuple(len(labels) for labels in self.axes.values())
         arrays = {**self.arrays, **({} if self.listed is None else {"listed": self.listed})}
         for name, array in arrays.items():
@@ -76,7 +77,7 @@ class Matrix:
 
 @dataclass(frozen=True, eq=False)
 class Pictures:
-    """What the rows of a table look like: by name one array per row: an image (H, W, 3), a region (H, W), a map."""
+    """Pictures of the rows of a table: name -> one array per row, an image (H, W, 3), a region (H, W) or a map."""
 
     arrays: Mapping[str, np.ndarray | Sequence[np.ndarray]]
 
@@ -86,7 +87,7 @@ class Pictures:
 
 @dataclass(frozen=True)
 class Drawing:
-    """A figure to be drawn when the report is written. caption: plain sentences; the figure's own label goes first."""
+    """A figure, drawn when the report is written. caption: plain sentences; the figure's own label replaces it."""
 
     draw: DrawFigure
     caption: str = ""
@@ -94,21 +95,21 @@ class Drawing:
 
 @dataclass(frozen=True)
 class Result:
-    """The outcome of one analysis on one model.
+    """The result of one analysis on one model.
 
-    summary: flat names to numbers, the headline first; what cannot be had is None, never a made-up number.
-    tables: by name; a bare frame counts as a table without a caption.
-    matrices: by name; the report's file of that name lists their cells.
+    summary: name -> number, the headline first; None for a number that is not available.
+    tables: by name; a bare frame is a table without a caption.
+    matrices: by name; the report's file of this name lists their cells.
     pictures: by the name of the table whose rows they show.
-    comparisons: names to functions that make a table from the results of all compared models (the best in bold).
-    paired: names to functions that compare two models (paired intervals). A report calls them for every two twins, and
-      for a model without a twin with the report's first model.
-    figures: by name; drawn from the results of all compared models, when written. A bare function has no caption.
-    samples: one row per image (`sample_id` first), for paired tests between models; None where that has no meaning.
-    notes: plain sentences for the reader of the report: settings, what was left out, what falls short.
-    sample_sizes: numbers whose chance level depends on how many images they come from (by the name a reader knows:
-      "MIS"), and how many those are. Models with different ones are not compared without a warning.
-    pages: writes pages of the analysis' own, for what is too much for the report's page; called only when written.
+    comparisons: name -> function that makes a table from the results of all compared models (the best in bold).
+    paired: name -> function that compares two models (paired intervals). A report calls it for every two twins, and for
+      every model without a twin together with the report's first model.
+    figures: by name; drawn from the results of all compared models. A bare function has no caption.
+    samples: one row per image (`sample_id` first), for paired tests between models; None if there are none.
+    notes: plain sentences for the reader of the report: settings, omissions, shortcomings.
+    sample_sizes: number of images, by the name of a number for the reader ("MIS"), for numbers whose chance level
+      depends on it. Comparing models with different sample sizes gives a warning.
+    pages: writes separate pages, with contents that are too large for the report's page.
     """
 
     summary: Mapping[str, Number]
@@ -124,11 +125,13 @@ class Result:
     pages: WritePages | None = None
 
     def __post_init__(self) -> None:
-        tables = {name: each if isinstance(each, Table) else Table(each) for name, each in self.tables.items()}
-        figures = {name: each if isinstance(each, Drawing) else Drawing(each) for name, each in self.figures.items()}
+        tables = {name: table if isinstance(table, Table) else Table(table) for name, table in self.tables.items()}
+        figures = {
+            name: figure if isinstance(figure, Drawing) else Drawing(figure) for name, figure in self.figures.items()
+        }
         object.__setattr__(self, "tables", tables)
         object.__setattr__(self, "figures", figures)
 
     def frame(self, table: str) -> pd.DataFrame:
-        """The rows of one of its tables. Raises KeyError where it has none of that name."""
+        """The frame of a table. Raises KeyError for an unknown name."""
         return self.tables[table].frame

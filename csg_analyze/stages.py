@@ -1,8 +1,8 @@
 """The program as stages: plan, load, open the data, analyze, compose, write.
 
-One way through: checkpoints and data come in, inputs are computed once, analyzers turn inputs into results, the report
-says them. `STAGES` is that way; `Run` is all that it depends on. Importing this module imports no torch. It is not
-called `run`, which is the function the package offers: a module of that name would take its place.
+Checkpoints and data come in, inputs are computed once, analyzers turn inputs into results, and the report presents
+them. `STAGES` lists the stages; they depend only on `Run`. Importing this module does not import torch. The module is
+not called `run` because it would then replace the function `csg_analyze.run`.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Loading:
-    """What makes a classifier from a file, where the file does not say it. mean, std: numbers, or as typed."""
+    """How to load a classifier, as far as its file does not record it. mean, std: numbers, or text as typed."""
 
-    arch: Annotated[str | None, "Architecture, where the file does not say: resnet20, resnet18 ..."] = None
+    arch: Annotated[str | None, "Architecture, if the file does not record it: resnet20, resnet18 ..."] = None
     num_classes: Annotated[int | None, "Number of classes the head must have."] = None
     layer: Annotated[str | None, "Feature layer; default: the last convolutional stage."] = None
     mean: Annotated[str | None, "Channel means for pixels in [0, 1], e.g. .485,.456,.406"] = None
@@ -40,7 +40,7 @@ class Loading:
     device: Annotated[str | None, "cpu, cuda, cuda:1, mps; default: the fastest there is."] = None
 
     def load(self, path: Path) -> Classifier:
-        """The classifier in a file. Raises UsageError as `load_classifier` does, and for what is no three numbers."""
+        """The classifier in a file. Raises UsageError as `load_classifier` does, and if mean or std are no numbers."""
         from csg_analyze.checkpoints import load_classifier
 
         return load_classifier(
@@ -58,30 +58,30 @@ class Loading:
 
 @dataclass(frozen=True)
 class Run:
-    """What is analysed, how, on what, and where it is written. What is annotated with its meaning is a flag as well.
+    """The settings of a run. Annotated fields are flags as well.
 
-    analyzers: names; None: all. options: of analyzers and inputs, by name. out: no folder is written without one.
-    command: the words to record as how the report was made.
+    analyzers: names; None: all. options: of analyzers and inputs, by name. out: None writes no folder. command: the
+    command line to record in the report.
     """
 
     checkpoints: Annotated[
         list[Path], typer.Argument(help="Checkpoint files to analyse and compare.", show_default=False)
     ]
     data: Annotated[
-        str | None, "scenes | folder:PATH | voc:ROOT | cifar10:ROOT; default: what the checkpoint remembers."
+        str | None, "scenes | folder:PATH | voc:ROOT | cifar10:ROOT; default: as recorded in the checkpoint."
     ] = None
     split: Annotated[Literal["test", "train"], "Which part of the data."] = "test"
-    limit: Annotated[int | None, "At most so many images, classes balanced."] = None
+    limit: Annotated[int | None, "Largest number of images, classes balanced."] = None
     title: Annotated[str | None, "Title of the report."] = None
-    paper: Annotated[str | None, "Put the paper's numbers beside: cifar10 | imagenet | voc."] = None
-    remark: Annotated[str | None, "A sentence for the table over seeds: how the recipe was chosen, say."] = None
+    paper: Annotated[str | None, "Show the paper's numbers for comparison: cifar10 | imagenet | voc."] = None
+    remark: Annotated[str | None, "A sentence for the table over seeds, e.g. on how the recipe was chosen."] = None
     light: Annotated[
         bool, typer.Option("--light", help="Leave out pages of their own, figures as files, and files over 1 MB.")
     ] = False
     out: Annotated[Path | None, "The report folder; default: a new one under reports/."] = None
     force: Annotated[bool, typer.Option("--force", help="Replace an existing report folder.")] = False
     loading: Loading = field(default_factory=Loading)
-    cache: Annotated[Path | None, "Where activations are kept; default: the user's cache folder."] = None
+    cache: Annotated[Path | None, "Folder for cached activations; default: the user's cache folder."] = None
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Neither read nor write the cache.")] = False
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress.")] = False
     analyzers: Sequence[str] | None = None
@@ -91,7 +91,7 @@ class Run:
 
 @dataclass(frozen=True)
 class State:
-    """What the stages have made so far; every stage returns it with its own part added."""
+    """The results of the stages so far; every stage returns it with its own part added."""
 
     run: Run
     plan: Plan = field(default_factory=Plan)
@@ -102,7 +102,7 @@ class State:
 
 
 def plan_analyses(state: State) -> State:
-    """Look up all names and places: what cannot work is said before the long work."""
+    """Look up all names and check the output folder, so that errors come before long computations."""
     from csg_analyze.paper import paper_numbers
     from csg_analyze.report.folder import check_out
 
@@ -115,38 +115,38 @@ def plan_analyses(state: State) -> State:
 
 
 def load_classifiers(state: State) -> State:
-    """Load every checkpoint, under distinct names."""
+    """Load all checkpoints, with distinct names."""
     loaded = [state.run.loading.load(Path(path)) for path in state.run.checkpoints]
     return replace(state, classifiers=tuple(distinct_names(loaded)))
 
 
 def open_datasets(state: State) -> State:
-    """Open each classifier's data, and say what the user should know of both."""
+    """Open the dataset of each classifier, and print the notes on both."""
     from csg_analyze.analysis import open_dataset
 
     run = state.run
-    datasets = tuple(open_dataset(each, run.data, run.split, run.limit) for each in state.classifiers)
+    datasets = tuple(open_dataset(c, run.data, run.split, run.limit) for c in state.classifiers)
     for classifier, dataset in zip(state.classifiers, datasets, strict=True):
-        for note in (*classifier.notes, *dataset.notes, *(f"left out: {what}" for what in dataset.left_out)):
+        for note in (*classifier.notes, *dataset.notes, *(f"left out: {reason}" for reason in dataset.left_out)):
             say(f"note: {classifier.name}: {note}")
     return replace(state, datasets=datasets)
 
 
 def analyze_models(state: State) -> State:
-    """Run the analyzers on one model after the other, each input computed once."""
+    """Run the analyzers on one model after the other; each input is computed once."""
     from csg_analyze.analysis import analyze
     from csg_analyze.inputs.cache import Cache, default_folder
 
     run = state.run
     cache = Cache(None if run.no_cache else run.cache or default_folder())
     compared = tuple(zip(state.classifiers, state.datasets, strict=True))
-    shown = untracked if run.quiet else track
-    models = [analyze(*each, state.plan, compared=compared, cache=cache, track=shown) for each in compared]
+    tracked = untracked if run.quiet else track
+    models = [analyze(*pair, state.plan, compared=compared, cache=cache, track=tracked) for pair in compared]
     return replace(state, models=tuple(models))
 
 
 def compose_report(state: State) -> State:
-    """Put the models' outcomes together, with what they were analysed on and where all of it comes from."""
+    """Make the report from the models' results, the data, the options and the provenance."""
     from csg_analyze.composing import compose
 
     run = state.run
@@ -158,7 +158,7 @@ def compose_report(state: State) -> State:
 
 
 def write_folder(state: State) -> State:
-    """Write the report folder, if one was named."""
+    """Write the report folder, if there is one to write."""
     if state.run.out is not None and state.report is not None:
         from csg_analyze.report.folder import write_report
 
@@ -172,9 +172,9 @@ STAGES: tuple[Callable[[State], State], ...] = (
 
 
 def run(settings: Run | Sequence[Path | str], **changes: Any) -> Report:
-    """All stages, one after the other: the report of some checkpoints.
+    """Run all stages, and return the report on some checkpoints.
 
-    settings: a `Run`, or checkpoint files; changes: fields of `Run`. Raises UsageError for whatever cannot be used.
+    settings: a `Run`, or checkpoint files. changes: fields of `Run`. Raises UsageError for unusable settings or files.
     """
     settings = settings if isinstance(settings, Run) else Run([Path(path) for path in settings])
     state = State(replace(settings, **changes))
@@ -185,7 +185,7 @@ def run(settings: Run | Sequence[Path | str], **changes: Any) -> Report:
 
 
 def distinct_names(classifiers: Sequence[Classifier]) -> list[Classifier]:
-    """The classifiers with distinct names: files of one name get their folder's before it, then a number."""
+    """The classifiers with distinct names: equal names get their folders' names in front, then numbers."""
     names = [c.name for c in classifiers]
     if len(set(names)) < len(names):
         names = [f"{c.path.parent.name}/{c.name}" if names.count(c.name) > 1 else c.name for c in classifiers]
@@ -194,13 +194,13 @@ def distinct_names(classifiers: Sequence[Classifier]) -> list[Classifier]:
     return [replace(c, name=name) for c, name in zip(classifiers, names, strict=True)]
 
 
-def _numbers(name: str, given: str | Sequence[float] | None) -> list[float] | None:
-    if given is None:
+def _numbers(name: str, values: str | Sequence[float] | None) -> list[float] | None:
+    if values is None:
         return None
-    parts = given.split(",") if isinstance(given, str) else given
+    parts = values.split(",") if isinstance(values, str) else values
     try:
         return [float(part) for part in parts]
     except ValueError:
         raise UsageError(
-            f"--{name} needs three numbers with commas between, e.g. .485,.456,.406; not {given!r}."
+            f"--{name} needs three numbers separated by commas, e.g. .485,.456,.406; not {values!r}."
         ) from None

@@ -1,4 +1,4 @@
-"""The version, which stands in pyproject.toml and nowhere else."""
+"""The version, from pyproject.toml only."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 
 def installed_version() -> str:
-    """The version that was installed; "0+unknown" for a checkout that was not."""
+    """The installed version; "0+unknown" for a checkout that is not installed."""
     try:
         return version("csg-analyze")
     except PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""How values, names and lists are put into words, on pages, in figures and in notes alike."""
+"""Values, names and lists as text, for pages, figures and notes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ DASH = "–"
 
 
 def cell(value: Any) -> str:
-    """One value as a reader wants it: four decimals, a dash for what is missing, a single line."""
+    """One value as shown: four decimals, a dash if missing, a single line."""
     if pd.api.types.is_scalar(value) and bool(pd.isna(value)):
         return DASH
     if isinstance(value, bool | np.bool_):
@@ -31,6 +31,6 @@ def shortened(label: str, length: int = 16) -> str:
 
 
 def listed(names: Sequence[str], most: int = 8) -> str:
-    """Names with commas between, each on one line; beyond `most` of them only how many more there are."""
-    shown = ", ".join(shortened(name, 40) for name in names[:most])
-    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
+    """Names separated by commas, each on one line; after `most` names only the number of the others."""
+    first = ", ".join(shortened(name, 40) for name in names[:most])
+    return first if len(names) <= most else f"{first} and {len(names) - most} more"

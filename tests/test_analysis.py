@@ -116,9 +116,9 @@ def test_mis_from_different_numbers_of_images_is_warned_of() -> None:
     classifiers = [random_classifier(name=name) for name in ("few", "many")]
     for numbers, warned in (((40, 60), True), ((40, 40), False)):
         datasets = [random_dataset(n) for n in numbers]
-        what = plan(["mis"])
-        models = [analyze(*each, what) for each in zip(classifiers, datasets, strict=True)]
-        notes = " ".join(compose(models, classifiers, datasets, what).notes)
+        steps = plan(["mis"])
+        models = [analyze(*each, steps) for each in zip(classifiers, datasets, strict=True)]
+        notes = " ".join(compose(models, classifiers, datasets, steps).notes)
         assert ("MIS comes from different numbers of images (few on 40, many on 60)" in notes) == warned
 
 

@@ -35,10 +35,10 @@ def models() -> tuple[Classifier, ...]:
 
 def by_name(classifiers: tuple[Classifier, ...], batch_size: int) -> dict[str, str]:
     options = {**OPTIONS, "forward_pass": {"batch_size": batch_size}, "attribution": {"images_at_once": batch_size}}
-    what = plan(ANALYZERS, options)
+    steps = plan(ANALYZERS, options)
     compared = tuple((classifier, DATA) for classifier in classifiers)
-    reports = [analyze(*pair, what, compared=compared) for pair in compared]
-    document = summary_document(compose(reports, classifiers, [DATA] * len(reports), what))
+    reports = [analyze(*pair, steps, compared=compared) for pair in compared]
+    document = summary_document(compose(reports, classifiers, [DATA] * len(reports), steps))
     return {model["name"]: json.dumps(model) for model in document["models"]}  # type: ignore[union-attr,index,call-overload]
 
 

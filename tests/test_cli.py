@@ -228,16 +228,16 @@ ATTACKED = ["--no-targeted", "--eps", "40/255", "--pgd-steps", "2", "--train-siz
 
 def test_batch_sizes_change_no_bit_of_detection_and_robustness(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Whole commands, each with a cache of its own."""
-    found = []
+    outputs = []
     for size in ("7", "64"):
         command = ["adv-detect", "std.pt", "csg.pt", *ATTACKED, "--repeats", "1", "--batch-size", size]
         assert call(*command, "--json", "--quiet", "--cache", size, "--detector", NEIGHBOURS) == 0
-        found.append(json.loads(capsys.readouterr().out)["models"])
+        outputs.append(json.loads(capsys.readouterr().out)["models"])
         command = ["robustness", "csg.pt", "--n-images", "30", "--eps", "1/255,8/255", "--pgd-steps", "2"]
         assert call(*command, "--batch-size", size, "--json", "--quiet", "--cache", size) == 0
-        found.append(json.loads(capsys.readouterr().out)["models"])
-    assert found[:2] == found[2:]
-    assert found[0][0]["results"]["adv-detect"]["pgd/success_rate"] > 0.4
+        outputs.append(json.loads(capsys.readouterr().out)["models"])
+    assert outputs[:2] == outputs[2:]
+    assert outputs[0][0]["results"]["adv-detect"]["pgd/success_rate"] > 0.4
 
 
 NEIGHBOURS = "sklearn.neighbors:KNeighborsClassifier"

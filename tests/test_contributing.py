@@ -55,8 +55,8 @@ def test_the_example_stands_in_a_report(analysis: ModuleType, tmp_path: Path) ->
     assert step.options["threshold"].default == 1e-6
     classifier, dataset = random_classifier(), random_dataset(30)
     needs = plan(["mis"]).inputs  # the inputs that the example needs, and more
-    what = Plan((step,), {need: needs[need] for need in ("forward_pass", *step.needs)}, {})
-    report = compose([analyze(classifier, dataset, what)], [classifier], [dataset], what)
+    steps = Plan((step,), {need: needs[need] for need in ("forward_pass", *step.needs)}, {})
+    report = compose([analyze(classifier, dataset, steps)], [classifier], [dataset], steps)
     write_report(report, tmp_path / "report")
     assert "Filters that are silent for a class" in (tmp_path / "report" / "report.md").read_text()
     assert (tmp_path / "report" / "tables" / "silence_per_class.csv").exists()

@@ -30,7 +30,7 @@ class Outer:
 Loud = Annotated[bool, typer.Option("--loud", help="Shout.")]
 
 
-def called(*arguments: str, **how: Any) -> tuple[dict[str, Any], str]:
+def called(*arguments: str, **options: Any) -> tuple[dict[str, Any], str]:
     """What a command hands over for these arguments, and what it prints."""
     seen: dict[str, Any] = {}
 
@@ -41,7 +41,7 @@ def called(*arguments: str, **how: Any) -> tuple[dict[str, Any], str]:
         seen.update(settings=settings, loud=loud, **more)
 
     app = typer.Typer()
-    app.command()(flags.command(both, **how))
+    app.command()(flags.command(both, **options))
     result = CliRunner().invoke(app, list(arguments))
     return seen, result.output
 

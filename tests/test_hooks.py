@@ -12,10 +12,10 @@ def test_outputs_are_seen_and_replaced_while_the_context_is_open() -> None:
     x = torch.randn(4, 3)
     plain, seen = network(x), list[torch.Tensor]()
     with watched([(network[0], lambda output: -output), (network[1], seen.append)]):
-        found = network(x)
-    assert torch.equal(found, torch.relu(-network[0](x)))
+        logits = network(x)
+    assert torch.equal(logits, torch.relu(-network[0](x)))
     assert len(seen) == 1
-    assert torch.equal(seen[0], found)
+    assert torch.equal(seen[0], logits)
     assert torch.equal(network(x), plain)
     assert len(seen) == 1
 

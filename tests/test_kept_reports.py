@@ -68,10 +68,10 @@ def test_kept_twins_are_paired_and_say_that_the_head_was_treated_otherwise(kept:
         assert std is not None
         assert csg is not None
         assert std.twins == csg.twins
-        found = {field: (before, after) for field, before, after in besides_the_gate(std, csg)}
-        assert found["STD epochs"] == ("4", "3")
-        assert found["the head linear"] == ("not trained, as it was at the start", "trained in CSG epochs")
-        assert {"csg_weight_decay", "csg_schedule", "csg_trainable"} < set(found)
+        differences = {field: (before, after) for field, before, after in besides_the_gate(std, csg)}
+        assert differences["STD epochs"] == ("4", "3")
+        assert differences["the head linear"] == ("not trained, as it was at the start", "trained in CSG epochs")
+        assert {"csg_weight_decay", "csg_schedule", "csg_trainable"} < set(differences)
 
 
 PAGES = [path for kept in KEPT for suffix in ("*.html", "*.md") for path in sorted((REPORTS / kept).rglob(suffix))]
@@ -96,10 +96,10 @@ def _links(page: Path) -> Iterator[str]:
 
 def _kept_files() -> list[Path]:
     """What git keeps; without git, all files there are."""
-    found = subprocess.run(["git", "ls-files", "-z"], cwd=REPORTS.parent, capture_output=True, text=True, check=False)
-    if found.returncode:
+    result = subprocess.run(["git", "ls-files", "-z"], cwd=REPORTS.parent, capture_output=True, text=True, check=False)
+    if result.returncode:
         return [path.resolve() for path in REPORTS.parent.rglob("*") if path.is_file()]
-    return [(REPORTS.parent / name).resolve() for name in found.stdout.split("\0") if name]
+    return [(REPORTS.parent / name).resolve() for name in result.stdout.split("\0") if name]
 
 
 def test_the_readme_quotes_the_kept_report() -> None:
@@ -119,9 +119,9 @@ def test_the_readme_quotes_table_3_with_one_difference_and_its_interval_over_see
     readme = (REPORTS.parent / "README.md").read_text()
     (pair,) = json.loads((REPORTS / "cifar10-adversarial/detection/summary.json").read_text())["differences"]
     for attack in ("fgsm", "pgd", "cw"):
-        found = pair["results"]["adv-detect"][f"{attack}/error_percent@2000"]
-        mean, low, high = (_short(found[name], 1) for name in ("mean", "low", "high"))
-        assert f"| {'+' * (found['mean'] > 0)}{mean} [{low}, {high}] |" in readme, attack
+        difference = pair["results"]["adv-detect"][f"{attack}/error_percent@2000"]
+        mean, low, high = (_short(difference[name], 1) for name in ("mean", "low", "high"))
+        assert f"| {'+' * (difference['mean'] > 0)}{mean} [{low}, {high}] |" in readme, attack
 
 
 def _short(value: float, digits: int) -> str:

@@ -46,16 +46,16 @@ def imported(*folders: str) -> set[str]:
     paths = [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
     own = {"csg_analyze", "training", "tests", "noxfile", *(path.stem for path in paths if folder_of_tests(path))}
     installed = packages_distributions()
-    found: set[str] = set()
+    distributions: set[str] = set()
     for module in {module for path in paths for module in modules_of(path)}:
         top = module.partition(".")[0]
         if module in THROUGH:
-            found.add(THROUGH[module])
+            distributions.add(THROUGH[module])
         if top not in own and top not in sys.stdlib_module_names:
             # an environment may hold several distributions of one module (two builds of OpenCV)
             names = {canonicalize_name(name) for name in installed.get(top, [top])}
-            found.add(next(iter(names & DECLARED), min(names)))
-    return found
+            distributions.add(next(iter(names & DECLARED), min(names)))
+    return distributions
 
 
 def folder_of_tests(path: Path) -> bool:

@@ -79,6 +79,6 @@ def test_loading_takes_means_as_typed_or_as_numbers(checkpoints: list[Path], mea
 
 
 def test_seeds_are_recorded_by_what_draws_with_them(checkpoints: list[Path]) -> None:
-    how = {"analyzers": ["mis", "accuracy"], "options": {"mis": {"seed": 5}}, "no_cache": True, "quiet": True}
-    report = csg_analyze.run(checkpoints[:1], limit=30, **how)
+    settings = {"analyzers": ["mis", "accuracy"], "options": {"mis": {"seed": 5}}, "no_cache": True, "quiet": True}
+    report = csg_analyze.run(checkpoints[:1], limit=30, **settings)
     assert report.provenance["seeds"] == {"mis": 5}

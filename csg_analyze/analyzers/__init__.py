@@ -1,1 +1,1 @@
-"""One file per analysis: plain functions whose positional parameters name their inputs."""
+"""One file or folder per analysis: plain functions whose positional parameters name their inputs."""

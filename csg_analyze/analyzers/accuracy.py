@@ -1,4 +1,4 @@
-"""How often the network is right, over all images and for every class."""
+"""Accuracy of the network over all images, and its recall of every class."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from csg_analyze.wording import listed
     "How often the network is right, over all images and for every class.",
     measures="The share of all images that are classified correctly, and of the images of every class (recall).",
     reading="""
-    The intervals (95 %, Wilson) say what other images drawn like these would give. They say nothing about another
-    training of the same network: for that, compare several seeds.
+    The intervals (95 %, Wilson) are for other images drawn like these. They say nothing about another training of the
+    same network: for that, compare several seeds.
     """,
     caption="accuracy with its 95 % interval",
     headlines=(Headline("accuracy", "Accuracy", ("accuracy_low", "accuracy_high"), best="highest"),),
 )
 def accuracy(predictions: IntArray, labels: IntArray, class_names: Sequence[str], sample_ids: Sequence[str]) -> Result:
-    """Classification accuracy through the standard path, with 95 % Wilson intervals (Table 1).
+    """Classification accuracy without the gate, with 95 % Wilson intervals (Table 1).
 
-    predictions, labels: (N,). The interval is over images drawn like these; it says nothing about other seeds.
+    predictions, labels: (N,).
     """
     correct = predictions == labels
     share, low, high = share_with_interval(int(correct.sum()), len(labels))

@@ -1,4 +1,4 @@
-"""The class-specific gate itself: how sparse it is, and how it shares the filters out among the classes."""
+"""The class-specific gate: how sparse it is, and how it divides the filters among the classes."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from csg_analyze.result import Drawing, Matrix, Result, Table
     silences it.
     """,
     reading="""
-    The L1-density is the mean of G. It is 1/C where every filter belongs to one class only, and its training holds it
-    below g/(CK), g being the bound on the sum of the gate. A filter belongs to every class with G above 0.5, and is
-    shared where those are several.
+    The L1-density is the mean of G. It is 1/C if every filter belongs to one class only; training keeps it below
+    g/(CK), where g is the bound on the sum of the gate. A filter belongs to all classes with G above 0.5, and is shared
+    if these are several.
     """,
     caption="L1-density of the gate with its theoretical interval [1/C, g/(CK)]",
     headlines=(
@@ -43,7 +43,7 @@ from csg_analyze.result import Drawing, Matrix, Result, Table
 def gate(gate: FloatArray, class_names: Sequence[str], gate_bound: float | None) -> Result:
     """Sparsity of the learned gate and the filters each class owns (Sec. 3.2 and 4.1, Fig. 4a).
 
-    gate: (C, K) in [0, 1]. gate_bound: g of Eq. 2; without it the interval has no upper end.
+    gate: (C, K) in [0, 1]. gate_bound: g of Eq. 2; None leaves the interval without an upper end.
     """
     n_classes, n_filters = gate.shape
     belongs = assigned(gate)

@@ -1,7 +1,7 @@
 """csg-analyze: one subcommand per analyzer, plus inspect, list, report, demo and prepare-voc.
 
-Importing this module imports neither torch nor pandas, so that --help answers at once: an analyzer is only loaded
-when its own subcommand is called.
+Importing this module imports neither torch nor pandas, so that --help is fast: an analyzer is loaded only when its
+subcommand is called.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ COMMANDS: Mapping[str, Callable[..., None]] = {
     "list": commands.list_all,
     "prepare-voc": voc.prepare_voc,
 }
-"""The commands that are no analyzers."""
+"""Commands that are not analyzers."""
 
 DATA_FLAGS: Mapping[str, Callable[..., str | None]] = {"localize": voc.voc_data}
-"""Analyzers whose command names its data with flags of its own: a function from --data and these flags to a spec."""
+"""Analyzers with flags of their own for the data: a function from --data and these flags to a data spec."""
 
 HELP = "Which filters of a CNN stand for which class, and what that buys."
 
@@ -44,16 +44,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     typed = list(sys.argv[1:] if arguments is None else arguments)
     command = next((word for word in typed if not word.startswith("-")), None)
 
-    def app(arguments: Sequence[str], **how: Any) -> object:
-        return build_app(command)(arguments, **how)
+    def app(arguments: Sequence[str], **options: Any) -> object:
+        return build_app(command)(arguments, **options)
 
     sys.exit(run_app(app, program="csg-analyze", arguments=typed))
 
 
 def build_app(command: str | None) -> typer.Typer:
-    """The application, with the analyzer of that name loaded and all others by name and first line only.
+    """The application. command: the analyzer to load; others have only their name and title.
 
-    Raises UsageError, suggesting the nearest, where no command or analyzer has that name.
+    Raises UsageError, suggesting the nearest, if no command or analyzer has that name.
     """
     app = typer.Typer(
         help=f"{HELP}\n\n--debug shows the traceback of any error.",
@@ -76,11 +76,11 @@ def build_app(command: str | None) -> typer.Typer:
 
 
 def _stub() -> None:
-    """Stands for an analyzer that was not called."""
+    """The command of an analyzer that is not loaded."""
 
 
 def analyzer_command(step: Step) -> Callable[..., None]:
-    """The subcommand of one analyzer: the flags every command has, the analyzer's options, and its inputs' options."""
+    """The subcommand of one analyzer: common flags, the analyzer's options, and the options of its inputs."""
     from csg_analyze.plan import plan
 
     owners: dict[str, str] = {}

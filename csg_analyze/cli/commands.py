@@ -1,4 +1,4 @@
-"""What the subcommands do. Heavy imports stand inside them, so that --help stays quick."""
+"""The subcommands. They import heavy packages inside, so that --help is fast."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ AsJson = Annotated[
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress.")]
 OF_REPORTS = ("title", "paper", "remark", "light")
-"""Flags of `report` that mean nothing for a single analyzer."""
+"""Flags of `report` that a single analyzer does not have."""
 
 
 def analyze_checkpoints(settings: Run, as_json: bool) -> None:
-    """Run all stages and print the outcome: what every analyzer's command, `report` and `demo` do."""
+    """Run all stages and print the results, for the commands of analyzers, `report` and `demo`."""
     if settings.out is None and not as_json:
         settings = replace(settings, out=_new_folder(settings))
     report = run(replace(settings, command=["csg-analyze", *sys.argv[1:]]))
-    _print_outcome(report, settings.out, as_json)
+    _print_report(report, settings.out, as_json)
 
 
 def _new_folder(settings: Run) -> Path:
@@ -44,16 +44,16 @@ def _new_folder(settings: Run) -> Path:
 
 def report(
     settings: Run,
-    analyzers: Annotated[str | None, "Which, with commas between; default: all."] = None,
+    analyzers: Annotated[str | None, "Names separated by commas; default: all."] = None,
     option: Annotated[
         list[str] | None, typer.Option("--option", "-O", help="An analyzer's option, e.g. mis.n_neighbors=5.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Run every analyzer, or the named ones, and write one report that compares the checkpoints.
+    """Run all analyzers, or the named ones, and write one report that compares the checkpoints.
 
-    Checkpoints of csg-train that differ in nothing but the seed are one group: mean and standard deviation over its
-    seeds, and the difference CSG - STD seed by seed, stand first.
+    Checkpoints of csg-train that differ only in the seed are one group: the report begins with the mean and standard
+    deviation over its seeds, and the difference CSG - STD seed by seed.
     """
     from csg_analyze.cli.options import parse_options
 
@@ -62,14 +62,14 @@ def report(
 
 
 def demo(
-    out: Annotated[Path | None, "Where to; default: a new folder under reports/."] = None,
+    out: Annotated[Path | None, "The folder to write; default: a new one under reports/."] = None,
     seed: Annotated[int, "Seed of both trainings."] = 0,
     force: Annotated[bool, typer.Option("--force", help="Start anew in an existing demo folder.")] = False,
     quiet: Quiet = False,
 ) -> None:
-    """Train an STD and a CSG network on the embedded scenes, run every analyzer, write the report.
+    """Train an STD and a CSG network on the embedded scenes, run all analyzers, write the report.
 
-    An interrupted demo goes on where it was when called with the same --out.
+    With the same --out, an interrupted demo continues where it stopped.
     """
     from csg_analyze.cli.demo import OPTIONS, REPORT, TITLE, prepare_folder, train_twins
 
@@ -82,7 +82,7 @@ def demo(
 def inspect(
     checkpoints: Annotated[list[Path], typer.Argument(help="Checkpoint files.", show_default=False)], loading: Loading
 ) -> None:
-    """Show what a checkpoint is: architecture, layers, classes, gate, preprocessing, data, training record."""
+    """Describe checkpoints: architecture, layers, classes, gate, preprocessing, data, training record."""
     from csg_analyze.checkpoints.description import describe
 
     for path in checkpoints:
@@ -106,7 +106,7 @@ def list_all() -> None:
     print("  " + " ".join(architectures()))
 
 
-def _print_outcome(report: Report, folder: Path | None, as_json: bool) -> None:
+def _print_report(report: Report, folder: Path | None, as_json: bool) -> None:
     from csg_analyze.report.headline import headline
     from csg_analyze.report.over_seeds import headline_over_seeds
     from csg_analyze.report.seeds import sample_size_note

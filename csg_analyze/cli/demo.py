@@ -1,4 +1,4 @@
-"""The main job: twins trained on the embedded scenes. The only place where the toolkit calls the trainer."""
+"""The demo: twins trained on the embedded scenes. Only this module of the toolkit calls the trainer."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = {
     "adv-detect": {"train_sizes": "50,100,200", "test_size": 100, "adaptive": True},
     "robustness": {"n_images": 100},
 }
-"""Fewer attacked images than by default: the demo is to end within minutes, on two cores."""
+"""Fewer attacked images than by default, so that the demo takes only minutes on two cores."""
 
 
 def prepare_folder(out: Path | None, force: bool) -> Path:
-    """An empty or unfinished demo folder: the given one, or the first under reports/ without a finished report.
+    """An empty or unfinished demo folder: `out`, or the first under reports/ without a finished report.
 
-    Raises UsageError for a finished demo without force, and for a folder that is not a demo's.
+    Raises UsageError for a finished demo without force, and for a folder with other files.
     """
     if out is None:
         out = Path("reports") / "demo"
@@ -34,9 +34,9 @@ def prepare_folder(out: Path | None, force: bool) -> Path:
     if out.exists() and not out.is_dir():
         raise UsageError(f"{str(out)!r} is a file; give a folder with --out.")
     if foreign:
-        raise UsageError(f"{str(out)!r} holds other files ({foreign[0]!r}); give a new folder with --out.")
+        raise UsageError(f"{str(out)!r} has other files ({foreign[0]!r}); give a new folder with --out.")
     if REPORT in contents and not force:
-        raise UsageError(f"{str(out)!r} holds a finished demo; give another --out, or --force to start anew.")
+        raise UsageError(f"{str(out)!r} has a finished demo; give another --out, or --force to start anew.")
     if force and contents:
         shutil.rmtree(out)
     try:
@@ -47,7 +47,7 @@ def prepare_folder(out: Path | None, force: bool) -> Path:
 
 
 def train_twins(folder: Path, *, seed: int, quiet: bool) -> list[Path]:
-    """Train STD and CSG with one recipe and seed, skipping what is there and going on with what was interrupted."""
+    """Train STD and CSG with one recipe and seed; keep finished checkpoints, and resume interrupted trainings."""
     from training.loop import train
     from training.progress import reporter_for
     from training.recipes import RECIPES, Training

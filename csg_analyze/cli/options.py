@@ -11,23 +11,23 @@ from csg_analyze.errors import UsageError, unknown
 from csg_analyze.registry import ANALYZERS, INPUTS, Option, find, registered
 
 
-def parse_options(given: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """`["mis.n_neighbors=5"]` -> `{"mis": {"n_neighbors": 5}}`, each value of the type its parameter is annotated with.
+def parse_options(texts: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """`["mis.n_neighbors=5"]` -> `{"mis": {"n_neighbors": 5}}`, with values of the annotated types.
 
-    Raises UsageError for what is not OWNER.NAME=VALUE, an unknown owner or name, or a value of another type.
+    Raises UsageError unless all are OWNER.NAME=VALUE, with known owners and names and values of the right type.
     """
     options: dict[str, dict[str, Any]] = {}
-    for text in given:
+    for text in texts:
         left, equals, value = text.partition("=")
         owner, dot, name = left.partition(".")
         if not (equals and dot):
-            raise UsageError(f"an option reads ANALYZER.NAME=VALUE, e.g. mis.n_neighbors=5; not {text!r}.")
+            raise UsageError(f"an option has the form ANALYZER.NAME=VALUE, e.g. mis.n_neighbors=5; not {text!r}.")
         group = ANALYZERS if owner in registered(ANALYZERS) else INPUTS
-        known = find(group, owner).options
+        declared = find(group, owner).options
         name = name.replace("-", "_")
-        if name not in known:
-            raise unknown(f"option of {owner}", name, known or ("(it has none)",))
-        options.setdefault(owner, {})[name] = _convert(text, known[name], value)
+        if name not in declared:
+            raise unknown(f"option of {owner}", name, declared or ("(it has none)",))
+        options.setdefault(owner, {})[name] = _convert(text, declared[name], value)
     return options
 
 

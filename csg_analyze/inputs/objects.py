@@ -11,7 +11,7 @@ from csg_analyze.data import Dataset
 from csg_analyze.data.geometry import tight_boxes
 from csg_analyze.errors import NotAvailable, UsageError
 from csg_analyze.metrics.arrays import BoolArray, FloatArray, IntArray
-from csg_analyze.metrics.objects import Objects, Pair
+from csg_analyze.metrics.objects import Objects, Regions
 
 
 def objects(
@@ -42,7 +42,7 @@ def objects(
     names = dataset.sources or dataset.sample_ids
     _, groups = np.unique(np.array(names, dtype=object).astype(str), return_inverse=True)
 
-    def masks(images: IntArray) -> Pair:
+    def masks(images: IntArray) -> Regions:
         assert dataset.masks is not None
         chosen = torch.from_numpy(np.asarray(images))
         region: BoolArray = dataset.masks[chosen].numpy()

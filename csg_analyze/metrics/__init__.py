@@ -1,1 +1,1 @@
-"""The mathematics: arrays in, numbers out. Nothing here knows of models, files or figures."""
+"""The mathematics: arrays in, numbers out. Nothing here depends on models, files or figures."""

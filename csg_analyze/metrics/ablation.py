@@ -1,4 +1,4 @@
-"""What a linear head makes of pooled activations of which some filters are multiplied by zero."""
+"""Logits and predictions of a network with some filters multiplied by zero."""
 
 from __future__ import annotations
 
@@ -11,35 +11,35 @@ import numpy as np
 from csg_analyze.metrics.arrays import BoolArray, FloatArray, IntArray
 
 CLOSE = 1e-5
-"""Two logits nearer than this share of the largest one may have been set apart by rounding alone."""
+"""Two logits closer than this share of the largest logit may differ by rounding only."""
 
-CELLS = 2**21
-"""Logits computed at once, 8 MB: matrix products long enough for all cores, that still stay in the cache."""
+LOGITS_AT_ONCE = 2**21
+"""Logits computed at once, 8 MB: large enough to use all cores, small enough for the processor's cache."""
 
 
 class Ablation(Protocol):
-    """A network run on N images with only some filters of its feature layer left, the others multiplied by zero."""
+    """A network on N images, with some filters of its feature layer multiplied by zero."""
 
     @property
     def origin(self) -> str:
-        """One sentence for the reader of a report: how it is computed, and why that is right."""
+        """One sentence for the reader of a report: how this is computed, and why that is correct."""
 
     def logits(self, keep: BoolArray) -> FloatArray:
-        """Float32 (N, C) where only the filters in `keep` (K,) pass."""
+        """Logits with only the filters in `keep` (K,): float32 (N, C)."""
 
     def predictions(self, keeps: BoolArray) -> IntArray:
-        """The class of the highest logit of every image under each of M masks: (M, K) -> int32 (M, N)."""
+        """The predicted class of every image under each of M masks: (M, K) -> int32 (M, N)."""
 
     def predictions_each(self, keeps: BoolArray, which: IntArray) -> IntArray:
-        """As `predictions`, image i under the one mask `keeps[which[i]]`: which (N,) -> int32 (N,)."""
+        """The predicted class of every image i under the mask `keeps[which[i]]`: which (N,) -> int32 (N,)."""
 
 
 @dataclass(frozen=True)
 class CachedAblation:
-    """Logits of N images without some filters: the full logits minus what those contributed.
+    """Logits of N images without some filters: the full logits minus the contributions of these filters.
 
     activations: float32 (N, K). full: the logits with all filters, float32 (N, C), equal to activations @ weight.T +
-    bias up to rounding. weight: (C, K). bias: (C,). origin: as in Ablation, how that was made sure of.
+    bias up to rounding. weight: (C, K). bias: (C,). origin: as in Ablation.
     """
 
     activations: FloatArray
@@ -55,7 +55,7 @@ class CachedAblation:
     def predictions(self, keeps: BoolArray) -> IntArray:
         """As Ablation.predictions: (M, K) -> int32 (M, N)."""
         n_images, n_classes = self.full.shape
-        size = min(n_images, max(1, CELLS // n_classes))
+        size = min(n_images, max(1, LOGITS_AT_ONCE // n_classes))
         memory: FloatArray = np.empty((size, n_classes), np.float32)
         predictions: IntArray = np.empty((len(keeps), n_images), np.int32)
         for start in range(0, n_images, size):
@@ -75,7 +75,7 @@ class CachedAblation:
 
     @cached_property
     def _by_filter(self) -> FloatArray:
-        """The weights as (K, C), where those of a filter lie side by side."""
+        """The weights as (K, C), those of a filter contiguous in memory."""
         return np.ascontiguousarray(self.weight.T)
 
     @cached_property
@@ -83,7 +83,7 @@ class CachedAblation:
         return CLOSE * float(np.abs(self.full).max(initial=0))
 
     def _without(self, rows: slice | IntArray, keep: BoolArray, memory: FloatArray) -> FloatArray:
-        """The logits of some images, written to the first rows of `memory` (at least as many, C)."""
+        """The logits of some images, written to the first rows of `memory` (at least as many rows, C)."""
         removed, full = np.flatnonzero(~keep), self.full[rows]
         if 2 * len(removed) > len(keep):
             return self._from_kept(rows, keep)
@@ -105,7 +105,7 @@ class CachedAblation:
         images = np.arange(len(logits))
         best = logits[images, predicted]
         logits[images, predicted] = -np.inf
-        # the 1e-8 that subtracting leaves of a removed contribution must not decide between equal logits
+        # subtraction leaves 1e-8 of a removed contribution, which must not decide between equal logits
         doubtful = np.flatnonzero(best - logits.max(axis=1) <= self._close)
         if len(doubtful):
             again = doubtful + rows.start if isinstance(rows, slice) else rows[doubtful]

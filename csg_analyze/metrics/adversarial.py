@@ -1,4 +1,4 @@
-"""Adversarial samples as arrays: which attack was a success, and what an analyzer may ask of whoever runs attacks."""
+"""Adversarial samples as arrays: outcomes of attacks, and the interface to run attacks."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from csg_analyze.metrics.arrays import BoolArray, FloatArray, IntArray
 SUCCESS, NOT_FOOLED, NOT_MOVED = "success", "not fooled", "not moved"
 BLACK, NOT_FINITE, AT_TARGET = "all black", "not finite", "at target"
 OUTCOMES = (SUCCESS, NOT_FOOLED, NOT_MOVED, BLACK, NOT_FINITE, AT_TARGET)
-"""What becomes of an attacked image. Only the first is an adversarial sample; all are counted.
+"""Outcomes of an attack on an image. Only a success is an adversarial sample; all outcomes are counted.
 
-not fooled: still its label, or not the target. not moved: the same, but no step of the attack moved it, as where the
-gradient is exactly 0; that says nothing about the network. all black: what C&W returns where it found nothing, which
-some networks take for the target. not finite: NaN or infinite pixels or logits. at target: the clean image was already
-taken for the target, or was misclassified.
+not fooled: the prediction is still the label, or not the target. not moved: the same, but no step of the attack moved
+the image, for example because all gradients are 0; this says nothing about the network. all black: the result of C&W if
+it finds no sample, which some networks classify as the target. not finite: NaN or infinite pixels or logits. at target:
+the clean image was already classified as the target, or misclassified.
 """
 
 UNTARGETED = -1
@@ -37,8 +37,8 @@ def outcomes(
     """The outcome of every attack, one of OUTCOMES, (n,).
 
     clean, adversarial: (n, 3, H, W) in [0, 1]. logits: of the adversarial images, (n, C). before: predictions of the
-    clean images, (n,). labels, targets: (n,), a target of -1 stands for an untargeted attack. moved: by a step of the
-    attack, (n,).
+    clean images, (n,). labels, targets: (n,), target -1 for an untargeted attack. moved: (n,), whether a step of the
+    attack moved the image.
     """
     flat = adversarial.reshape(len(adversarial), -1)
     finite = np.isfinite(flat).all(axis=1) & np.isfinite(logits).all(axis=1)
@@ -64,11 +64,11 @@ def perturbation_sizes(clean: FloatArray, adversarial: FloatArray) -> tuple[Floa
 class AttackRun:
     """One attack on n images of a dataset.
 
-    settings: in words. sources: indices into the dataset, (n,). targets: (n,), -1 where there was none. outcomes:
+    settings: in words. sources: indices in the dataset, (n,). targets: (n,), -1 if untargeted. outcomes:
     (n,), see OUTCOMES. predictions: of the attacked images, (n,). l2, linf: sizes of the perturbations for pixels in
     [0, 1], (n,). features, noise_features: of the attacked images, and of the clean ones with noise of the same L2
-    size, (n, F); without rows where they were not asked for. examples: the first successes by their place among the n:
-    clean and attacked image, float32 (3, H, W) each.
+    size, (n, F); without rows if not requested. examples: the first successes, by their place among the n: clean and
+    attacked image, float32 (3, H, W) each.
     """
 
     attack: str
@@ -85,20 +85,20 @@ class AttackRun:
 
     @property
     def succeeded(self) -> BoolArray:
-        """(n,)."""
+        """Which attacks succeeded, (n,)."""
         return np.asarray(self.outcomes == SUCCESS, dtype=np.bool_)
 
     def count(self, outcome: str) -> int:
-        """How many attacks ended like this."""
+        """The number of attacks with this outcome."""
         return int((self.outcomes == outcome).sum())
 
 
 @dataclass(frozen=True)
 class Differentiable:
-    """A detector that an attack can follow downhill: standardised features through linear layers with ReLU between.
+    """A detector with gradients: standardised features, then linear layers with ReLU between.
 
-    mean, scale: (F,). layers: (weight (in, out), bias (out,)) each, the last with one output,
-    the logit of "adversarial".
+    mean, scale: (F,). layers: (weight (in, out), bias (out,)) each; the last has one output, the logit of
+    "adversarial".
     """
 
     mean: FloatArray
@@ -120,31 +120,31 @@ class Attacks(Protocol):
 
     @property
     def layers(self) -> Mapping[str, int]:
-        """Features are averaged outputs of convolutions, side by side: every layer's name and how many it has."""
+        """Number of features by layer name: the averaged outputs of all convolutions, side by side."""
 
     @property
     def correct(self) -> BoolArray:
-        """(N,), images that this network classifies correctly."""
+        """Images that this network classifies correctly, (N,)."""
 
     @property
     def correct_by_all(self) -> BoolArray:
-        """(N,), images that all compared networks classify correctly."""
+        """Images that all compared networks classify correctly, (N,)."""
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What the reader of a report should know."""
+        """Notes for the reader of a report."""
 
     def named(self, text: str) -> tuple[str, ...]:
-        """The attacks in a list with commas between, checked. Raises UsageError for an unknown one, or none."""
+        """The attacks in a list separated by commas. Raises UsageError for an unknown attack, or none."""
 
     def bounds(self, text: str) -> Mapping[str, float]:
-        """The numbers in a list such as `4/255,8/255`, by their texts. Raises UsageError for what is not in [0, 1]."""
+        """The numbers in a list such as `4/255,8/255`, by their texts. Raises UsageError unless all are in [0, 1]."""
 
     def bounded(self, attack: str) -> bool:
-        """Whether the attack keeps within a bound eps; else it looks for the smallest perturbation."""
+        """Whether the attack stays within a bound eps; otherwise it looks for the smallest perturbation."""
 
     def aims(self, attack: str) -> bool:
-        """Whether it can be aimed at a target class."""
+        """Whether the attack can aim at a target class."""
 
     def order(self, seed: int) -> IntArray:
         """All N images in a random order, the same for every network."""
@@ -165,8 +165,8 @@ class Attacks(Protocol):
         against: Differentiable | None = None,
         weight: float = 1.0,
     ) -> AttackRun:
-        """Attack the sources in their order, in whole blocks, and stop once there are `enough` successes.
+        """Attack the sources in order, in whole blocks, until there are `enough` successes.
 
-        targeted: at random classes, where the attack can aim. against: attack this detector together with the network,
-        its term in the loss times `weight`.
+        targeted: at random classes, if the attack can aim. against: a detector to attack together with the network; its
+        term in the loss is multiplied by `weight`.
         """

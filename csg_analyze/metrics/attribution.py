@@ -1,4 +1,4 @@
-"""Where maps come from: those of the feature layer, and what only the network itself can give."""
+"""Sources of maps: the feature layer's maps, and gradients and attribution maps of the network."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from csg_analyze.metrics.arrays import FloatArray, IntArray
 
 @dataclass(frozen=True)
 class FeatureMaps:
-    """The feature layer's maps of N images, and whether they make class activation maps.
+    """The feature layer's maps of N images, and the head's weights if they give class activation maps.
 
-    maps: float32 (N, K, h, w), in memory or in a file. weight: (C, K) of a linear head on the averaged maps; None where
-    the network has none, and no_cam says why. rectified: the head sees what of the maps is positive. featureless: no
-    map of a class of this network shows a place, so that Grad-CAM cannot stand in.
+    maps: float32 (N, K, h, w), in memory or in a file. weight: (C, K) of a linear head on the averaged maps; None
+    without such a head, and no_cam says why. rectified: the head sees only the positive part of the maps. featureless:
+    class maps of this network show no place, so that Grad-CAM cannot replace CAM.
     """
 
     maps: FloatArray
@@ -36,11 +36,11 @@ class FeatureMaps:
 
 
 class Attribution(Protocol):
-    """What the network has to be run for, image by image."""
+    """Gradients and attribution maps, for which the network runs."""
 
     @property
     def gradient_origin(self) -> str:
-        """One sentence on how gradients are computed."""
+        """One sentence for the reader of a report on how gradients are computed."""
 
     def gradients(
         self, images: IntArray, filters: IntArray, *, normalized: bool = False
@@ -48,13 +48,13 @@ class Attribution(Protocol):
         """Gradients of averaged activations, L2 over the colours, in pieces.
 
         images: (n,). filters: (n, F), those of each image. normalized: with respect to the network's normalised input
-        (the pixels' gradient times each colour's standard deviation), else to pixels in [0, 1]. Gives places (m,) in
-        `images`, and (m, F, H, W) for them.
+        (the pixels' gradient times the standard deviation of each colour), else to pixels in [0, 1]. Yields places (m,)
+        in `images` and their gradients (m, F, H, W).
         """
 
     def of_class(self, name: str, images: IntArray, labels: IntArray) -> Iterator[tuple[IntArray, FloatArray]]:
         """Maps of the labelled classes by captum's method of that name, in pieces.
 
-        Gives places (m,) in `images`, and (m, h, w) for them: at the size of the image or of the feature layer. Raises
-        UsageError for a name captum does not have or that cannot be asked for without more settings.
+        Yields places (m,) in `images` and their maps (m, h, w), at the size of the image or of the feature layer.
+        Raises UsageError for a name that captum does not have, or a method that needs more settings.
         """

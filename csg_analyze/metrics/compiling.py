@@ -12,5 +12,5 @@ Returned = TypeVar("Returned")
 
 
 def compiled(function: Callable[Parameters, Returned]) -> Callable[Parameters, Returned]:
-    """Compile at the first call, keep the machine code on disk, and release the GIL, so that it runs in threads."""
+    """Compile at the first call, store the machine code on disk, and release the GIL for use in threads."""
     return cast("Callable[Parameters, Returned]", numba.njit(nogil=True, cache=True, forceinline=True)(function))

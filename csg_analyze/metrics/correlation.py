@@ -1,4 +1,4 @@
-"""How alike the filters of a convolution are: cosine of their flattened weights (Sec. 4.3, Fig. 7 and 8)."""
+"""Correlation of the filters of a convolution: the cosine of flattened weights (Sec. 4.3, Fig. 7 and 8)."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import numpy as np
 
 from csg_analyze.metrics.arrays import FloatArray, IntArray
 
-ROUNDING = 1e-9
-"""Two cosines closer than this count as equal: sums in another order must not decide a comparison."""
+COSINE_ROUNDING = 1e-9
+"""Cosines closer than this count as equal: the order of a sum must not decide a comparison."""
 
 
 def directions(rows: FloatArray) -> FloatArray:
-    """The rows (A, D) at length 1, float64; NaN for a row of zeros."""
+    """The rows (A, D) scaled to length 1, float64; NaN for a row of zeros."""
     rows = np.asarray(rows, dtype=np.float64)
     length = np.linalg.norm(rows, axis=1, keepdims=True)
     unit: FloatArray = np.divide(rows, length, out=np.full_like(rows, np.nan), where=length > 0)
@@ -24,9 +24,9 @@ def directions(rows: FloatArray) -> FloatArray:
 class FilterWeights:
     """The filters of one convolution.
 
-    layer: its name. weights: float (F, D), a flattened filter a row; D is what one filter sees, so in a grouped
-    convolution only its own group's input. matches: filter k makes channel k of the feature layer, so that gate and
-    activations, which have a column a channel, speak of these filters.
+    layer: its name. weights: float (F, D), one flattened filter per row; in a grouped convolution D covers only the
+    filter's own group of inputs. matches: whether filter k makes channel k of the feature layer, so that gate and
+    activations belong to these filters.
     """
 
     layer: str
@@ -40,14 +40,14 @@ def correlation_matrix(weights: FloatArray) -> FloatArray:
     A filter whose weights are all zero has no direction: its row and column are NaN.
     """
     unit = directions(weights)
-    correlations: FloatArray = unit @ unit.T  # one array with itself: NumPy computes half of it and mirrors that
+    correlations: FloatArray = unit @ unit.T  # of an array with its transpose, NumPy computes only half and mirrors it
     np.clip(correlations, -1, 1, out=correlations)
     np.fill_diagonal(correlations, np.where(np.isnan(correlations.diagonal()), np.nan, 1.0))
     return correlations
 
 
 def pair_values(correlations: FloatArray) -> FloatArray:
-    """C[i, j] of every pair i < j of filters with a direction, one value a pair."""
+    """C[i, j] of every pair i < j of filters with a direction, one value per pair."""
     alive = ~np.isnan(correlations.diagonal())
     pairs: FloatArray = correlations[np.ix_(alive, alive)][np.triu_indices(int(alive.sum()), 1)]
     return pairs
@@ -56,12 +56,12 @@ def pair_values(correlations: FloatArray) -> FloatArray:
 def share_at_least(pairs: FloatArray, thresholds: FloatArray, n_diagonal: int = 0) -> FloatArray:
     """r_s of Sec. 4.3: the share of the elements of a correlation matrix that are at least s, for every s.
 
-    pairs: the values above the diagonal (`pair_values`). n_diagonal: how many filters have a direction, to count the
-    ones on the diagonal as the paper's words have it ("elements in a correlation matrix"); 0 leaves the diagonal out.
-    thresholds: (S,). NaN where there is no element.
+    pairs: the values above the diagonal (`pair_values`). thresholds: (S,). n_diagonal: number of ones on the diagonal,
+    which the paper's definition includes ("elements in a correlation matrix"); 0 leaves the diagonal out. NaN without
+    elements.
     """
-    below = np.searchsorted(np.sort(pairs), thresholds - ROUNDING)
-    ones = n_diagonal * (thresholds - ROUNDING <= 1)
+    below = np.searchsorted(np.sort(pairs), thresholds - COSINE_ROUNDING)
+    ones = n_diagonal * (thresholds - COSINE_ROUNDING <= 1)
     total = 2 * len(pairs) + n_diagonal
     count = 2 * (len(pairs) - below) + ones
     share: FloatArray = count / total if total else np.full(len(thresholds), np.nan)
@@ -69,9 +69,9 @@ def share_at_least(pairs: FloatArray, thresholds: FloatArray, n_diagonal: int = 
 
 
 def nearest_filters(correlations: FloatArray) -> tuple[IntArray, FloatArray]:
-    """For every filter the other one whose cosine has the largest magnitude, and that cosine, each (F,).
+    """The nearest filter of every filter, by the magnitude of the cosine, and that cosine, (F,) each.
 
-    -1 and NaN for a filter without a direction, or where there is no other.
+    -1 and NaN for a filter without a direction, and if there is no other filter.
     """
     magnitude = np.abs(correlations)
     np.fill_diagonal(magnitude, np.nan)

@@ -1,4 +1,4 @@
-"""The images that activate a filter most: which they are, and how many of them are of the filter's class."""
+"""The images that activate a filter most."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ import numpy as np
 
 from csg_analyze.metrics.arrays import FloatArray, IntArray
 
-AT_ONCE = 64
-"""Filters whose activations are copied at once: their columns lie far apart in memory."""
+FILTERS_AT_ONCE = 64
+"""Filters whose activations are copied at once, because columns are not contiguous in memory."""
 
 
 @dataclass(frozen=True)
 class Exemplars:
-    """The n images that activate each of K filters most, and where they do.
+    """The n images that activate each of K filters most, with the filter's maps.
 
     images: int64 (K, n), indices into the data, the most activating first. activations: (K, n), the filter's averaged
     activation on them. maps: float32 (K, n, h, w), the filter's own map on them, not averaged.
-    thumbnails: uint8 (U, t, s, 3), RGB, the distinct ones of these images, at most 64 pixels high and wide.
+    thumbnails: uint8 (U, t, s, 3), RGB, of the U distinct images, at most 64 pixels high and wide.
     thumbnail_of: int64 (K, n), rows of `thumbnails`.
     """
 
@@ -30,16 +30,16 @@ class Exemplars:
 
 
 def most_activating(activations: FloatArray, n: int) -> IntArray:
-    """For every filter the n images with the highest activation, int64 (K, n), the highest first.
+    """The n images with the highest activation of every filter, int64 (K, n), the highest first.
 
     activations: (N, K) with N >= n, finite. Of equal activations the lower index comes first.
     """
     n_images, n_filters = activations.shape
     chosen: IntArray = np.empty((n_filters, n), np.int64)
-    for start in range(0, n_filters, AT_ONCE):
-        columns = np.ascontiguousarray(activations[:, start : start + AT_ONCE].T)
+    for start in range(0, n_filters, FILTERS_AT_ONCE):
+        columns = np.ascontiguousarray(activations[:, start : start + FILTERS_AT_ONCE].T)
         lowest = np.partition(columns, n_images - n, axis=1)[:, n_images - n]
         for k, column in enumerate(columns):
-            candidates = np.flatnonzero(column >= lowest[k])  # ascending, and all of those that tie
+            candidates = np.flatnonzero(column >= lowest[k])  # ascending, including all ties
             chosen[start + k] = candidates[np.argsort(-column[candidates], kind="stable")[:n]]
     return chosen

@@ -1,4 +1,4 @@
-"""Which class a filter stands for, and which filters stand for a class: by its activations, or by a gate."""
+"""The class of a filter, and the filters of a class, by activations or by a gate."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy as np
 from csg_analyze.metrics.arrays import BoolArray, FloatArray, IntArray
 
 SHARED, UNASSIGNED = "(shared)", "(unassigned)"
-"""What the groups C and C + 1 of `owners` are called where classes go by their names."""
+"""Names of the groups C and C + 1 of `owners`, beside the names of classes."""
 
 
 def class_means(activations: FloatArray, labels: IntArray, n_classes: int) -> FloatArray:
@@ -16,7 +16,7 @@ def class_means(activations: FloatArray, labels: IntArray, n_classes: int) -> Fl
 
 
 def mean_activations(activations: FloatArray, labels: IntArray, sets: BoolArray) -> FloatArray:
-    """Mean activation of every filter over the images of every set of classes, float64 (M, K); NaN for no images.
+    """Mean activation of every filter over the images of every set of classes, float64 (M, K); NaN without images.
 
     activations: (N, K). labels: (N,). sets: (M, C), True for the set's classes.
     """
@@ -25,17 +25,17 @@ def mean_activations(activations: FloatArray, labels: IntArray, sets: BoolArray)
     of_class = np.split(order, np.cumsum(np.bincount(labels, minlength=sets.shape[1]))[:-1])
     for row, classes in zip(means, sets, strict=True):
         members = (of_class[c] for c in np.flatnonzero(classes))
-        images = np.sort(np.concatenate([order[:0], *members]))  # in their order: one sum for one set of images
+        images = np.sort(np.concatenate([order[:0], *members]))  # a set of images always has the same sum
         if len(images):
             row[:] = activations[images].mean(axis=0, dtype=np.float64)
     return means
 
 
 def dead_filters(activations: FloatArray) -> BoolArray:
-    """Which filters have the same activation on every image, exactly, (K,); activations: (N, K).
+    """Which filters have exactly the same activation on all images, (K,); activations: (N, K).
 
-    They tell nothing: what is estimated for them comes from the noise that breaks ties. A filter that differs on a
-    single image is not among them.
+    They have no information; estimates for them come from the noise that breaks ties. A filter that differs on a single
+    image is not dead.
     """
     dead: BoolArray = activations.min(axis=0) == activations.max(axis=0)
     return dead
@@ -44,8 +44,8 @@ def dead_filters(activations: FloatArray) -> BoolArray:
 def strongest_first(strength: FloatArray, count: int) -> IntArray:
     """The `count` strongest filters of each of M rows, int (M, count), the strongest first.
 
-    strength: (M, K), such as the mean activations of K filters on M classes. Ties prefer the earlier filter. NaN is no
-    strength: -1 stands where a row has fewer filters with one.
+    strength: (M, K), such as the mean activations of K filters on M classes; NaN for none. The earlier filter wins
+    ties. -1 fills rows with fewer than `count` values.
     """
     order: IntArray = np.argsort(-strength, axis=1, kind="stable")[:, :count]
     return np.where(np.isnan(np.take_along_axis(strength, order, axis=1)), -1, order)
@@ -61,16 +61,16 @@ def strongest(strength: FloatArray, count: int) -> BoolArray:
 
 
 def assigned(gate: FloatArray, threshold: float = 0.5) -> BoolArray:
-    """(C, K), True where filter k belongs to class c: G[c, k] > threshold, as the paper removes them in Fig. 5."""
+    """(C, K), True where filter k belongs to class c: G[c, k] > threshold, as for the removals of Fig. 5."""
     belongs: BoolArray = gate > threshold
     return belongs
 
 
 def owners(strength: FloatArray) -> IntArray:
-    """The group of every filter, int (K,), from how strongly it stands for each class, (C, K).
+    """The group of every filter, int (K,), by its strength for each class, (C, K).
 
-    c: the filter is strongest for class c alone. C: shared, its maximum is reached for several classes (the m2
-    filters of a fixed gate). C + 1: unassigned, its column is zero. Rows of NaN, of absent classes, do not count.
+    c: the filter is strongest for class c only. C: shared, several classes have the maximum (the m2 filters of a fixed
+    gate). C + 1: unassigned, its column is zero. Rows of NaN, of absent classes, do not count.
     """
     n_classes = len(strength)
     present = np.where(np.isnan(strength), -np.inf, strength)
@@ -80,10 +80,10 @@ def owners(strength: FloatArray) -> IntArray:
 
 
 def filters_by_class(strength: FloatArray) -> IntArray:
-    """The order of the filters, columns of (C, K), by the class each is strongest for; its strongest first.
+    """An order of the filters, columns of (C, K): class by class, the strongest filter of a class first.
 
-    Shared filters follow behind all classes, unassigned ones (`owners`) behind those, and filters without any value
-    come last. Otherwise ties keep the filters' own order.
+    After all classes come shared filters, then unassigned ones (`owners`), then filters without values. Ties keep the
+    order of the filters.
     """
     highest = np.where(np.isnan(strength), -np.inf, strength).max(axis=0)
     return np.lexsort((-highest, owners(strength)))

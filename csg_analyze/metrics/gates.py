@@ -1,4 +1,4 @@
-"""How sparse a class-specific gate is, and how many filters a fixed one gives to each class (Sec. 3.2, 4.1, 4.3)."""
+"""Sparsity of a class-specific gate, and the sizes of a fixed one (Sec. 3.2, 4.1, 4.3)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from csg_analyze.metrics.arrays import FloatArray
 
 
 def l1_density(gate: FloatArray) -> float:
-    """||G||_1 / (K C) of a gate (C, K): 1/C for one class a filter, 1 for a gate that is open everywhere."""
+    """||G||_1 / (K C) of a gate (C, K): 1/C for one class per filter, 1 for a gate that is open everywhere."""
     return float(abs(gate).sum() / gate.size)
 
 
@@ -18,7 +18,7 @@ def density_interval(n_classes: int, n_filters: int, bound: float) -> tuple[floa
 
 
 def fixed_sizes(gate: FloatArray) -> tuple[int, int] | None:
-    """(m1, m2) of a gate (C, K) as Sec. 4.3 fixes them: binary, m1 filters a class, m2 of all classes; else None."""
+    """(m1, m2) of a gate (C, K) as Sec. 4.3 fixes them: binary, m1 filters per class, m2 of all classes; else None."""
     if not np.isin(gate, (0, 1)).all():
         return None
     n_classes = len(gate)
@@ -26,12 +26,12 @@ def fixed_sizes(gate: FloatArray) -> tuple[int, int] | None:
     own = gate[:, classes_of_filter == 1].sum(axis=1)
     shared = int((classes_of_filter == n_classes).sum())
     sizes = int(own[0]), shared
-    # one test for all: equal counts, at least one, and no filter of some but not all classes
+    # true only for equal counts of at least one, and without filters of some but not all classes
     return sizes if n_classes > 1 and (own == own[0]).all() and _fill(sizes, gate.shape) else None
 
 
 def recorded_sizes(value: object, n_classes: int, n_filters: int) -> tuple[int, int] | None:
-    """(m1, m2) as a training wrote them down, if they are two whole numbers that fill the K filters; else None."""
+    """(m1, m2) as recorded by a training, if they are two whole numbers that fill the K filters; else None."""
     if not isinstance(value, list | tuple) or len(value) != 2 or not all(type(part) is int for part in value):
         return None
     sizes = int(value[0]), int(value[1])

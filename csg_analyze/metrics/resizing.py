@@ -1,4 +1,4 @@
-"""Maps of a layer, bilinear at the size of the image."""
+"""Bilinear resizing of maps to the size of the image."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from csg_analyze.metrics.arrays import FloatArray
 def upsampled(maps: FloatArray, height: int, width: int) -> FloatArray:
     """(..., h, w) -> float32 (..., height, width), bilinear, corners not aligned.
 
-    The rule of torch's `interpolate(mode="bilinear", align_corners=False)`: pixel x of the new size lies at
-    (x + 1/2) old / new - 1/2 of the old one, never outside the first and last position. A flat part of a map stays flat
-    to the last bit, so that equal pixels are on the same side of every threshold, and a map's values do not depend on
-    the others in the batch. OpenCV's INTER_LINEAR agrees but for rounding, and left 470 of 10,000 random flat maps with
-    pixels that differ (h, w up to 32; heights and widths up to 300; 440 of 10,000 that were only enlarged).
+    As torch's `interpolate(mode="bilinear", align_corners=False)`: pixel x of the new size is at (x + 1/2) old / new -
+    1/2 of the old size, clipped to the first and last position. A flat part of a map stays flat to the last bit, so
+    that equal pixels are on the same side of every threshold, and the values of a map do not depend on the batch.
+    OpenCV's INTER_LINEAR agrees up to rounding, but pixels differed in 470 of 10,000 random flat maps (h, w up to 32;
+    heights and widths up to 300; 440 of 10,000 that were only enlarged).
     """
     return _between(_between(np.asarray(maps, np.float32), width, axis=-1), height, axis=-2)
 
@@ -26,7 +26,7 @@ def _between(maps: FloatArray, new: int, axis: int) -> FloatArray:
     share = (place - lower).astype(np.float32)
     first: FloatArray = np.take(maps, lower, axis)
     step: FloatArray = np.take(maps, np.minimum(lower + 1, old - 1), axis)
-    # in place: at the image's size a copy is large
+    # in place, because copies at the image's size are large
     step -= first
     step *= share if axis == -1 else share[:, None]
     step += first

@@ -1,13 +1,13 @@
 """Ross' estimator (PLoS ONE 9(2), 2014) for one filter against every class at once, compiled.
 
-For a class c, every sample i looks for its k-th neighbour among the samples of its own label (c or not c); r_i is the
-distance to it, m_i counts the samples of any label strictly nearer than r_i, i itself among them, and
+For a class c, let r_i be the distance of sample i to its k-th neighbour among the samples of its own label (c or not
+c), and m_i the number of samples of any label strictly nearer than r_i, including i itself. Then
 
     MI = psi(N) + mean psi(k_i) - mean psi(n_label(i)) - mean psi(m_i)
 
-In one dimension neighbours are runs of the sorted samples. For the samples outside c, the k neighbours among **all**
-samples settle everything unless c occurs in that run, which happens for at most N k pairs (i, c), all classes
-together: hence a cost of O(N k) for the whole row of the matrix, whatever the number of classes.
+In one dimension, neighbours are runs of the sorted samples. For a sample outside c, the k neighbours among **all**
+samples are the right ones unless c occurs among them. That happens for at most N k pairs (i, c) over all classes; hence
+a row of the matrix costs O(N k), whatever the number of classes.
 
 Every function lies in this one file because numba's cache on disk does not notice a change in another one.
 """
@@ -26,8 +26,8 @@ def information_of_filter(
 ) -> FloatArray:
     """Mutual information of one filter with every class, in nats, under each of L labelings: (L, C).
 
-    `x` (N,) is sorted and `order` (N,) sorted it; `labelings` (L, N) are in the samples' own order and all have
-    `counts` (C,) samples of the classes; `psi` (N + 1,) is the digamma function of 0..N.
+    x: (N,), sorted. order: (N,), the order that sorted it. labelings: (L, N), in the samples' original order, all with
+    `counts` (C,) samples of the classes. psi: (N + 1,), the digamma function of 0..N.
     """
     information = np.empty((len(labelings), len(counts)))
     labels = np.empty(len(x), labelings.dtype)
@@ -40,7 +40,7 @@ def information_of_filter(
 
 @compiled
 def information_of_labels(x: FloatArray, labels: IntArray, counts: IntArray, k: int, psi: FloatArray) -> FloatArray:
-    """One row of the matrix: puts the sums of psi(m_i) together, with scikit-learn's treatment of tiny labels."""
+    """One row of the matrix, from the sums of psi(m_i); labels with few samples are treated as in scikit-learn."""
     n = len(x)
     information = np.zeros(len(counts))
     positions, offsets = positions_by_class(labels, counts)
@@ -49,10 +49,10 @@ def information_of_labels(x: FloatArray, labels: IntArray, counts: IntArray, k: 
         n_class = counts[c]
         n_rest = n - n_class
         if n_class == 0:
-            continue  # says nothing, whatever the ties among the others would make of it
+            continue  # no information, whatever the ties among the others give
         n_counted, total = n, 0.0
         if n_class == 1:
-            n_counted -= 1  # a single sample has no neighbour of its label: it is left out
+            n_counted -= 1  # a single sample has no neighbour of its label and is left out
         else:
             own = positions[offsets[c] : offsets[c + 1]]
             k_class = min(k, n_class - 1)
@@ -85,13 +85,13 @@ def positions_by_class(labels: IntArray, counts: IntArray) -> tuple[IntArray, In
 
 
 @compiled
-def sum_over_label(x: FloatArray, own: IntArray, k: int, psi: FloatArray, alone: bool) -> float:
+def sum_over_label(x: FloatArray, own: IntArray, k: int, psi: FloatArray, other_is_single: bool) -> float:
     """Sum of psi(m_i) over the samples of one label, given by their sorted positions `own`.
 
-    `alone`: the other label is a single sample, which counts for nobody.
+    other_is_single: the other label has a single sample, which never counts.
     """
     values = x[own]
-    if alone:
+    if other_is_single:
         x, own = values, np.arange(len(values)).astype(own.dtype)
     total = 0.0
     start = 0
@@ -99,7 +99,7 @@ def sum_over_label(x: FloatArray, own: IntArray, k: int, psi: FloatArray, alone:
         start = window_start(values, j, start, k)
         end = start + k
         radius = max(values[j] - values[start], values[end] - values[j])
-        # Other labels may lie within the radius beyond the window's nearer end, up to the next sample of this label.
+        # beyond the nearer end of the window, other labels may be within the radius, until the next sample of this one
         first, last = own[start], own[end]
         if values[j] - values[start] < radius:
             low = own[start - 1] + 1 if start > 0 else 0
@@ -124,33 +124,33 @@ def sum_over_label(x: FloatArray, own: IntArray, k: int, psi: FloatArray, alone:
 
 @compiled
 def sums_over_rests(x: FloatArray, labels: IntArray, counts: IntArray, k: int, psi: FloatArray) -> FloatArray:
-    """For every class, the sum of psi(m_i) over the samples outside it (C,); meaningless where those are k or fewer."""
+    """The sum of psi(m_i) over the samples outside each class, (C,); meaningless if these are k or fewer."""
     n = len(x)
     corrections = np.zeros(len(counts))
     total = 0.0
-    met = np.zeros(len(counts), np.int64)  # how often a class occurs in the window at hand
+    occurrences = np.zeros(len(counts), np.int64)  # of every class in the current window
     start = 0
     for i in range(n if n > k else 0):
         start = window_start(x, i, start, k)
         radius = max(x[i] - x[start], x[start + k] - x[i])
         first, last = strictly_nearer(x, i, start, start + k, radius)
         psi_all = psi[last - first + 1]
-        # What holds where a class is not in the window goes to every class; what does not is taken back from the class.
+        # add what holds for classes outside the window to all classes, and correct the classes inside
         total += psi_all
         corrections[labels[i]] -= psi_all
-        if radius == 0.0:  # a class of one sample is left out, also where it is a duplicate beyond the window
+        if radius == 0.0:  # a class of one sample is left out, also a duplicate beyond the window
             for q in range(first, last + 1):
                 if counts[labels[q]] == 1 and not start <= q <= start + k:
                     corrections[labels[q]] += psi[last - first] - psi_all
         for q in range(start, start + k + 1):
-            met[labels[q]] += 1
-        met[labels[i]] = 0
+            occurrences[labels[q]] += 1
+        occurrences[labels[i]] = 0
         for q in range(start, start + k + 1):
             c = labels[q]
-            missing = met[c]
+            missing = occurrences[c]
             if missing == 0:
                 continue  # the sample's own class, or done already
-            met[c] = 0
+            occurrences[c] = 0
             if n - counts[c] > k:
                 first, last = nearer_without(x, labels, i, start, start + k, c, missing)
                 m = last - first + 1
@@ -166,8 +166,8 @@ def nearer_without(
 ) -> tuple[int, int]:
     """The run of samples nearer than the k-th neighbour of i outside class c.
 
-    first..last are the k neighbours of i, `missing` of them in c. Walking past c costs at most its runs, and a run is
-    walked from a few samples on either side of it only: N k steps for all classes together.
+    first..last: the k neighbours of i, `missing` of them in c. Skipping the runs of c costs N k steps over all samples
+    and classes, because only the few samples beside a run skip it.
     """
     left, right, radius = first - 1, last + 1, 0.0
     for _ in range(missing):
@@ -186,9 +186,9 @@ def nearer_without(
 
 @compiled
 def window_start(x: FloatArray, i: int, start: int, k: int) -> int:
-    """Where the k + 1 consecutive values begin that hold x[i] and its k nearest; `start` is that of i - 1.
+    """The first place of the k + 1 consecutive values with x[i] and its k nearest; start: the first place for i - 1.
 
-    The window only ever moves right, and where one step would not bring it nearer no further step does.
+    The window only moves to the right, and if one step does not bring it nearer, no further step does.
     """
     while start + k < i or (start + k + 1 < len(x) and x[start + k + 1] - x[i] < x[i] - x[start]):
         start += 1
@@ -197,10 +197,10 @@ def window_start(x: FloatArray, i: int, start: int, k: int) -> int:
 
 @compiled
 def strictly_nearer(x: FloatArray, i: int, first: int, last: int, radius: float) -> tuple[int, int]:
-    """The samples of first..last strictly nearer to i than the radius; nothing nearer lies outside first..last.
+    """The samples in first..last strictly nearer to i than the radius; no sample outside first..last is nearer.
 
-    Noise of a few ulps leaves equal distances and exact duplicates. With k duplicates the radius is 0, and
-    scikit-learn counts them all.
+    Noise of a few ulps leaves equal distances and exact duplicates. With k duplicates the radius is 0, and all of them
+    count, as in scikit-learn.
     """
     if radius == 0.0:
         first = last = i

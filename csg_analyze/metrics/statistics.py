@@ -1,4 +1,4 @@
-"""What few images, sources or seeds can tell: intervals of shares, means and differences, and the bootstrap."""
+"""Intervals of shares, means and differences over few images, sources or seeds, and the bootstrap."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from csg_analyze.metrics.arrays import BoolArray, FloatArray, IntArray
 
 CONFIDENCE = 0.95
 RESAMPLES = 2000
-"""Bootstrap resamples where nobody says how many."""
+"""Default number of bootstrap resamples."""
 
 
 def share_with_interval(successes: int, n: int, confidence: float = CONFIDENCE) -> tuple[float, float, float]:
-    """(share, low, high) with the Wilson score interval; NaN where n is 0: of nothing there is no share."""
+    """(share, low, high) with the Wilson score interval; NaN for n = 0."""
     if n == 0:
         return float("nan"), float("nan"), float("nan")
     wilson = binomtest(int(successes), int(n)).proportion_ci(confidence, method="wilson")
@@ -23,9 +23,9 @@ def share_with_interval(successes: int, n: int, confidence: float = CONFIDENCE) 
 
 
 def largest_unseen(n: int, confidence: float = CONFIDENCE) -> float:
-    """The upper end of the exact interval (Clopper and Pearson) of a share that was seen in none of n; NaN for n = 0.
+    """The upper end of the exact interval (Clopper and Pearson) of a share of 0 of n; NaN for n = 0.
 
-    A bootstrap has nothing to resample there and would say 0 for sure.
+    A bootstrap has nothing to resample there, and its interval would be 0 only.
     """
     return float("nan") if n == 0 else float(binomtest(0, int(n)).proportion_ci(confidence, method="exact").high)
 
@@ -41,10 +41,7 @@ class Mean(NamedTuple):
 
 
 def mean_with_interval(values: FloatArray, confidence: float = CONFIDENCE) -> Mean:
-    """Of values (n,), with Student's t interval for the mean of their population; NaN where there are too few.
-
-    Three seeds give a wide interval: what three seeds cannot tell, it does not claim.
-    """
+    """The mean of values (n,), with Student's t interval for the mean of their population; NaN for too few values."""
     n = len(values)
     if n == 0:
         return Mean(0, *(float("nan"),) * 4)
@@ -57,15 +54,15 @@ def mean_with_interval(values: FloatArray, confidence: float = CONFIDENCE) -> Me
 
 
 def resampled(n: int, *, resamples: int, seed: int) -> FloatArray:
-    """How often each of n images, sources or groups is drawn in every bootstrap resample, (resamples, n)."""
+    """How often each of n images, sources or groups occurs in every bootstrap resample, (resamples, n)."""
     rng = np.random.default_rng(seed)
     return rng.multinomial(n, np.full(n, 1 / n), size=resamples).astype(np.float64) if n else np.ones((resamples, 0))
 
 
 def resampled_groups(groups: IntArray, *, resamples: int, seed: int) -> FloatArray:
-    """How often each of N images is in every resample, (resamples, N), where whole groups are drawn.
+    """How often each of N images occurs in every resample of whole groups, (resamples, N).
 
-    groups: (N,), a number that the images of one group have in common.
+    groups: (N,), the same number for all images of a group.
     """
     numbers, group = np.unique(groups, return_inverse=True)
     draws: FloatArray = resampled(len(numbers), resamples=resamples, seed=seed)[:, group]
@@ -73,15 +70,15 @@ def resampled_groups(groups: IntArray, *, resamples: int, seed: int) -> FloatArr
 
 
 def intervals(values: FloatArray, confidence: float = CONFIDENCE) -> tuple[FloatArray, FloatArray]:
-    """(low, high), each (...): the central part of bootstrap values (resamples, ...), by percentiles.
+    """(low, high), (...) each: percentile intervals of bootstrap values (resamples, ...).
 
-    Resamples without a finite value do not count; NaN where none has one.
+    Values that are not finite do not count; NaN if none is finite.
     """
     finite = np.isfinite(values)
     defined = np.asarray(finite.any(axis=0))
     if not defined.any():
-        nothing = np.full(defined.shape, np.nan)
-        return nothing, nothing.copy()
+        undefined = np.full(defined.shape, np.nan)
+        return undefined, undefined.copy()
     tail = (1 - confidence) / 2
     low, high = np.nanquantile(np.where(defined, np.where(finite, values, np.nan), 0.0), [tail, 1 - tail], axis=0)
     return np.where(defined, low, np.nan), np.where(defined, high, np.nan)
@@ -94,10 +91,7 @@ def interval(values: FloatArray, confidence: float = CONFIDENCE) -> tuple[float,
 
 
 def bootstrap_interval_of_share(share: float, resampled_shares: FloatArray, n: int) -> tuple[float, float]:
-    """95 % interval of a share of n sources from its bootstrap values; exact where the bootstrap has no width.
-
-    A share of 0 or 1 has none: nothing was seen that could be drawn. `largest_unseen` bounds what was missed.
-    """
+    """95 % interval of a share of n sources from its bootstrap values; the exact one if these are all 0 or all 1."""
     low, high = interval(resampled_shares)
     if low == high == share and share in (0, 1):
         unseen = largest_unseen(n)
@@ -110,8 +104,8 @@ def paired_difference(
 ) -> tuple[float, float, float]:
     """(difference, low, high): mean of first - second over n images, with the 95 % paired bootstrap interval.
 
-    first, second: (n,), a value an image. Where these are yes or no and no image differs, the interval is the exact one
-    for the share of images that may. NaN where there is no image.
+    first, second: (n,), one value per image. If the values are 0 or 1 and no image differs, the interval is the exact
+    one for the share of images that may differ. NaN without images.
     """
     if not len(first):
         return float("nan"), float("nan"), float("nan")
@@ -126,11 +120,11 @@ def paired_difference(
 def paired_difference_of_rates(
     first: FloatArray, second: FloatArray, *, resamples: int = RESAMPLES, seed: int = 0
 ) -> tuple[float, float, float]:
-    """(difference, low, high): the share of wrong judgements of first minus that of second, with the 95 % interval.
+    """(difference, low, high): error rate of first minus that of second, with the 95 % paired bootstrap interval.
 
-    first, second: (n, 2), how often each of n images was judged wrongly, and how often at all, which may be never in
-    one of them. An image that is drawn in a bootstrap resample is drawn for both. Where neither was ever wrong, the
-    interval is the exact one for the share of images that may differ. NaN where one of them judged no image.
+    first, second: (n, 2), how often each of n images was judged wrongly, and how often it was judged, possibly never.
+    Both share the resamples of images. If neither was ever wrong, the interval is the exact one for the share of images
+    that may differ. NaN if one of them judged no image.
     """
     draws = np.concatenate([np.ones((1, len(first))), resampled(len(first), resamples=resamples, seed=seed)])
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -143,7 +137,7 @@ def paired_difference_of_rates(
 
 
 def mcnemar(first: BoolArray, second: BoolArray) -> float:
-    """The exact two-sided p-value of McNemar's test: are the models right on the same share of images? (n,) each."""
+    """The exact two-sided p-value of McNemar's test: are both models right on the same share of images? (n,) each."""
     only_first, only_second = int((first & ~second).sum()), int((~first & second).sum())
     discordant = only_first + only_second
     return float(binomtest(only_first, discordant, 0.5).pvalue) if discordant else 1.0

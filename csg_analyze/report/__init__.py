@@ -1,1 +1,1 @@
-"""The report folder: figures, tables, pages, provenance. Submodules are imported where they are needed."""
+"""The report folder: figures, tables, pages, provenance. Submodules are imported where needed."""

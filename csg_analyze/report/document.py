@@ -1,4 +1,4 @@
-"""What a report is made of, and how plain values become JSON."""
+"""The contents of a report, and plain values as JSON."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from csg_analyze.paper import Numbers
 from csg_analyze.result import Result
 
 JSON: TypeAlias = "Mapping[str, JSON] | Sequence[JSON] | str | int | float | bool | None"
-Thing = TypeVar("Thing")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class ModelReport:
-    """One model's outcomes.
+    """The results of one model.
 
-    training: "STD", "CSG" or None. n_filters: K of the feature layer, None where unknown.
-    results: analyzer name -> result. skipped: analyzer name -> the reason it has no result.
-    class_names: in the order of the network's outputs. origin: the training it came from, as far as the file tells.
+    training: "STD", "CSG" or None. n_filters: K of the feature layer, None if unknown. results: analyzer -> result.
+    skipped: analyzer -> the reason why it has no result. class_names: in the order of the network's outputs. origin:
+    the training of the model, as far as its file records it.
     """
 
     name: str
@@ -44,7 +44,7 @@ class ModelReport:
 
 @dataclass(frozen=True)
 class Section:
-    """One analysis as the report presents it, by the name it is registered under."""
+    """One analysis in a report. analyzer: the name under which it is registered."""
 
     analyzer: str
     about: About
@@ -52,13 +52,13 @@ class Section:
 
 @dataclass(frozen=True)
 class Report:
-    """Everything the report folder says.
+    """All contents of a report folder.
 
-    sections: in the order of presentation; an analyzer with an outcome but without a section is presented last,
-    under its own name. data: what the models were analysed on (spec, split, n, classes, fingerprint, notes).
-    paper: the paper's own numbers, to stand beside these. remark: what the author has to say on how the models were
-    made or chosen; it stands in the caption of the numbers over seeds, or else with the notes.
-    Raises UsageError where two models have the same name: tables and figures tell models apart by it.
+    sections: in the order of presentation; an analyzer that ran but has no section comes last, under its own name.
+    data: the dataset (spec, split, n, classes, fingerprint, notes). paper: the paper's numbers, for comparison. remark:
+    the author's words on how the models were made or chosen, in the caption of the numbers over seeds, or else with the
+    notes.
+    Raises UsageError if two models have the same name: tables and figures distinguish models by it.
     """
 
     title: str
@@ -73,41 +73,42 @@ class Report:
     def __post_init__(self) -> None:
         name, count = Counter(model.name for model in self.models).most_common(1)[0] if self.models else ("", 1)
         if count > 1:
-            raise UsageError(f"{count} models are called {name!r}; give every model a name of its own.")
+            raise UsageError(f"{count} models are called {name!r}; give every model its own name.")
 
     def presented(self) -> tuple[Section, ...]:
-        """The sections that have an outcome, in order; none of the outcomes is left out."""
+        """The sections that have a result or a reason, in order; no result is left out."""
         ran = dict.fromkeys(name for model in self.models for name in (*model.results, *model.skipped))
         named = tuple(section for section in self.sections if section.analyzer in ran)
         listed = {section.analyzer for section in named}
         return named + tuple(Section(name, About(name)) for name in ran if name not in listed)
 
     def shared(
-        self, results: Mapping[str, Result], things: Callable[[Result], Mapping[str, Thing]]
-    ) -> Iterator[tuple[str, Thing, dict[str, Result]]]:
-        """What models share (figures, comparisons): title, what makes it, and the results of those who can share it.
+        self, results: Mapping[str, Result], parts_of: Callable[[Result], Mapping[str, T]]
+    ) -> Iterator[tuple[str, T, dict[str, Result]]]:
+        """The parts that models share (figures, comparisons): title, part, and the results of the models that share it.
 
-        A title comes once for every set of classes: models of different ones cannot share a figure or a comparison.
+        parts_of: gives the parts of a result, by title. A title comes once per set of classes, because models with
+        different classes cannot share a figure or a comparison.
         """
         classes = {model.name: model.class_names for model in self.models}
-        for title in dict.fromkeys(title for result in results.values() for title in things(result)):
-            parts: dict[tuple[str, ...], dict[str, Result]] = {}
+        for title in dict.fromkeys(title for result in results.values() for title in parts_of(result)):
+            groups: dict[tuple[str, ...], dict[str, Result]] = {}
             for name, result in results.items():
-                if title in things(result):
-                    parts.setdefault(classes.get(name, ()), {})[name] = result
-            for part in parts.values():
-                yield title, things(next(iter(part.values())))[title], part
+                if title in parts_of(result):
+                    groups.setdefault(classes.get(name, ()), {})[name] = result
+            for group in groups.values():
+                yield title, parts_of(next(iter(group.values())))[title], group
 
 
-def as_text(document: JSON) -> str:
-    """A JSON document as it is printed and stored: indented, ASCII alone, one newline at the end."""
+def json_text(document: JSON) -> str:
+    """A JSON document as stored: indented, ASCII only, one newline at the end."""
     return json.dumps(as_json(document), indent=2, allow_nan=False) + "\n"
 
 
 def as_json(value: object) -> JSON:
-    """Plain JSON values from plain or NumPy or torch ones; NaN and infinities, which JSON lacks, become None.
+    """Plain JSON values from plain, NumPy or torch values; NaN and infinities, which JSON lacks, become None.
 
-    Raises TypeError for what has no such form.
+    Raises TypeError for values without a JSON form.
     """
     if value is None or isinstance(value, bool):
         return value

@@ -1,4 +1,4 @@
-"""The report folder: written whole beside its place, then moved there; never half of it, never over other files."""
+"""The report folder: written elsewhere and then moved to its place, so that it is complete or absent."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from csg_analyze.errors import UsageError
-from csg_analyze.report.document import Report, as_text
+from csg_analyze.report.document import Report, json_text
 from csg_analyze.report.ledger import Ledger
 from csg_analyze.report.pages import html_page, markdown_page
 from csg_analyze.report.section_tables import write_headline, write_seeds
@@ -24,7 +24,7 @@ FOLDERS = ("tables", "figures", "samples", "pages")
 
 
 def write_report(report: Report, out: Path, *, force: bool = False, light: bool = False) -> None:
-    """Write the report folder `out`; on any error `out` is what it was before.
+    """Write the report folder `out`; on any error `out` stays as it was.
 
     Contents: index.html, report.md, summary.json, provenance.json, tables/*.{csv,tex}, figures/*.{png,pdf}, and,
     where an analyzer has them, samples/*.parquet and pages/<analyzer>-<model>/*. force: an existing report is replaced,
@@ -39,31 +39,31 @@ def write_report(report: Report, out: Path, *, force: bool = False, light: bool 
         ledger = Ledger(folder, light)
         headline, seeds = write_headline(report, ledger), write_seeds(report, ledger)
         outcomes = [write_section(section, report, ledger) for section in report.presented()]
-        # what is to be said of twins stands with the numbers over seeds, or else with the notes
+        # cautions about twins are with the numbers over seeds, or else with the notes
         cautions = [] if seeds else [f"{caution}." for caution in seeds_of(report.models).cautions]
         if light:
             (folder / "figures").rmdir()
         report = replace(report, notes=(*cautions, *report.notes, *_left_out(ledger)))
         _write(folder / "index.html", html_page(report, headline, seeds, outcomes))
         _write(folder / "report.md", markdown_page(report, headline, seeds, outcomes))
-        _write(folder / "provenance.json", as_text(report.provenance))
-        _write(folder / "summary.json", as_text(summary_document(report)))
+        _write(folder / "provenance.json", json_text(report.provenance))
+        _write(folder / "summary.json", json_text(summary_document(report)))
 
 
 def _left_out(ledger: Ledger) -> tuple[str, ...]:
-    what = f"left out of this light report: {', '.join(ledger.left_out)}; without --light the command makes them."
-    return (what,) if ledger.left_out else ()
+    note = f"left out of this light report: {', '.join(ledger.left_out)}; without --light the command makes them."
+    return (note,) if ledger.left_out else ()
 
 
 def _write(path: Path, text: str) -> None:
-    # file names may hold bytes that are no text in any encoding
+    # file names may contain bytes that are no text in any encoding
     path.write_text(text, encoding="utf-8", errors="backslashreplace", newline="\n")
 
 
 def check_out(out: Path, force: bool = False) -> None:
-    """Raise UsageError where `write_report` would: to be called before the long work.
+    """Raise UsageError if `write_report` would; call it before long computations.
 
-    `out` exists, and force is not given, or it is not a report alone; or its place cannot be written.
+    It would if `out` exists without force, or has other files than a report's, or if its place cannot be written.
     """
     out = Path(out)
     try:
@@ -84,10 +84,10 @@ def _check_replaceable(out: Path, force: bool) -> None:
     present = {path.name for path in out.iterdir()} - {".DS_Store", "Thumbs.db", "desktop.ini"}
     foreign = sorted(present.difference(FILES, FOLDERS))
     if foreign or (present and "summary.json" not in present):
-        found = repr(foreign[0]) if foreign else "no summary.json"
+        reason = repr(foreign[0]) if foreign else "no summary.json"
         raise UsageError(
-            f"{str(out)!r} is not a report alone (it has {found}), and replacing it would delete other files; "
-            "choose another place for the report."
+            f"{str(out)!r} is not only a report (it has {reason}), and replacing it would delete other files; choose "
+            "another place for the report."
         )
 
 
@@ -102,9 +102,9 @@ def _unwritable(out: Path, error: OSError) -> UsageError:
 
 @contextmanager
 def new_folder(out: Path, *, force: bool = False) -> Iterator[Path]:
-    """Yield an empty folder beside `out`; on success it takes its place, on any error nothing is left behind."""
+    """Yield an empty folder beside `out`, which replaces `out` on success and is deleted on any error."""
     check_out(out, force)
-    target = Path(out).resolve()  # a link keeps pointing to the folder that is replaced
+    target = Path(out).resolve()  # the folder that a link points to is replaced, not the link
     workplace = Path(tempfile.mkdtemp(prefix=".report-", dir=_existing_parent(target)))
     try:
         folder = workplace / "new"
@@ -112,7 +112,7 @@ def new_folder(out: Path, *, force: bool = False) -> Iterator[Path]:
         yield folder
         _swap(folder, target, workplace / "old", force)
     except OSError as error:
-        # what an analyzer's own drawing could not read or write elsewhere is another matter
+        # errors of an analyzer's own reading or writing elsewhere propagate
         if error.filename and not str(error.filename).startswith(str(workplace)):
             raise
         raise _unwritable(out, error) from error
@@ -121,7 +121,7 @@ def new_folder(out: Path, *, force: bool = False) -> Iterator[Path]:
 
 
 def _swap(folder: Path, target: Path, old: Path, force: bool) -> None:
-    check_out(target, force)  # another run may have been quicker
+    check_out(target, force)  # another run may have written it meanwhile
     target.parent.mkdir(parents=True, exist_ok=True)
     if target.exists():
         target.rename(old)

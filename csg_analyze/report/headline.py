@@ -1,4 +1,4 @@
-"""The first table of a report: what its analyses declare as headlines, as in the paper's Table 1."""
+"""The first table of a report: the headlines that its analyses declare, as in the paper's Table 1."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from csg_analyze.about import Headline
 from csg_analyze.paper import TABLE_1
 from csg_analyze.report.document import Report, Section
 from csg_analyze.report.seeds import different_sample_sizes
-from csg_analyze.report.tables import ShownTable, as_text, shown
+from csg_analyze.report.tables import ShownTable, plain_text, shown_table
 from csg_analyze.wording import DASH, cell
 
 TEXT_COLUMNS = ("Model", "Architecture", "Training")
 
 
 def first_table(report: Report) -> pd.DataFrame:
-    """The headlines in full precision, a row per model; what a model does not have is missing.
+    """The headlines in full precision, one row per model, with missing values.
 
-    Columns: model, architecture, classes, filters, training, then every headline with the ends of its interval, of the
-    analyses that ran.
+    Columns: model, architecture, classes, filters, training, then the headlines of the analyses that ran, with the ends
+    of their intervals.
     """
     rows = []
     for model in report.models:
@@ -41,9 +41,9 @@ def first_table(report: Report) -> pd.DataFrame:
 
 
 def first_table_as_shown(report: Report) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The same as text, and which of its cells are bold: the best of a headline where models differ.
+    """The same as text, and which cells are bold: the best of a headline if models differ.
 
-    Nothing is bold among models of different classes, nor a number that depends on how many images it comes from among
+    Nothing is bold among models of different classes. A number that depends on the number of images is not bold among
     models that were analysed on different numbers.
     """
     numbers = first_table(report)
@@ -55,7 +55,7 @@ def first_table_as_shown(report: Report) -> tuple[pd.DataFrame, pd.DataFrame]:
     for _, headline in _columns(report):
         values = numbers[headline.number]
         cells[headline.column] = values.map(cell)
-        rounded = values.round(4)  # two equal texts of which one is bold would look like a mistake
+        rounded = values.round(4)  # of two equal texts, one in bold would look like a mistake
         best = (rounded == rounded.max()) & (rounded.max() > rounded.min())
         bold[headline.column] = best & bool(one_task and headline.best and headline.column not in incomparable)
         if headline.interval is not None:
@@ -68,7 +68,8 @@ def _columns(report: Report) -> list[tuple[Section, Headline]]:
     """The headlines that have a column, of the analyses that ran: the paper's first, in its order."""
     ran = {name for model in report.models for name in model.results}
     sections = [section for section in report.sections if section.analyzer in ran]
-    sections.sort(key=lambda each: TABLE_1.index(each.analyzer) if each.analyzer in TABLE_1 else len(TABLE_1))
+    order = {analyzer: place for place, analyzer in enumerate(TABLE_1)}
+    sections.sort(key=lambda section: order.get(section.analyzer, len(order)))
     return [(section, headline) for section in sections for headline in section.about.headlines if headline.column]
 
 
@@ -78,7 +79,7 @@ def _intervals(numbers: pd.DataFrame, low: str, high: str, *, form: str) -> list
 
 
 def measured(report: Report) -> pd.DataFrame:
-    """Every number of every summary, a row per number (`number`) and a column per model; None: not measured."""
+    """All numbers of all summaries, one row per number (`number`), one column per model; None: not measured."""
     rows = []
     for section in report.presented():
         results = {model.name: model.results.get(section.analyzer) for model in report.models}
@@ -90,18 +91,18 @@ def measured(report: Report) -> pd.DataFrame:
 
 
 def has_headlines(report: Report) -> bool:
-    """Whether the first table shows headlines: also where nothing ran at all, and there are none."""
+    """Whether the first table shows headlines; also if no analysis ran, so that there are none."""
     return bool(_columns(report)) or not any(model.results for model in report.models)
 
 
 def headline_table(report: Report) -> ShownTable:
-    """The first table: the headlines; where no analysis that declares one ran, everything that was measured."""
+    """The first table: the headlines, or all numbers if no analysis that ran declares any."""
     if not has_headlines(report):
         table = measured(report)
         numeric = [False] + [True] * len(report.models)
-        return shown(table, numeric=numeric, caption="What was measured, one number per row.")
+        return shown_table(table, numeric=numeric, caption="What was measured, one number per row.")
     cells, bold = first_table_as_shown(report)
-    return shown(cells, best=bold, numeric=[name not in TEXT_COLUMNS for name in cells], caption=_caption(report))
+    return shown_table(cells, best=bold, numeric=[name not in TEXT_COLUMNS for name in cells], caption=_caption(report))
 
 
 def _caption(report: Report) -> str:
@@ -114,4 +115,4 @@ def _caption(report: Report) -> str:
 
 def headline(report: Report) -> str:
     """The first table as plain text for a terminal or a log, without a newline at the end."""
-    return as_text(headline_table(report))
+    return plain_text(headline_table(report))

@@ -1,4 +1,4 @@
-"""Names and numbers of the files that make up a report."""
+"""Names and numbers of the files of a report."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FIGURES = "the figures as files (index.html shows them)"
 
 @dataclass
 class Ledger:
-    """The folder being written, and the file names and numbers given out so far.
+    """The folder of a report, and the file names and numbers used so far.
 
     light: of a report that is to stay small. Pages of their own, the figures as files and files of more than a million
     bytes are left out of it, and so are the links to them. left_out: what was, in words.
@@ -30,9 +30,9 @@ class Ledger:
     figures: Iterator[int] = field(default_factory=lambda: count(1))
 
     def name(self, *parts: str) -> str:
-        """A file name of its own, safe on every system, even for parts that were meant as paths."""
-        wanted = re.sub(r"[^A-Za-z0-9.-]+", "_", "_".join(parts)).strip("._")[:100] or "unnamed"
-        names = (wanted if number == 1 else f"{wanted}-{number}" for number in count(1))
+        """A new file name, safe on every system, even if parts look like paths."""
+        stem = re.sub(r"[^A-Za-z0-9.-]+", "_", "_".join(parts)).strip("._")[:100] or "unnamed"
+        names = (stem if number == 1 else f"{stem}-{number}" for number in count(1))
         name = next(name for name in names if name.casefold() not in self.taken)
         self.taken.add(name.casefold())
         return name
@@ -49,7 +49,7 @@ class Ledger:
         return "", ""
 
     def kept(self, *files: str) -> tuple[str, ...]:
-        """Those of the written files, by their path in the folder, that the report keeps and may link to."""
+        """Delete files that are too large for a light report; return the others, to which the report may link."""
         heavy = [file for file in files if self.light and (self.folder / file).stat().st_size > LIGHT_BYTES]
         for file in heavy:
             self.left_out.append(f"{file} ({(self.folder / file).stat().st_size / 1e6:.1f} MB)")

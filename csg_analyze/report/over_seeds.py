@@ -1,4 +1,4 @@
-"""The tables over seeds: means, deviations and differences, in full precision and as a reader wants them."""
+"""The tables over seeds: means, deviations and differences, in full precision and as shown."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ import pandas as pd
 from csg_analyze.metrics.statistics import Mean
 from csg_analyze.paper import CLAIMS
 from csg_analyze.report.document import JSON, Report, as_json
-from csg_analyze.report.seeds import Seeds, differences, mean_of, seeds_of, value_of
-from csg_analyze.report.tables import ShownTable, as_text, shown
+from csg_analyze.report.seeds import Seeds, mean_of, seeds_of, twin_differences, value_of
+from csg_analyze.report.tables import ShownTable, plain_text, shown_table
 from csg_analyze.wording import DASH
 
 
 def over_seeds(report: Report, seeds: Seeds) -> pd.DataFrame:
-    """Every number of every analyzer over the seeds of each group, and the twins' differences; a row a number.
+    """All numbers of all analyzers over the seeds of each group, and the differences of twins; one row per number.
 
-    Columns, for each group, "<label> mean", "sd" and "n"; for each pair "<csg> - <std> mean", "sd", "low" and "high"
-    (Student's t, 95 %) and one "seed <s>" a twin; "paper STD" and "paper CSG" where the report has the paper's numbers.
+    Columns: for each group "<label> mean", "sd" and "n"; for each pair "<csg> - <std> mean", "sd", "low" and "high"
+    (Student's t, 95 %) and one "seed <s>" per twin; "paper STD" and "paper CSG" if the report has the paper's numbers.
     """
     rows = []
     for analyzer, number in _numbers(report, seeds):
@@ -29,10 +29,10 @@ def over_seeds(report: Report, seeds: Seeds) -> pd.DataFrame:
             mean = mean_of(value_of(model, analyzer, number) for model in group.models.values())
             row |= {f"{group.label} mean": mean.mean, f"{group.label} sd": mean.sd, f"{group.label} n": mean.n}
         for pair in seeds.pairs:
-            each = differences(pair, analyzer, number)
-            mean = mean_of(each.values())
+            by_seed = twin_differences(pair, analyzer, number)
+            mean = mean_of(by_seed.values())
             row |= {f"{pair.label} {name}": getattr(mean, name) for name in ("mean", "sd", "low", "high")}
-            row |= {f"{pair.label} seed {seed}": difference for seed, difference in each.items()}
+            row |= {f"{pair.label} seed {seed}": difference for seed, difference in by_seed.items()}
         if report.paper:
             of_paper = report.paper.get((analyzer, number), {})
             row |= {f"paper {training}": of_paper.get(training, np.nan) for training in ("STD", "CSG")}
@@ -41,7 +41,7 @@ def over_seeds(report: Report, seeds: Seeds) -> pd.DataFrame:
 
 
 def over_seeds_as_shown(table: pd.DataFrame, seeds: Seeds) -> pd.DataFrame:
-    """The same table as a reader wants it: mean ± sd in one cell, a difference with its interval, texts alone."""
+    """The same table as texts: mean ± sd in one cell, a difference with its interval."""
     named = [a if a == n else f"{a}: {n}" for a, n in zip(table["analyzer"], table["number"], strict=True)]
     cells = pd.DataFrame({"number": named}, dtype=object)
     for group in seeds.groups:
@@ -63,9 +63,9 @@ def over_seeds_as_shown(table: pd.DataFrame, seeds: Seeds) -> pd.DataFrame:
 
 
 def headline_over_seeds(report: Report) -> str:
-    """The headline's numbers over seeds as plain text, and what is to be said of them.
+    """The headline's numbers over seeds as plain text, with cautions and notes.
 
-    Only what twins differ in where there is one seed and no paper's number; empty where there are no twins either.
+    Without several seeds or the paper's numbers only the cautions about twins; empty if there are none.
     """
     seeds = seeds_of(report.models)
     cautions = [f"note: {caution}" for caution in seeds.cautions]
@@ -73,29 +73,27 @@ def headline_over_seeds(report: Report) -> str:
         return "\n".join(cautions)
     numbers = over_seeds(report, seeds)
     table = seeds_table(over_seeds_as_shown(numbers[in_headline(report, numbers)], seeds))
-    return "\n".join([as_text(table), *cautions, *(f"note: {note}" for note in seeds.notes)])
+    return "\n".join([plain_text(table), *cautions, *(f"note: {note}" for note in seeds.notes)])
 
 
 def seeds_table(cells: pd.DataFrame) -> ShownTable:
-    """What `over_seeds_as_shown` gives, for a page or a terminal."""
-    return shown(cells, numeric=[place > 0 for place in range(len(cells.columns))])
+    """The cells of `over_seeds_as_shown` as a table for a page or a terminal."""
+    return shown_table(cells, numeric=[place > 0 for place in range(len(cells.columns))])
 
 
 def worth_showing(report: Report, seeds: Seeds) -> bool:
-    """Whether there is more to say than Table 1 does: several seeds, or the paper's numbers beside."""
+    """Whether the numbers over seeds add to Table 1: several seeds, or the paper's numbers."""
     return bool(seeds.groups) and bool(seeds.several or report.paper)
 
 
 def in_headline(report: Report, numbers: pd.DataFrame) -> list[bool]:
-    """Which rows of `over_seeds` the page shows first."""
+    """Which rows of `over_seeds` are headlines, which the page shows first."""
     chosen = headline_numbers(report)
     return [where in chosen for where in zip(numbers["analyzer"], numbers["number"], strict=True)]
 
 
 def headline_numbers(report: Report) -> set[tuple[str, str]]:
-    """What the page shows first: every declared headline, the first number of every analysis, and what the paper has
-    a number for or claims.
-    """
+    """Numbers to show first: declared headlines, the first of every analysis, the paper's numbers and claims."""
     first: set[tuple[str, str]] = set()
     declared: set[tuple[str, str]] = set()
     for section in report.presented():
@@ -128,7 +126,7 @@ def group_document(report: Report, seeds: Seeds) -> dict[str, JSON]:
                 "label": pair.label,
                 "seeds": list(pair.seeds),
                 "besides_the_gate": [difference._asdict() for difference in pair.besides],
-                "results": _nested({where: mean_of(differences(pair, *where).values()) for where in names}),
+                "results": _nested({where: mean_of(twin_differences(pair, *where).values()) for where in names}),
             }
             for pair in seeds.pairs
         ],
@@ -144,7 +142,7 @@ def _nested(means: Mapping[tuple[str, str], Mean]) -> JSON:
 
 
 def _numbers(report: Report, seeds: Seeds) -> Iterator[tuple[str, str]]:
-    """(analyzer, name) of every number that a grouped model has, analyzers in the report's order."""
+    """(analyzer, name) of every number that a model in a group has, analyzers in the report's order."""
     grouped = [model for group in seeds.groups for model in group.models.values()]
     for section in report.presented():
         names = (
@@ -171,5 +169,5 @@ def _signed(value: float) -> str:
 
 
 def _fixed(value: float) -> str:
-    # always four decimals: beside a mean, a deviation in another notation would be misread
+    # always four decimals: a mean and its deviation need the same notation
     return DASH if np.isnan(value) else f"{value:.4f}" if abs(value) < 1e5 else f"{value:.4g}"

@@ -1,4 +1,4 @@
-"""index.html and report.md: two templates over the same contents."""
+"""index.html and report.md: two templates with the same contents."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from csg_analyze.report.sections import Outcome
 from csg_analyze.report.tables import ShownTable
 from csg_analyze.wording import cell
 
-Seeds = tuple[ShownTable, ShownTable] | None
-"""The numbers over seeds: those of the headline, and all of them."""
+SeedTables = tuple[ShownTable, ShownTable] | None
+"""The numbers over seeds: the headlines, and all numbers."""
 
-KINDS = {"csv": "CSV", "tex": "LaTeX", "pdf": "PDF", "png": "PNG"}
-"""What the text of a link calls a file, by the end of its name."""
+LINK_TEXTS = {"csv": "CSV", "tex": "LaTeX", "pdf": "PDF", "png": "PNG"}
+"""Texts of links to files, by suffix."""
 
-SHOWN = 12
-"""Entries of a list in the provenance or the data's description beyond which it is cut."""
+MOST_ENTRIES = 12
+"""Largest number of entries shown of a list in the provenance or the data's description."""
 
 
-def html_page(report: Report, headline: ShownTable, seeds: Seeds, outcomes: Sequence[Outcome]) -> str:
-    """index.html: everything inside, nothing fetched, every text escaped."""
+def html_page(report: Report, headline: ShownTable, seeds: SeedTables, outcomes: Sequence[Outcome]) -> str:
+    """index.html: self-contained, loads nothing, with all texts escaped."""
     return _render("index.html.j2", report, headline, seeds, outcomes, autoescape=True)
 
 
-def markdown_page(report: Report, headline: ShownTable, seeds: Seeds, outcomes: Sequence[Outcome]) -> str:
-    """report.md: the same contents, figures by relative path, every text escaped."""
+def markdown_page(report: Report, headline: ShownTable, seeds: SeedTables, outcomes: Sequence[Outcome]) -> str:
+    """report.md: the same contents, figures by relative path, all texts escaped."""
     return _render("report.md.j2", report, headline, seeds, outcomes, finalize=escaped_markdown)
 
 
@@ -39,7 +39,7 @@ def _render(
     template: str,
     report: Report,
     headline: ShownTable,
-    seeds: Seeds,
+    seeds: SeedTables,
     outcomes: Sequence[Outcome],
     *,
     autoescape: bool = False,
@@ -61,12 +61,12 @@ def _render(
 
 def _templates(**settings: Any) -> Environment:
     templates = environment("csg_analyze.report", **settings)
-    templates.filters["kind"] = lambda file: KINDS[file.rpartition(".")[2]]
+    templates.filters["kind"] = lambda file: LINK_TEXTS[file.rpartition(".")[2]]
     return templates
 
 
 def escaped_markdown(value: object) -> str:
-    """Text as Markdown that shows just this text, on one line; what is marked safe is left as it is."""
+    """Markdown that shows exactly this text, on one line; Markup stays as it is."""
     if isinstance(value, Markup):
         return str(value)
     text = re.sub(r"([\\`*_{}\[\]<>|$~&#])", r"\\\1", cell(value) if not isinstance(value, int) else str(value))
@@ -74,7 +74,7 @@ def escaped_markdown(value: object) -> str:
 
 
 def facts(mapping: Mapping[str, JSON]) -> list[tuple[str, list[str]]]:
-    """A nested mapping as names and lines of text; long lists are cut, what is empty is left out."""
+    """A nested mapping as names and lines of text; long lists are cut, empty values left out."""
     return [(name.replace("_", " "), lines) for name, value in mapping.items() if (lines := _lines(value))]
 
 
@@ -83,7 +83,7 @@ def _lines(value: JSON) -> list[str]:
         lines = [f"{name}: {', '.join(inner)}" for name, entry in value.items() if (inner := _lines(entry))]
         return [", ".join(lines)] if lines and max(map(len, lines)) < 24 else lines
     if isinstance(value, Sequence) and not isinstance(value, str):
-        entries = [", ".join(_lines(entry)) for entry in value[:SHOWN]]
-        more = [f"and {len(value) - SHOWN:,} more"] if len(value) > SHOWN else []
+        entries = [", ".join(_lines(entry)) for entry in value[:MOST_ENTRIES]]
+        more = [f"and {len(value) - MOST_ENTRIES:,} more"] if len(value) > MOST_ENTRIES else []
         return [", ".join(entries + more)] if entries else []
     return [cell(value)]

@@ -1,4 +1,4 @@
-"""Where a report comes from: command, versions, revision, machine, checkpoints, data."""
+"""The provenance of a report: command, versions, revision, machine, checkpoints, data."""
 
 from __future__ import annotations
 
@@ -25,12 +25,11 @@ def provenance(
     checkpoints: Mapping[str, str],
     data: Mapping[str, JSON],
 ) -> dict[str, JSON]:
-    """What it takes to repeat a report.
+    """All that is needed to repeat a report.
 
-    command: the arguments as typed; the program's own path is shortened to its name, since where it is installed
-    says nothing but who the user is. seeds: of every analyzer and input that draws something. checkpoints: path as
-    typed -> SHA-256 of the file. data: what is known of the dataset (spec, split, n, fingerprint). Neither the host's
-    nor the user's name is recorded.
+    command: the arguments as typed; the program's path is shortened to its name, because the rest only says who the
+    user is. seeds: of all analyzers and inputs with random numbers. checkpoints: path as typed -> SHA-256 of the file.
+    data: the dataset (spec, split, n, fingerprint). Neither the host's nor the user's name is recorded.
     """
     program, *arguments = command or ("",)
     return {
@@ -56,10 +55,10 @@ def installed(package: str) -> str | None:
 
 
 def revision(package: Path) -> dict[str, JSON] | None:
-    """The git revision of the checkout that `package` belongs to, and whether its code differs from it.
+    """The git revision of the checkout that contains `package`, and whether its code differs from that revision.
 
-    None where there is none: no git, no checkout, or a package that merely lies inside somebody else's (an
-    environment in a project's folder), whose revision would be a false statement.
+    None without git or a checkout, and for a package installed inside the checkout of another project, whose revision
+    would be wrong.
     """
     head = _git(package, "rev-parse", "HEAD")
     tracked = _git(package, "ls-files", "--", "errors.py")
@@ -70,7 +69,7 @@ def revision(package: Path) -> dict[str, JSON] | None:
 
 
 def _git(folder: Path, *arguments: str) -> str | None:
-    # inside a git hook GIT_DIR and its like point elsewhere; OPTIONAL_LOCKS keeps `status` from writing
+    # in a git hook, GIT_DIR and the like point elsewhere; without optional locks `status` does not write
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     environment["GIT_OPTIONAL_LOCKS"] = "0"
     try:

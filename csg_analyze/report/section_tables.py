@@ -1,4 +1,4 @@
-"""The tables that the pages of a report show, written to their files on the way."""
+"""The tables of a report: for its pages, and written to their files."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from csg_analyze.report.headline import (
 from csg_analyze.report.ledger import Ledger
 from csg_analyze.report.over_seeds import in_headline, over_seeds, over_seeds_as_shown, seeds_table, worth_showing
 from csg_analyze.report.seeds import compared, seeds_of
-from csg_analyze.report.tables import Cell, ShownTable, first_rows, joined, shown
+from csg_analyze.report.tables import Cell, ShownTable, first_rows, joined, shown_table
 from csg_analyze.report.writing import write_csv, write_latex
 from csg_analyze.result import Result, Table
 from csg_analyze.wording import cell
 
 COMPARED_ROWS = 60
-"""Rows of a comparison that the page shows: it is made to be read whole."""
+"""Largest number of rows of a comparison on the page; most comparisons are shown completely."""
 
 SEEDS_APART = (
-    "Every interval here is of two networks, and speaks of other images for these two; how much seeds differ, and the "
-    "difference over seeds with its interval, stand in the table over seeds."
+    "Every interval here is for these two networks and other images, not for other seeds. The table over seeds has the "
+    "variation between seeds, and the difference over seeds with its interval."
 )
 
 
@@ -49,9 +49,9 @@ def write_headline(report: Report, ledger: Ledger) -> ShownTable:
 
 
 def write_seeds(report: Report, ledger: Ledger) -> tuple[ShownTable, ShownTable] | None:
-    """The numbers over seeds, those of the headline and all; None where there is one seed and no number of the paper.
+    """The numbers over seeds, the headlines and all of them; None without several seeds or the paper's numbers.
 
-    One file holds all of them in full precision (CSV) and as shown (LaTeX).
+    All are written in full precision (CSV) and as shown (LaTeX).
     """
     seeds = seeds_of(report.models)
     if not worth_showing(report, seeds):
@@ -62,17 +62,17 @@ def write_seeds(report: Report, ledger: Ledger) -> tuple[ShownTable, ShownTable]
     write_latex(cells, ledger.folder / "tables" / f"{name}.tex", align="l" + "r" * (len(cells.columns) - 1))
     files = _files(ledger, name)
     caption = " ".join(filter(None, [report.remark, *(f"{note}." for note in (*seeds.cautions, *seeds.notes))]))
-    headline, every = (
+    headlines, everything = (
         replace(
             seeds_table(part), number=next(ledger.tables), caption=caption, total=len(cells), files=files
         )
         for part in (cells[in_headline(report, numbers)], cells)
     )  # fmt: skip
-    return headline, every
+    return headlines, everything
 
 
 def summary_table(results: Mapping[str, Result]) -> ShownTable | None:
-    """The numbers of an analysis, a column per model; None where it has none."""
+    """The numbers of an analysis, one column per model; None without numbers."""
     names = dict.fromkeys(name for result in results.values() for name in result.summary)
     if not names:
         return None
@@ -83,7 +83,7 @@ def summary_table(results: Mapping[str, Result]) -> ShownTable | None:
 def write_tables(
     section: Section, results: Mapping[str, Result], report: Report, ledger: Ledger
 ) -> tuple[ShownTable, ...]:
-    """Write the tables of an analysis: what compares models first, then each with the rows of all models."""
+    """Write the tables of an analysis: comparisons first, then tables with the rows of all models."""
     return (
         *_write_comparisons(section, results, report, ledger),
         *_write_paired(section, results, report, ledger),
@@ -132,12 +132,12 @@ def _write_joined(section: Section, results: Mapping[str, Result], ledger: Ledge
 def _write_table(
     section: Section, title: str, table: Table, excerpt: pd.DataFrame, ledger: Ledger, heading: str = ""
 ) -> ShownTable:
-    """Write a table to the files that `title` names; the page shows an excerpt under `heading`, or else its title."""
+    """Write a table to files named after `title`; the page shows an excerpt under `heading`, by default the title."""
     name = ledger.name(section.analyzer, title)
     write_csv(table.frame, ledger.folder / "tables" / f"{name}.csv")
     write_latex(table.frame, ledger.folder / "tables" / f"{name}.tex", bold=table.best)
     return replace(
-        shown(excerpt, best=table.best, caption=table.caption),
+        shown_table(excerpt, best=table.best, caption=table.caption),
         number=next(ledger.tables),
         title=(heading or title).replace("_", " "),
         total=len(table.frame),

@@ -1,4 +1,4 @@
-"""What the pages of a report show: tables, figures and samples, written to their files on the way."""
+"""The sections of a report: tables, figures and samples for its pages, and written to their files."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from csg_analyze.result import Result
 
 
 @dataclass(frozen=True)
-class Picture:
+class DrawnFigure:
     """A figure: its caption, its files by path in the report's folder, and its size in inches.
 
     file: the PNG, which report.md shows, and pdf: empty in a light report. png: the PNG's content in base64, which
@@ -36,14 +36,14 @@ class Picture:
 
 @dataclass(frozen=True)
 class Outcome:
-    """One section of the report. notes, skipped: (whom it concerns, what is to be said). pages: (model, entry page)."""
+    """One section of the report. notes, skipped: (models, text). pages: (model, entry page)."""
 
     anchor: str
     title: str
     description: tuple[str, ...]
     summary: ShownTable | None
     tables: tuple[ShownTable, ...]
-    pictures: tuple[Picture, ...]
+    figures: tuple[DrawnFigure, ...]
     notes: tuple[tuple[str, str], ...]
     skipped: tuple[tuple[str, str], ...]
     samples: str
@@ -51,7 +51,7 @@ class Outcome:
 
 
 def write_section(section: Section, report: Report, ledger: Ledger) -> Outcome:
-    """Write one analyzer's tables, figures and samples, and say what the page shows of them."""
+    """Write the tables, figures and samples of an analyzer, and return what the page shows."""
     models = {model.name: model for model in report.models}
     results = {
         name: model.results[section.analyzer] for name, model in models.items() if section.analyzer in model.results
@@ -65,9 +65,9 @@ def write_section(section: Section, report: Report, ledger: Ledger) -> Outcome:
         description=section.about.paragraphs,
         summary=summary_table(results),
         tables=write_tables(section, results, report, ledger),
-        pictures=tuple(_write_figures(section, results, report, ledger)),
-        notes=_by_text({name: result.notes for name, result in results.items()}, everybody=len(results)),
-        skipped=_by_text({name: (reason,) for name, reason in skipped.items()}, everybody=0),
+        figures=tuple(_write_figures(section, results, report, ledger)),
+        notes=_by_text({name: result.notes for name, result in results.items()}, n_models=len(results)),
+        skipped=_by_text({name: (reason,) for name, reason in skipped.items()}, n_models=0),
         samples=_write_samples(section, results, ledger),
         pages=tuple(_write_pages(section, results, ledger)),
     )
@@ -75,7 +75,7 @@ def write_section(section: Section, report: Report, ledger: Ledger) -> Outcome:
 
 def _write_figures(
     section: Section, results: Mapping[str, Result], report: Report, ledger: Ledger
-) -> Iterator[Picture]:
+) -> Iterator[DrawnFigure]:
     for title, drawing, part in report.shared(results, lambda result: result.figures):
         try:
             with style():
@@ -89,7 +89,7 @@ def _write_figures(
         width, height = figure.get_size_inches()
         text = base64.b64encode(png).decode("ascii")
         file, pdf = ledger.figure_files(name)
-        yield Picture(next(ledger.figures), caption, file, pdf, text, float(width), float(height))
+        yield DrawnFigure(next(ledger.figures), caption, file, pdf, text, float(width), float(height))
 
 
 def _write_samples(section: Section, results: Mapping[str, Result], ledger: Ledger) -> str:
@@ -103,7 +103,7 @@ def _write_samples(section: Section, results: Mapping[str, Result], ledger: Ledg
 
 
 def _write_pages(section: Section, results: Mapping[str, Result], ledger: Ledger) -> Iterator[tuple[str, str]]:
-    """Each model and the relative path of its entry page, for those that have pages; none in a light report."""
+    """Write the pages of models that have them, unless the report is light; yield (model, path of the entry page)."""
     for model, result in results.items():
         if result.pages is None:
             continue
@@ -117,7 +117,7 @@ def _write_pages(section: Section, results: Mapping[str, Result], ledger: Ledger
             if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", file) or file.casefold() in written:
                 raise UsageError(
                     f"analyzer {section.analyzer!r} calls a page {file!r}; the names must be distinct and consist of "
-                    "letters, digits and ._- alone."
+                    "letters, digits and ._- only."
                 )
             folder.mkdir(parents=True, exist_ok=True)
             (folder / file).write_bytes(content)
@@ -126,10 +126,10 @@ def _write_pages(section: Section, results: Mapping[str, Result], ledger: Ledger
             written.add(file.casefold())
 
 
-def _by_text(texts: Mapping[str, tuple[str, ...]], *, everybody: int) -> tuple[tuple[str, str], ...]:
-    """(models, text) for every different text; no models are named where it concerns all `everybody` of them."""
+def _by_text(texts: Mapping[str, tuple[str, ...]], *, n_models: int) -> tuple[tuple[str, str], ...]:
+    """(models, text) for every distinct text; no models are named if the text is of all `n_models`."""
     concerned: dict[str, list[str]] = {}
-    for model, said in texts.items():
-        for text in dict.fromkeys(said):
+    for model, texts_of_model in texts.items():
+        for text in dict.fromkeys(texts_of_model):
             concerned.setdefault(text, []).append(model)
-    return tuple(("" if len(names) == everybody else ", ".join(names), text) for text, names in concerned.items())
+    return tuple(("" if len(names) == n_models else ", ".join(names), text) for text, names in concerned.items())

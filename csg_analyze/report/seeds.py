@@ -1,4 +1,4 @@
-"""Several seeds in one report: groups of checkpoints that differ in the seed alone, and twins, an STD and a CSG one."""
+"""Several seeds in one report: groups of checkpoints that differ only in the seed, and twins of STD and CSG."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from csg_analyze.wording import listed
 
 @dataclass(frozen=True)
 class Group:
-    """Checkpoints that differ in nothing but the seed.
+    """Checkpoints that differ only in the seed.
 
-    label: "CSG", or "CSG, lambda1 5" where groups must be told apart. models: by seed, ascending.
+    label: "CSG", or "CSG, lambda1 5" to distinguish several CSG groups. models: by seed, ascending.
     """
 
     label: str
@@ -26,14 +26,14 @@ class Group:
 
     @property
     def starts(self) -> frozenset[str]:
-        """The checkpoints that its trainings continued; empty where they began with drawn weights."""
+        """The checkpoints that its trainings started from; empty if they started from random weights."""
         origins = (model.origin for model in self.models.values())
         return frozenset(origin.start for origin in origins if origin is not None and origin.start is not None)
 
 
 @dataclass(frozen=True)
 class Pair:
-    """An STD and a CSG (or control) group, and the seeds of which both have twins: one recipe, data, seed and start."""
+    """An STD and a CSG (or control) group, and the seeds of their twins: same recipe, data, seed and start."""
 
     std: Group
     csg: Group
@@ -41,21 +41,21 @@ class Pair:
 
     @property
     def label(self) -> str:
-        """What the difference is called."""
+        """The name of the difference, such as "CSG - STD"."""
         return f"{self.csg.label} - {self.std.label}"
 
     @property
     def besides(self) -> tuple[Difference, ...]:
-        """In what its twins differ besides the gate; alike for every seed, as groups differ in the seed alone."""
+        """How its twins differ besides the gate; the same for all seeds, because a group differs only in the seed."""
         std, csg = (group.models[self.seeds[0]].origin for group in (self.std, self.csg))
         return () if std is None or csg is None else besides_the_gate(std, csg)
 
 
 @dataclass(frozen=True)
 class Seeds:
-    """The groups and pairs of a report. notes: what was left out of them, and why.
+    """The groups and pairs of a report. notes: models and seeds that were left out, and why.
 
-    cautions: what a difference of twins, or an interval over seeds, does not tell.
+    cautions: limits of differences of twins, and of intervals over seeds.
     """
 
     groups: tuple[Group, ...]
@@ -70,7 +70,7 @@ class Seeds:
 
 
 def seeds_of(models: Sequence[ModelReport]) -> Seeds:
-    """Group the models by recipe, data and training; models that do not say where they come from are left out."""
+    """Group the models by recipe, data and training; models without a recorded training are left out."""
     members: dict[object, dict[int, ModelReport]] = {}
     notes = []
     for model in models:
@@ -103,7 +103,7 @@ def seeds_of(models: Sequence[ModelReport]) -> Seeds:
 
 
 def _labels(models: Sequence[ModelReport]) -> list[str]:
-    """A label a group, from one model each: the training, and the fields in which groups of that training differ."""
+    """Labels of groups, from one model each: the training, and the fields in which groups of this training differ."""
     labels = []
     for model in models:
         assert model.origin is not None
@@ -114,8 +114,8 @@ def _labels(models: Sequence[ModelReport]) -> list[str]:
             if other.origin is not None and other is not model and other.training == model.training
         ]
         differing = [name for name in fields if any(other.get(name) != fields[name] for other in others)]
-        told = [f"{name.replace('_', ' ')} {_short(fields[name])}" for name in differing]
-        labels.append(", ".join([str(model.training), *told]))
+        values = [f"{name.replace('_', ' ')} {_short(fields[name])}" for name in differing]
+        labels.append(", ".join([str(model.training), *values]))
     return [label if labels.count(label) == 1 else f"{label} ({place})" for place, label in enumerate(labels, 1)]
 
 
@@ -137,9 +137,9 @@ def _twins(std: ModelReport, csg: ModelReport) -> bool:
 
 
 def compared(models: Sequence[ModelReport]) -> list[tuple[str, str]]:
-    """The models to compare in twos, by name, the second minus the first: CSG with its STD twin.
+    """Names of the models to compare, as second minus first: (STD, CSG) of every two twins.
 
-    A model in no such pair is compared with the first model of all.
+    A model without a twin is compared with the first model of all.
     """
     pairs = [
         (pair.std.models[seed].name, pair.csg.models[seed].name)
@@ -151,27 +151,27 @@ def compared(models: Sequence[ModelReport]) -> list[tuple[str, str]]:
 
 
 def _missing(groups: Sequence[Group], pairs: Sequence[Pair]) -> Iterator[str]:
-    """What has no twin."""
+    """Seeds without a twin."""
     for group in groups:
         paired = {seed for pair in pairs if group in (pair.std, pair.csg) for seed in pair.seeds}
-        alone = [str(seed) for seed in group.models if seed not in paired]
-        if alone and any(other.training != group.training for other in groups):
-            other = next(each.training for each in groups if each.training != group.training)
+        unpaired = [str(seed) for seed in group.models if seed not in paired]
+        if unpaired and any(other.training != group.training for other in groups):
+            other = next(other.training for other in groups if other.training != group.training)
             other = other if group.training == "STD" else "STD"
-            seeds = f"seed{'s' * (len(alone) > 1)} {', '.join(alone)}"
+            seeds = f"seed{'s' * (len(unpaired) > 1)} {', '.join(unpaired)}"
             yield f"{group.label}: {seeds} without an {other} twin of the same recipe, data, seed and start"
 
 
 def _besides(pairs: Sequence[Pair]) -> Iterator[str]:
-    """In what twins differ besides the gate."""
+    """Differences of twins besides the gate."""
     for pair in pairs:
         if pair.besides:
-            told = "; ".join(f"{field} (STD: {std}; {pair.csg.training}: {csg})" for field, std, csg in pair.besides)
-            yield f"{pair.label}: the twins differ, besides the gate and its loss, in {told}"
+            fields = "; ".join(f"{field} (STD: {std}; {pair.csg.training}: {csg})" for field, std, csg in pair.besides)
+            yield f"{pair.label}: the twins differ, besides the gate and its loss, in {fields}"
 
 
 def _one_start(groups: Sequence[Group]) -> Iterator[str]:
-    """Whose seeds continue fewer networks than there are seeds."""
+    """Groups whose trainings started from fewer networks than they have seeds."""
     alike: dict[tuple[int, frozenset[str]], list[str]] = {}
     for group in groups:
         if 0 < len(group.starts) < len(group.models):
@@ -185,9 +185,9 @@ def _one_start(groups: Sequence[Group]) -> Iterator[str]:
 
 
 def different_sample_sizes(models: Iterable[ModelReport]) -> dict[str, dict[int, str]]:
-    """Numbers whose chance level depends on how many images they come from, where models differ in that.
+    """Numbers whose chance level depends on the number of images, if models differ in it.
 
-    By what the reader calls the number (MIS): from how many images to the first model that was analysed on as many.
+    By the number's name for the reader (MIS): number of images -> the first model that was analysed on so many.
     """
     sizes: dict[str, dict[int, str]] = {}
     for model in models:
@@ -198,18 +198,18 @@ def different_sample_sizes(models: Iterable[ModelReport]) -> dict[str, dict[int,
 
 
 def sample_size_note(models: Iterable[ModelReport]) -> str:
-    """A sentence for every such number, which cannot be compared between the models; empty where there is none."""
+    """A sentence for every number of `different_sample_sizes`; empty if there is none."""
     return " ".join(
         f"{number} comes from different numbers of images "
         f"({listed([f'{name} on {n:,}' for n, name in models_by_n.items()])}) and cannot be compared between them, "
-        "because its chance level falls with that number; analyse all models on equally many images, of as many "
+        "because its chance level falls with that number; analyse all models on the same number of images and "
         "classes."
         for number, models_by_n in different_sample_sizes(models).items()
     )
 
 
-def differences(pair: Pair, analyzer: str, number: str) -> dict[int, float]:
-    """CSG minus STD of one number, by seed; NaN where one of the twins does not have it."""
+def twin_differences(pair: Pair, analyzer: str, number: str) -> dict[int, float]:
+    """CSG minus STD of one number, by seed; NaN if one of the twins does not have it."""
     return {
         seed: value_of(pair.csg.models[seed], analyzer, number) - value_of(pair.std.models[seed], analyzer, number)
         for seed in pair.seeds
@@ -217,13 +217,13 @@ def differences(pair: Pair, analyzer: str, number: str) -> dict[int, float]:
 
 
 def value_of(model: ModelReport, analyzer: str, number: str) -> float:
-    """A number of a model's summary; NaN where it has none, or a text or a truth value."""
+    """A number of a model's summary; NaN if it is missing, a text or a truth value."""
     result = model.results.get(analyzer)
     value = None if result is None else result.summary.get(number)
     return float("nan") if value is None or isinstance(value, str | bool) else float(value)
 
 
 def mean_of(values: Iterable[float]) -> Mean:
-    """The mean of those values that are numbers."""
+    """The mean of the values that are not NaN."""
     array = np.array(list(values), dtype=np.float64)
     return mean_with_interval(array[~np.isnan(array)])

@@ -7,13 +7,13 @@ from csg_analyze.report.over_seeds import group_document
 from csg_analyze.report.seeds import seeds_of
 
 SCHEMA = 1
-"""The version of the summary document; raised when a name in it changes its meaning."""
+"""Version of the summary document, raised when a name in it changes its meaning."""
 
 
 def summary_document(report: Report) -> dict[str, JSON]:
-    """The numbers of every model, as plain JSON values: floats in full precision, what is not finite as None.
+    """The numbers of every model as plain JSON values: floats in full precision, None if not finite.
 
-    Where checkpoints say which training they came from, groups of seeds and differences of twins follow.
+    If checkpoints record their trainings, groups of seeds and differences of twins follow.
     """
     seeds = seeds_of(report.models)
     return {

@@ -1,4 +1,4 @@
-"""Tables as a reader sees them: one form for the page, for markdown and for the terminal."""
+"""Tables as shown, in one form for the page, for Markdown and for the terminal."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from csg_analyze.wording import cell
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell: its text, and the number it is sorted by (None: by its text)."""
+    """One cell: its text, and the number by which it is sorted (None: by its text)."""
 
     text: str
     number: float | None = None
@@ -29,10 +29,10 @@ class Cell:
 
 @dataclass(frozen=True)
 class ShownTable:
-    """A table as far as it is shown.
+    """A table as shown.
 
-    columns: (name, whether it holds numbers). caption: what stands behind the title. total: rows in the file.
-    files: what the page links to, by path in the report's folder.
+    columns: (name, whether it has numbers). caption: the text behind the title. total: number of rows in the file.
+    files: linked files, as paths in the report's folder.
     """
 
     columns: tuple[tuple[str, bool], ...]
@@ -45,14 +45,14 @@ class ShownTable:
 
     @property
     def csv(self) -> str:
-        """The file with every row; empty where the report has none."""
+        """The file with all rows; empty if the report has none."""
         return next((file for file in self.files if file.endswith(".csv")), "")
 
 
-def shown(
+def shown_table(
     frame: pd.DataFrame, *, best: pd.DataFrame | None = None, numeric: Sequence[bool] | None = None, caption: str = ""
 ) -> ShownTable:
-    """A frame cell by cell. best: its cells in bold. numeric: which columns hold numbers, also where they are texts."""
+    """A frame as shown. best: cells in bold. numeric: columns with numbers, which may be texts already."""
     numeric = [is_number(frame[column]) for column in frame.columns] if numeric is None else numeric
     bold = np.zeros(frame.shape, bool) if best is None else best.loc[frame.index].to_numpy(bool)
     columns = [_cells(frame[column], bold[:, place]) for place, column in enumerate(frame.columns)]
@@ -69,13 +69,13 @@ def _cells(column: pd.Series, bold: np.ndarray) -> list[Cell]:
     ]
 
 
-def as_text(table: ShownTable) -> str:
+def plain_text(table: ShownTable) -> str:
     """A table for a terminal or a log: no markup, no colour, no trailing blanks, no newline at the end."""
     printed = RichTable(box=box.SIMPLE_HEAD, pad_edge=False)
     for name, number in table.columns:
         printed.add_column(Text(name), justify="right" if number else "left")
     for row in table.rows:
-        printed.add_row(*(Text(each.text) for each in row))
+        printed.add_row(*(Text(entry.text) for entry in row))
     stream = io.StringIO()
     Console(file=stream, width=400, color_system=None, force_terminal=False).print(printed)
     return "\n".join(line.rstrip() for line in stream.getvalue().splitlines() if line.strip())
@@ -84,9 +84,9 @@ def as_text(table: ShownTable) -> str:
 def joined(results: Mapping[str, Result], name: str) -> Table:
     """The table or matrix `name` of every model that has it, one below the other, with the model's name in front.
 
-    A caption that all share is kept as it is; others stand behind the name of their model.
+    A caption that all models share is kept; different captions follow the names of their models.
     """
-    tables = {model: each for model, result in results.items() if (each := _rows_of(result, name)) is not None}
+    tables = {model: table for model, result in results.items() if (table := _rows_of(result, name)) is not None}
     captions = {model: table.caption for model, table in tables.items() if table.caption}
     alike = len(captions) == len(tables) and len(set(captions.values())) == 1
     caption = next(iter(captions.values())) if alike else " ".join(f"{m}: {text}" for m, text in captions.items())
@@ -110,8 +110,8 @@ def stacked(frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 def first_rows(table: pd.DataFrame, rows: int = 20) -> pd.DataFrame:
-    """About `rows` rows of a joined table: the first of every model, so that models can be compared."""
+    """About `rows` rows of a joined table: the first rows of every model."""
     if len(table) <= rows:
         return table
-    each = max(5, rows // max(1, table["model"].nunique()))
-    return table.groupby("model", sort=False).head(each)
+    rows_per_model = max(5, rows // max(1, table["model"].nunique()))
+    return table.groupby("model", sort=False).head(rows_per_model)

@@ -11,11 +11,11 @@ from csg_analyze.result import Matrix
 from csg_analyze.wording import DASH, cell
 
 LATEX_ROWS, LATEX_EXCERPT = 2_000, 50
-"""A longer table is excerpted in LaTeX: nobody typesets it, and its CSV has every row."""
+"""Of longer tables, the LaTeX file has only an excerpt; the CSV has all rows."""
 
 
 def long_form(matrix: Matrix) -> pd.DataFrame:
-    """A row per cell, those that are not listed left out: a column per axis, then one per array."""
+    """One row per listed cell: one column per axis, then one per array."""
     shape = [len(labels) for labels in matrix.axes.values()]
     places = np.unravel_index(np.arange(int(np.prod(shape))), shape)
     axes = {
@@ -27,16 +27,16 @@ def long_form(matrix: Matrix) -> pd.DataFrame:
 
 
 def write_csv(table: pd.DataFrame, path: Path) -> None:
-    """Every row in full precision."""
+    """Write all rows in full precision."""
     table.to_csv(path, index=False, lineterminator="\n", errors="backslashreplace")
 
 
 def write_parquet(table: pd.DataFrame, path: Path) -> None:
-    """Every row, each column in its own type; the same bytes for the same table."""
+    """Write all rows with their types; the same table gives the same bytes."""
     import fastparquet
 
     texts = [name for name in table.columns if pd.api.types.is_string_dtype(table[name])]
-    # names of files may hold bytes that are no text, which Parquet refuses
+    # file names may contain bytes that are no text, which Parquet refuses
     clean = {name: table[name].map(_as_text, na_action="ignore") for name in texts}
     fastparquet.write(str(path), table.assign(**clean), compression="ZSTD", write_index=False)
 
@@ -46,10 +46,10 @@ def _as_text(value: object) -> str:
 
 
 def write_latex(table: pd.DataFrame, path: Path, *, bold: pd.DataFrame | None = None, align: str = "") -> None:
-    """A booktabs tabular to be \\input into a paper, everything escaped; `bold` has the shape of `table`.
+    """Write a booktabs tabular to \\input into a paper, with all texts escaped; `bold` has the shape of `table`.
 
-    align: "l" or "r" per column; numbers to the right by default. Of more than 2,000 rows only the first 50 are
-    written, and a comment says so.
+    align: "l" or "r" per column, by default "r" for numbers. Of more than 2,000 rows only the first 50 are written,
+    with a comment.
     """
     lines = ["% needs \\usepackage{booktabs} and \\usepackage[T1]{fontenc}"]
     align = align or "".join("r" if is_number(table[name]) else "l" for name in table.columns)
@@ -60,11 +60,11 @@ def write_latex(table: pd.DataFrame, path: Path, *, bold: pd.DataFrame | None = 
     styler = cells.replace(DASH, "--").style.hide(axis="index")
     styler = styler.format(escape="latex").format_index(escape="latex", axis="columns")
     if bold is not None:
-        weights = bold.loc[table.index].map(lambda heavy: "textbf:--rwrap;" if heavy else "")
+        weights = bold.loc[table.index].map(lambda is_bold: "textbf:--rwrap;" if is_bold else "")
         styler = styler.apply(lambda _: weights.set_axis(cells.index), axis=None)
     path.write_text("\n".join([*lines, styler.to_latex(hrules=True, column_format=align)]), encoding="utf-8")
 
 
 def is_number(column: pd.Series) -> bool:
-    """Whether a column holds numbers, and is therefore set flush right."""
+    """Whether a column has numbers, which are set flush right."""
     return pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)

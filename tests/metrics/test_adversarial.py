@@ -53,8 +53,8 @@ def test_what_no_step_moved_is_no_proof_of_anything() -> None:
 def test_a_black_image_is_allowed_to_stay_black() -> None:
     zero = np.zeros_like(CLEAN)
     logits, moved = np.array([[0.0, 1.0]]), np.array([True])
-    found = outcomes(zero, zero, logits, np.array([0]), np.array([0]), np.array([1]), moved)
-    assert found.tolist() == ["success"]
+    outcome = outcomes(zero, zero, logits, np.array([0]), np.array([0]), np.array([1]), moved)
+    assert outcome.tolist() == ["success"]
 
 
 def test_norms_by_loops() -> None:
@@ -72,7 +72,7 @@ def test_a_differentiable_detector_is_what_torch_makes_of_it() -> None:
     first, second = torch.nn.Linear(5, 7).double(), torch.nn.Linear(7, 1).double()
     mean, scale, features = rng.normal(size=5), rng.random(5) + 0.1, rng.normal(size=(9, 5))
     layers = tuple((m.weight.detach().numpy().T, m.bias.detach().numpy()) for m in (first, second))
-    found = Differentiable(mean, scale, layers).logits(features)
+    logits = Differentiable(mean, scale, layers).logits(features)
     with torch.no_grad():
         expected = second(torch.relu(first(torch.from_numpy((features - mean) / scale))))[:, 0]
-    np.testing.assert_allclose(found, expected.numpy())
+    np.testing.assert_allclose(logits, expected.numpy())

@@ -17,7 +17,7 @@ def cached(n: int, n_filters: int, n_classes: int, seed: int = 0) -> CachedAblat
 @pytest.mark.parametrize("cells", [1, 40, 2**21])
 @pytest.mark.parametrize("share", [0.0, 0.2, 0.8, 1.0])
 def test_masked_logits_equal_a_masked_product(share: float, cells: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("csg_analyze.metrics.ablation.CELLS", cells)
+    monkeypatch.setattr("csg_analyze.metrics.ablation.LOGITS_AT_ONCE", cells)
     ablation = cached(23, 12, 5)
     rng = np.random.default_rng(1)
     keeps = rng.random((4, 12)) < share
@@ -40,8 +40,8 @@ def test_the_remains_of_a_subtraction_decide_nothing() -> None:
     weight = (rng.random((3, 30)) * (owner == np.arange(3)[:, None])).astype(np.float32)
     full = (activations.astype(float) @ weight.T.astype(float)).astype(np.float32)  # summed in another order
     ablation = CachedAblation(activations, full.copy(), weight, np.zeros(3, np.float32), "made up")
-    (found,) = ablation.predictions((owner != 2)[None])
+    (predicted,) = ablation.predictions((owner != 2)[None])
     assert (ablation.logits(owner != 2)[labels == 2] != 0).any()  # the trap is there
-    np.testing.assert_array_equal(found, np.where(labels == 2, 0, labels))
+    np.testing.assert_array_equal(predicted, np.where(labels == 2, 0, labels))
     assert (full.argmax(1) == labels).all()
     np.testing.assert_array_equal(ablation.full, full)  # the full logits are never written to

@@ -32,33 +32,33 @@ def test_the_matrix_equals_scikit_learns() -> None:
 @given(shapes)
 def test_the_matrix_is_symmetric_with_ones_on_its_diagonal(shape: tuple[int, int, int]) -> None:
     weights = filters(*shape)
-    found = correlation_matrix(weights)
-    np.testing.assert_array_equal(found, found.T)
-    np.testing.assert_array_equal(found.diagonal(), 1)
-    assert (np.abs(found) <= 1).all()
+    correlations = correlation_matrix(weights)
+    np.testing.assert_array_equal(correlations, correlations.T)
+    np.testing.assert_array_equal(correlations.diagonal(), 1)
+    assert (np.abs(correlations) <= 1).all()
 
 
 @settings(deadline=None, max_examples=40)
 @given(shapes)
 def test_length_does_not_matter_sign_and_order_do(shape: tuple[int, int, int]) -> None:
     weights, rng = filters(*shape), np.random.default_rng(shape[2])
-    found = correlation_matrix(weights)
+    correlations = correlation_matrix(weights)
     scales, order = rng.uniform(1e-6, 1e6, (shape[0], 1)), rng.permutation(shape[0])
-    np.testing.assert_allclose(correlation_matrix(weights * scales), found, atol=1e-12)
-    np.testing.assert_allclose(correlation_matrix(weights[order]), found[np.ix_(order, order)], atol=1e-12)
+    np.testing.assert_allclose(correlation_matrix(weights * scales), correlations, atol=1e-12)
+    np.testing.assert_allclose(correlation_matrix(weights[order]), correlations[np.ix_(order, order)], atol=1e-12)
     signs = rng.choice([-1.0, 1.0], (shape[0], 1))
-    np.testing.assert_allclose(correlation_matrix(weights * signs), found * signs * signs.T, atol=1e-12)
+    np.testing.assert_allclose(correlation_matrix(weights * signs), correlations * signs * signs.T, atol=1e-12)
 
 
 def test_dead_filters_are_blank_and_count_nowhere() -> None:
     weights = filters(6, 10, 3)
     weights[[1, 4]] = 0
-    found, alive = correlation_matrix(weights), [0, 2, 3, 5]
-    assert np.isnan(found[[1, 4]]).all()
-    assert np.isnan(found[:, [1, 4]]).all()
-    np.testing.assert_allclose(found[np.ix_(alive, alive)], correlation_matrix(weights[alive]), atol=1e-15)
-    np.testing.assert_array_equal(pair_values(found), pair_values(found[np.ix_(alive, alive)]))
-    nearest, cosine = nearest_filters(found)
+    correlations, alive = correlation_matrix(weights), [0, 2, 3, 5]
+    assert np.isnan(correlations[[1, 4]]).all()
+    assert np.isnan(correlations[:, [1, 4]]).all()
+    np.testing.assert_allclose(correlations[np.ix_(alive, alive)], correlation_matrix(weights[alive]), atol=1e-15)
+    np.testing.assert_array_equal(pair_values(correlations), pair_values(correlations[np.ix_(alive, alive)]))
+    nearest, cosine = nearest_filters(correlations)
     assert nearest[1] == -1
     assert math.isnan(cosine[1])
     assert set(nearest[alive].tolist()) <= set(alive)
@@ -73,14 +73,14 @@ def literal_share(matrix: FloatArray, s: float) -> float:
 def test_shares_by_counting_elements() -> None:
     matrix, thresholds = correlation_matrix(filters(12, 8, 4)), np.linspace(0, 1, 101)
     pairs = pair_values(matrix)
-    found = share_at_least(pairs, thresholds, 12)
-    np.testing.assert_allclose(found, [literal_share(matrix, s) for s in thresholds])
+    shares = share_at_least(pairs, thresholds, 12)
+    np.testing.assert_allclose(shares, [literal_share(matrix, s) for s in thresholds])
     np.testing.assert_allclose(
         share_at_least(np.abs(pairs), thresholds, 12), [literal_share(np.abs(matrix), s) for s in thresholds]
     )
     off = [matrix[i, j] for i in range(12) for j in range(12) if i != j]
     np.testing.assert_allclose(share_at_least(pairs, thresholds), [np.mean(np.array(off) >= s) for s in thresholds])
-    assert found[-1] == 12 / 144
+    assert shares[-1] == 12 / 144
 
 
 def test_rounding_does_not_decide_a_threshold() -> None:

@@ -30,10 +30,10 @@ def test_absent_classes_own_nothing() -> None:
 def test_the_most_activated_filters_by_sorting() -> None:
     means = np.random.default_rng(0).normal(size=(4, 9))
     means[2] = np.nan
-    found = strongest(means, 3)
+    chosen = strongest(means, 3)
     for c in range(4):
         ranked = sorted(range(9), key=lambda k: -means[c, k])[:3] if c != 2 else []
-        assert np.flatnonzero(found[c]).tolist() == sorted(ranked)
+        assert np.flatnonzero(chosen[c]).tolist() == sorted(ranked)
 
 
 def test_ties_prefer_the_earlier_filter() -> None:

@@ -14,10 +14,10 @@ from csg_analyze.metrics.exemplars import most_activating
 )
 def test_most_activating_are_the_first_of_a_stable_sort(activations: np.ndarray, data: st.DataObject) -> None:
     n = data.draw(st.integers(1, len(activations)))
-    found = most_activating(activations, n)
+    exemplars = most_activating(activations, n)
     for k in range(activations.shape[1]):
         images = sorted(range(len(activations)), key=lambda i: (-activations[i, k], i))
-        assert found[k].tolist() == images[:n]
+        assert exemplars[k].tolist() == images[:n]
 
 
 def test_more_filters_than_are_copied_at_once() -> None:

@@ -85,14 +85,14 @@ def test_mcnemar_by_binomial_sums() -> None:
 
 @given(st.lists(st.floats(-100, 100), min_size=2, max_size=8))
 def test_the_interval_is_that_of_the_t_test(values: list[float]) -> None:
-    found = mean_with_interval(np.array(values))
-    assert found.n == len(values)
-    assert found.mean == pytest.approx(sum(values) / len(values), abs=1e-9)
+    mean = mean_with_interval(np.array(values))
+    assert mean.n == len(values)
+    assert mean.mean == pytest.approx(sum(values) / len(values), abs=1e-9)
     squares = sum((value - sum(values) / len(values)) ** 2 for value in values)
-    assert found.sd == pytest.approx((squares / (len(values) - 1)) ** 0.5, abs=1e-9)
-    if found.sd > 1e-6:
+    assert mean.sd == pytest.approx((squares / (len(values) - 1)) ** 0.5, abs=1e-9)
+    if mean.sd > 1e-6:
         oracle = ttest_1samp(values, 0).confidence_interval(0.95)
-        assert (found.low, found.high) == pytest.approx((oracle.low, oracle.high), rel=1e-6, abs=1e-9)
+        assert (mean.low, mean.high) == pytest.approx((oracle.low, oracle.high), rel=1e-6, abs=1e-9)
 
 
 def test_too_few_values_have_no_interval() -> None:

@@ -10,13 +10,13 @@ import pytest
 import torch
 
 from csg_analyze.errors import UsageError
-from csg_analyze.report.document import Report, as_json, as_text
+from csg_analyze.report.document import Report, as_json, json_text
 from csg_analyze.report.summary import summary_document
 from csg_analyze.result import Result
 
 
 def test_summary_document_is_the_agreed_one(report: Report) -> None:
-    document = json.loads(as_text(summary_document(report)))
+    document = json.loads(json_text(summary_document(report)))
     assert document.keys() == {"schema", "models"}
     assert document["schema"] == 1
     keys = {"name", "path", "sha256", "arch", "training", "results", "skipped"}
@@ -32,7 +32,7 @@ def test_summary_document_is_the_agreed_one(report: Report) -> None:
 
 
 def test_what_json_lacks_becomes_null(report: Report) -> None:
-    text = as_text(summary_document(report))
+    text = json_text(summary_document(report))
     assert "NaN" not in text
     assert "Infinity" not in text
     mis = json.loads(text)["models"][0]["results"]["mis"]
@@ -53,9 +53,9 @@ def test_what_json_lacks_becomes_null(report: Report) -> None:
     ],
 )
 def test_plain_values(value: object, plain: object) -> None:
-    found = as_json(value)
-    assert found == plain
-    assert type(found) is type(plain)
+    converted = as_json(value)
+    assert converted == plain
+    assert type(converted) is type(plain)
 
 
 def test_what_has_no_form_is_refused() -> None:

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 
 from csg_analyze.about import About
 from csg_analyze.errors import UsageError
-from csg_analyze.report.document import ModelReport, Report, Section, as_text
+from csg_analyze.report.document import ModelReport, Report, Section, json_text
 from csg_analyze.report.folder import check_out, write_report
 from csg_analyze.report.summary import summary_document
 from csg_analyze.result import Result, Table
@@ -54,7 +54,7 @@ def umask() -> int:
 
 def test_json_files_hold_the_documents(report: Report, tmp_path: Path) -> None:
     write_report(report, tmp_path / "run")
-    assert (tmp_path / "run/summary.json").read_text() == as_text(summary_document(report))
+    assert (tmp_path / "run/summary.json").read_text() == json_text(summary_document(report))
     assert json.loads((tmp_path / "run/provenance.json").read_text()) == report.provenance
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from csg_analyze.report.document import as_text
+from csg_analyze.report.document import json_text
 from csg_analyze.report.provenance import installed, provenance, revision
 
 
@@ -37,26 +37,26 @@ def package(tmp_path: Path) -> Path:
 
 def test_what_it_takes_to_repeat_a_report() -> None:
     command = ["/home/somebody/.venv/bin/csg-analyze", "report", "my model.pt", "--out", "$x"]
-    found = provenance(
+    record = provenance(
         command, seeds={"mis": 3}, device="cpu", checkpoints={"my model.pt": "ab" * 32}, data={"spec": "scenes", "n": 5}
     )
-    assert shlex.split(str(found["command"])) == ["csg-analyze", *command[1:]]
-    assert (found["seeds"], found["device"]) == ({"mis": 3}, "cpu")
-    assert found["checkpoints"] == {"my model.pt": "ab" * 32}
-    assert found["data"] == {"spec": "scenes", "n": 5}
-    versions = found["versions"]
+    assert shlex.split(str(record["command"])) == ["csg-analyze", *command[1:]]
+    assert (record["seeds"], record["device"]) == ({"mis": 3}, "cpu")
+    assert record["checkpoints"] == {"my model.pt": "ab" * 32}
+    assert record["data"] == {"spec": "scenes", "n": 5}
+    versions = record["versions"]
     assert isinstance(versions, dict)
     assert versions["python"] == platform.python_version()
     for package in ("torch", "torchvision", "numpy", "scikit-learn"):
         assert versions[package] == version(package)
-    age = datetime.now(UTC) - datetime.fromisoformat(str(found["created"]))
+    age = datetime.now(UTC) - datetime.fromisoformat(str(record["created"]))
     assert timedelta() <= age < timedelta(minutes=1)
-    assert found["cpu_count"] == os.cpu_count()
-    assert json.loads(as_text(found)) == found
+    assert record["cpu_count"] == os.cpu_count()
+    assert json.loads(json_text(record)) == record
 
 
 def test_neither_user_nor_host_nor_home_is_recorded() -> None:
-    text = as_text(provenance(["csg-analyze"], seeds={}, device="cpu", checkpoints={}, data={}))
+    text = json_text(provenance(["csg-analyze"], seeds={}, device="cpu", checkpoints={}, data={}))
     assert str(Path.home()) not in text
     assert f'"{getpass.getuser()}"' not in text
     assert socket.gethostname() not in text or len(socket.gethostname()) < 4
@@ -81,9 +81,9 @@ def test_revision_of_a_checkout(package: Path) -> None:
 
 def test_a_new_file_among_the_code_is_a_change(package: Path) -> None:
     (package / "new.py").write_text("")
-    found = revision(package)
-    assert found is not None
-    assert found["dirty"] is True
+    recorded = revision(package)
+    assert recorded is not None
+    assert recorded["dirty"] is True
 
 
 def test_no_revision_without_a_checkout_of_this_package(

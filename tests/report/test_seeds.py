@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from csg_analyze.checkpoints.origin import Origin
-from csg_analyze.cli.commands import _print_outcome
+from csg_analyze.cli.commands import _print_report
 from csg_analyze.errors import UsageError
 from csg_analyze.paper import PAPER, paper_numbers
 from csg_analyze.report.document import ModelReport, Report, Section
@@ -79,28 +79,30 @@ def test_means_deviations_and_differences_in_the_plainest_way() -> None:
         assert row[f"{training} mean"] == pytest.approx(np.mean(values))
         assert row[f"{training} sd"] == pytest.approx(np.std(values, ddof=1))
         assert row[f"{training} n"] == 3
-    each = [ACCURACY[CSG][seed] - ACCURACY[STD][seed] for seed in (0, 1, 2)]
-    assert [row[f"CSG - STD seed {seed}"] for seed in (0, 1, 2)] == pytest.approx(each)
-    assert row["CSG - STD mean"] == pytest.approx(np.mean(each))
-    half = 4.302652729911275 * np.std(each, ddof=1) / 3**0.5  # Student's t, 2 degrees of freedom, 97.5 %
-    assert (row["CSG - STD low"], row["CSG - STD high"]) == pytest.approx((np.mean(each) - half, np.mean(each) + half))
+    by_seed = [ACCURACY[CSG][seed] - ACCURACY[STD][seed] for seed in (0, 1, 2)]
+    assert [row[f"CSG - STD seed {seed}"] for seed in (0, 1, 2)] == pytest.approx(by_seed)
+    assert row["CSG - STD mean"] == pytest.approx(np.mean(by_seed))
+    half = 4.302652729911275 * np.std(by_seed, ddof=1) / 3**0.5  # Student's t, 2 degrees of freedom, 97.5 %
+    assert (row["CSG - STD low"], row["CSG - STD high"]) == pytest.approx(
+        (np.mean(by_seed) - half, np.mean(by_seed) + half)
+    )
     assert (row["paper STD"], row["paper CSG"]) == (0.9169, 0.9192)
     assert np.isnan(table.loc[("accuracy", "n"), "paper STD"])
 
 
 def test_different_numbers_of_images_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    def on(given: ModelReport, n: int) -> ModelReport:
+    def on(model_of_twin: ModelReport, n: int) -> ModelReport:
         result = Result({"mis": 0.1, "mis_chance": 0.01, "n": n}, sample_sizes={"MIS": n})
-        return replace(given, results={**given.results, "mis": result})
+        return replace(model_of_twin, results={**model_of_twin.results, "mis": result})
 
-    same = report_of(*(on(each, 850) for each in TWINS))
+    same = report_of(*(on(twin, 850) for twin in TWINS))
     assert sample_size_note(same.models) == sample_size_note(TWINS) == ""
     assert seeds_of(same.models).notes == ()
-    other = report_of(*(on(each, 850 if each.training == STD else 10_000) for each in TWINS))
+    other = report_of(*(on(twin, 850 if twin.training == STD else 10_000) for twin in TWINS))
     assert "(csg0-1.0 on 10,000, std0-1.0 on 850) and cannot be compared" in sample_size_note(other.models)
     assert "over different numbers of images" in seeds_of(other.models).notes[0]
     assert "over different numbers of images" in headline_over_seeds(other)
-    _print_outcome(other, None, as_json=True)
+    _print_report(other, None, as_json=True)
     assert "note: MIS comes from different numbers of images" in " ".join(capsys.readouterr().err.split())
     write_report(other, tmp_path / "run")
     for page in ("index.html", "report.md"):
@@ -109,7 +111,7 @@ def test_different_numbers_of_images_are_named(tmp_path: Path, capsys: pytest.Ca
 
 def test_the_chance_level_stands_beside_mis_over_seeds() -> None:
     numbers = Result({"mis": 0.1, "mis_chance": 0.0043, "mis_above_chance": 0.0957, "n": 10})
-    report = report_of(*(replace(each, results={**each.results, "mis": numbers}) for each in TWINS))
+    report = report_of(*(replace(twin, results={**twin.results, "mis": numbers}) for twin in TWINS))
     rows = [line.split()[:2] for line in headline_over_seeds(report).splitlines()]
     place = next(i for i, row in enumerate(rows) if row == ["mis", "0.1000"])
     assert rows[place + 1] == ["mis:", "mis_chance"]
@@ -121,13 +123,13 @@ def test_order_of_the_models_does_not_matter() -> None:
 
 
 def test_a_missing_twin_is_said_and_the_rest_is_compared() -> None:
-    seeds = seeds_of([each for each in TWINS if each.name != "std1-1.0"])
+    seeds = seeds_of([twin for twin in TWINS if twin.name != "std1-1.0"])
     assert [pair.seeds for pair in seeds.pairs] == [(0, 2)]
     assert seeds.notes == ("CSG: seed 1 without an STD twin of the same recipe, data, seed and start",)
 
 
 def test_one_training_alone_misses_nobody() -> None:
-    seeds = seeds_of([each for each in TWINS if each.training == CSG])
+    seeds = seeds_of([twin for twin in TWINS if twin.training == CSG])
     assert (seeds.pairs, seeds.notes) == ((), ())
     assert len(seeds.groups[0].models) == 3
 

@@ -40,10 +40,10 @@ def forked(training: str, seed: int, start: str = "") -> ModelReport:
         table = pd.DataFrame({"metric": ["accuracy"], "difference": [difference]})
         return Table(table, "Said by the analyzer.")
 
-    found = model(training, seed)
-    accuracy = replace(found.results["accuracy"], paired={"differences": subtract})
+    twin = model(training, seed)
+    accuracy = replace(twin.results["accuracy"], paired={"differences": subtract})
     origin = Origin(training, seed, RECIPE, (), start or f"base{seed}", "fc")
-    return replace(found, origin=origin, results={**found.results, "accuracy": accuracy})
+    return replace(twin, origin=origin, results={**twin.results, "accuracy": accuracy})
 
 
 def texts(report: Report, folder: Path) -> dict[str, str]:
@@ -81,8 +81,8 @@ def test_twins_that_differ_in_the_gate_alone_say_nothing(tmp_path: Path) -> None
 )  # fmt: skip
 def test_seeds_that_continue_one_network_say_so(starts: str, expected: str, tmp_path: Path) -> None:
     models = [forked(training, seed, start) for seed, start in enumerate(starts) for training in (STD, CSG)]
-    found = [caution for caution in seeds_of(models).cautions if "continue" in caution]
-    assert len(found) == bool(expected)
+    cautions = [caution for caution in seeds_of(models).cautions if "continue" in caution]
+    assert len(cautions) == bool(expected)
     report = report_of(*models)
     for text in texts(report, tmp_path / "run").values():
         assert (expected in text) if expected else ("continue" not in text)
@@ -91,7 +91,7 @@ def test_seeds_that_continue_one_network_say_so(starts: str, expected: str, tmp_
 
 
 def test_seeds_that_began_with_drawn_weights_or_stand_alone_say_nothing() -> None:
-    drawn = [replace(each, origin=replace(each.origin, start=None)) for each in TWINS if each.origin is not None]
+    drawn = [replace(twin, origin=replace(twin.origin, start=None)) for twin in TWINS if twin.origin is not None]
     assert seeds_of(drawn).cautions == ()
     assert seeds_of([model(STD, 0), model(CSG, 0)]).cautions == ()
 
@@ -102,17 +102,17 @@ def test_a_paired_table_beside_seeds_is_called_one_seeds_images(tmp_path: Path) 
     for where in ("page", "plain"):
         text = said[where].replace("&#39;", "'")
         assert "Accuracy: differences, one seed's images, not seeds. Said by the analyzer." in text
-        assert "speaks of other images for these two; how much seeds differ" in text
+        assert "is for these two networks and other images, not for other seeds. The table over seeds" in text
     assert (tmp_path / "several/tables/accuracy_differences.csv").exists()
     assert "Accuracy: differences. Said by the analyzer." in texts(report_of(*several[:2]), tmp_path / "one")["page"]
 
 
 def test_over_seeds_every_difference_of_table_3_stands_first_with_its_interval() -> None:
     values = {STD: (19.0, 16.0, 17.0), CSG: (16.1, 14.9, 11.9)}
-    found = ("fgsm/error_percent@500", "fgsm/auroc@500", "cw/error_percent@500", "cw/error_percent@2000")
+    numbers_of_table = ("fgsm/error_percent@500", "fgsm/auroc@500", "cw/error_percent@500", "cw/error_percent@2000")
 
     def detected(training: str, seed: int) -> ModelReport:
-        summary = dict.fromkeys(found, values[training][seed])
+        summary = dict.fromkeys(numbers_of_table, values[training][seed])
         return replace(model(training, seed), results={"adv-detect": Result(summary)})
 
     report = report_of(*(detected(training, seed) for seed in (0, 1, 2) for training in (STD, CSG)))
@@ -121,5 +121,5 @@ def test_over_seeds_every_difference_of_table_3_stands_first_with_its_interval()
     seeds = seeds_of(report.models)
     numbers = over_seeds(report, seeds)
     shown = over_seeds_as_shown(numbers[in_headline(report, numbers)], seeds).set_index("number")
-    assert list(shown.index) == [f"adv-detect: {name}" for name in found if "error_percent" in name]
+    assert list(shown.index) == [f"adv-detect: {name}" for name in numbers_of_table if "error_percent" in name]
     assert shown["CSG - STD"].unique().tolist() == ["-3.0333 [-8.0099, +1.9432]"]

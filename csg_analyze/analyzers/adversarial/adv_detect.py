@@ -1,4 +1,4 @@
-"""Can adversarial samples be told from clean images by the features of every layer? (Sec. 5.2, Table 3)"""
+"""Can the features of all layers tell adversarial samples from clean images? (Sec. 5.2, Table 3)"""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ import pandas as pd
 from csg_analyze.about import Headline, about
 from csg_analyze.analyzers.adversarial import text
 from csg_analyze.analyzers.adversarial.comparisons import compare_detection, table_3
-from csg_analyze.analyzers.adversarial.detection import Negatives, Protocol, fitting_sizes, sources_needed
-from csg_analyze.analyzers.adversarial.detectors import Small
+from csg_analyze.analyzers.adversarial.detection import Negatives, SplitProtocol, fitting_sizes, sources_needed
+from csg_analyze.analyzers.adversarial.detectors import SmallDetector
 from csg_analyze.analyzers.adversarial.figures import (
     draw_curves,
     draw_depth,
     draw_examples,
     draw_transfer,
 )
-from csg_analyze.analyzers.adversarial.limits import Again, adaptive_rows, transfer_matrix
+from csg_analyze.analyzers.adversarial.limits import AdaptiveAttack, adaptive_rows, transfer_matrix
 from csg_analyze.analyzers.adversarial.notes import FEWEST, notes_on, why_too_few
 from csg_analyze.analyzers.adversarial.options import PAPER_SIZES, SIZES, columns_of, maker_of, training_sizes
 from csg_analyze.analyzers.adversarial.study import (
-    Columns,
+    FeatureColumns,
     Pool,
     Row,
     Study,
@@ -32,7 +32,7 @@ from csg_analyze.analyzers.adversarial.study import (
     held_out,
     importance_rows,
     roc_rows,
-    study,
+    train_and_test,
 )
 from csg_analyze.analyzers.adversarial.tables import attack_counts, attacked_samples, example_table, in_words
 from csg_analyze.errors import TooFew, UsageError
@@ -54,21 +54,21 @@ def adv_detect(
     class_names: Sequence[str],
     sample_ids: Sequence[str],
     *,
-    attack: Annotated[str, "fgsm, pgd, cw, foolbox:NAME, or several with commas between"] = "pgd",
+    attack: Annotated[str, "fgsm, pgd, cw, foolbox:NAME, or several separated by commas"] = "pgd",
     eps: Annotated[str, "bound of bounded attacks for pixels in [0, 1], as 8/255"] = "8/255",
     targeted: Annotated[bool, "attack towards random classes"] = True,
     train_sizes: Annotated[
         str | None, f"training images, half adversarial; default: {SIZES}, with --protocol paper {PAPER_SIZES}"
     ] = None,
     test_size: Annotated[int, "test images, half adversarial"] = 200,
-    repeats: Annotated[int, "splits and detectors averaged over"] = 5,
-    protocol: Annotated[Protocol, "how images are split into training and test"] = "paired",
-    negatives: Annotated[Negatives, "what detectors learn to let pass"] = "clean",
+    repeats: Annotated[int, "splits, and detectors, that are averaged"] = 5,
+    protocol: Annotated[SplitProtocol, "how images are split into training and test"] = "paired",
+    negatives: Annotated[Negatives, "training images that are not adversarial"] = "clean",
     detector: Annotated[str, "forest, or a scikit-learn classifier as module:Class"] = "forest",
-    layers: Annotated[str | None, "convolutions whose features are used, with commas between; default: all"] = None,
-    transfer: Annotated[bool, "train on each attack, test on every other"] = False,
-    adaptive: Annotated[bool, "attack network and a small detector together"] = False,
-    adaptive_detector: Annotated[Small, "the small detector, which has a gradient"] = "logistic",
+    layers: Annotated[str | None, "convolutions whose features are used, separated by commas; default: all"] = None,
+    transfer: Annotated[bool, "train on each attack, and test on all others"] = False,
+    adaptive: Annotated[bool, "attack the network and a small detector together"] = False,
+    adaptive_detector: Annotated[SmallDetector, "the small detector that the adaptive attack follows"] = "logistic",
     adaptive_weight: Annotated[float, "the detector's weight in the adaptive attack's loss"] = 1.0,
     seed: Annotated[int, "seed of sources, targets, starts, noise, splits and detectors"] = 0,
 ) -> Result:
@@ -76,7 +76,7 @@ def adv_detect(
 
     labels: (N,). Standard deviations are over the repeats; intervals (95 %) are bootstraps over the sources.
 
-    Raises UsageError for options without meaning, TooFew where fewer than 50 attacks succeed.
+    Raises UsageError for unusable options, TooFew if fewer than 50 attacks succeed.
     """
     names, limits = attacks.named(attack), attacks.bounds(eps)
     if len(limits) > 1:
@@ -92,23 +92,23 @@ def adv_detect(
     if len(candidates) < FEWEST:
         raise TooFew(why_too_few({}, len(candidates)))
     enough = max(FEWEST, sources_needed(protocol, max(sizes), test_size))
-    settings: Attacking = {"eps": limit, "targeted": targeted, "seed": seed, "with_features": True}
+    settings: AttackOptions = {"eps": limit, "targeted": targeted, "seed": seed, "with_features": True}
     runs = {name: attacks.run(name, candidates, enough=enough, **settings) for name in names}
     studied = [name for name, run in runs.items() if run.succeeded.sum() >= FEWEST]
     if not studied:
         raise TooFew(why_too_few(runs, len(candidates)))
-    # every run begins with the same sources, so that the longest has the clean images of all
+    # all runs begin with the same sources: the longest run has the clean images of all
     clean = attacks.features(max((runs[name].sources for name in studied), key=len))
     keys = np.random.default_rng([seed, 1]).random((repeats, 2, len(labels)))
     studies: dict[str, Study] = {}
     for name in studied:
         pool = _pool(runs[name], clean, keys, columns, enough)
         fitting, testing = fitting_sizes(protocol, len(pool.sources), train_sizes=sizes, test_size=test_size)
-        studies[name] = study(
+        studies[name] = train_and_test(
             pool, make, protocol=protocol, negatives=negatives, sizes=fitting, test_size=testing, seed=seed
         )
     counts = attack_counts(
-        runs, {name: len(each.pool.sources) for name, each in studies.items()}, len(candidates), enough
+        runs, {name: len(study.pool.sources) for name, study in studies.items()}, len(candidates), enough
     )
     settings_in_words = (
         f"Protocol {protocol}, negatives {negatives}, detector {detector} on {int(columns.chosen.sum())} features of "
@@ -116,7 +116,7 @@ def adv_detect(
     )
     examples, pictures = example_table({name: runs[name] for name in studied}, sample_ids, labels, class_names)
     tables = {
-        "detection": Table(_rows(partial(detection_rows, asked=sizes), studies), settings_in_words),
+        "detection": Table(_rows(partial(detection_rows, requested=sizes), studies), settings_in_words),
         "attacks": counts,
         "roc": Table(_rows(roc_rows, studies)),
         "examples": Table(examples),
@@ -131,11 +131,11 @@ def adv_detect(
         figures["transfer"] = Drawing(draw_transfer, text.TRANSFER_FIGURE)
     if adaptive:
 
-        def again(sources: IntArray, small: Differentiable) -> tuple[BoolArray, FloatArray]:
+        def attack_again(sources: IntArray, small: Differentiable) -> tuple[BoolArray, FloatArray]:
             run = attacks.run("pgd", sources, against=columns.spread(small), weight=adaptive_weight, **settings)
             return run.succeeded, columns.pick(run.features)
 
-        tables["adaptive"] = _adaptive(studies, again, adaptive_detector, detector, adaptive_weight, seed)
+        tables["adaptive"] = _adaptive(studies, attack_again, adaptive_detector, detector, adaptive_weight, seed)
     return Result(
         summary=_summary(tables),
         tables=tables,
@@ -145,14 +145,14 @@ def adv_detect(
         paired={"differences": compare_detection},
         figures=figures,
         samples=attacked_samples(
-            runs, {name: held_out(each) for name, each in studies.items()}, sample_ids, labels, class_names
+            runs, {name: held_out(study) for name, study in studies.items()}, sample_ids, labels, class_names
         ),
         notes=(*attacks.notes, *notes_on(runs, counts.frame, studies, targeted, attacks, transfer, adaptive)),
     )
 
 
-class Attacking(TypedDict):
-    """What all attacks of one analysis have in common."""
+class AttackOptions(TypedDict):
+    """Options of `Attacks.run` that all attacks of one analysis share."""
 
     eps: float
     targeted: bool
@@ -160,7 +160,7 @@ class Attacking(TypedDict):
     with_features: bool
 
 
-def _pool(run: AttackRun, clean: FloatArray, keys: FloatArray, columns: Columns, enough: int) -> Pool:
+def _pool(run: AttackRun, clean: FloatArray, keys: FloatArray, columns: FeatureColumns, enough: int) -> Pool:
     places = np.flatnonzero(run.succeeded)[:enough]
     return Pool(
         sources=run.sources[places],
@@ -173,16 +173,21 @@ def _pool(run: AttackRun, clean: FloatArray, keys: FloatArray, columns: Columns,
 
 
 def _rows(rows: Callable[[str, Study], list[Row]], studies: Mapping[str, Study]) -> pd.DataFrame:
-    return pd.DataFrame([row for name, each in studies.items() for row in rows(name, each)])
+    return pd.DataFrame([row for name, study in studies.items() for row in rows(name, study)])
 
 
 def _adaptive(
-    studies: Mapping[str, Study], again: Again, kind: Small, detector: str, weight: float, seed: int
+    studies: Mapping[str, Study],
+    attack_again: AdaptiveAttack,
+    kind: SmallDetector,
+    detector: str,
+    weight: float,
+    seed: int,
 ) -> Table:
     rows = (
         row
-        for name, each in studies.items()
-        for row in adaptive_rows(name, each, again, kind=kind, name=detector, seed=seed)
+        for name, study in studies.items()
+        for row in adaptive_rows(name, study, attack_again, kind=kind, name=detector, seed=seed)
     )
     caption = (
         f"Shares in % with 95 % intervals. A {kind} detector is trained on each attack's samples; PGD then attacks the "
@@ -196,9 +201,8 @@ def _adaptive(
 def _summary(tables: Mapping[str, Table]) -> dict[str, Number]:
     summary: dict[str, Number] = {}
     for row in tables["detection"].frame.to_dict("records"):
-        for name, key in (("error_percent", "error_percent"), ("auroc", "auroc"), ("tpr_at_5_fpr", "tpr_at_5_fpr"),
-                          ("noise_alarm_percent", "noise_alarm_percent")):  # fmt: skip
-            summary[f"{row['attack']}/{key}@{row['train_size']}"] = or_none(float(row[name]))
+        for name in ("error_percent", "auroc", "tpr_at_5_fpr", "noise_alarm_percent"):
+            summary[f"{row['attack']}/{name}@{row['train_size']}"] = or_none(float(row[name]))
     for row in tables["attacks"].frame.to_dict("records"):
         summary[f"{row['attack']}/success_rate"] = or_none(float(row["success_rate"]))
         summary[f"{row['attack']}/mean_l2"] = or_none(float(row["mean_l2"]))

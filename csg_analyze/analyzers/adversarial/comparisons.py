@@ -13,7 +13,7 @@ from csg_analyze.result import Result, Table
 
 
 def table_3(models: Mapping[str, Result]) -> Table:
-    """Table 3: mean error in % of every attack, model and number of training images; the lowest in bold."""
+    """Table 3: mean error in % by attack, model and number of training images; the lowest in bold."""
     parts = []
     for model, result in models.items():
         wide = result.frame("detection").pivot_table(
@@ -28,21 +28,21 @@ def table_3(models: Mapping[str, Result]) -> Table:
     table = table.loc[order, ["attack", "model", *sizes]].reset_index(drop=True)
     bold = pd.DataFrame(False, index=table.index, columns=table.columns)
     for size, (_, rows) in itertools.product(sizes, table.groupby("attack")):
-        rounded = rows[size].round(2)  # two equal texts of which one is bold would look like a mistake
+        rounded = rows[size].round(2)  # of two equal texts, one in bold would look like a mistake
         bold.loc[rows.index, size] = (rounded == rounded.min()) & (rounded.max() > rounded.min())
-    caption = "Mean error rate (%) of the detector by number of training images; the lowest of the models in bold."
+    caption = "Mean error rate (%) of the detector by number of training images; the lowest of all models is bold."
     return Table(table, " ".join([caption, *_shortfalls(models), *_settings(models)]), best=bold)
 
 
 def _shortfalls(models: Mapping[str, Result]) -> list[str]:
-    """Which detectors had fewer training images than their column says."""
+    """The detectors with fewer training images than their column says."""
     fewer = [
         f"{model}, {row['attack']}: {row['n_train']} instead of {row['train_size']} training images."
         for model, result in models.items()
         for row in result.frame("detection").to_dict("records")
         if row["n_train"] < row["train_size"]
     ]
-    return ["For want of adversarial samples:", *fewer] if fewer else []
+    return ["Too few adversarial samples:", *fewer] if fewer else []
 
 
 def _settings(models: Mapping[str, Result]) -> list[str]:
@@ -50,26 +50,26 @@ def _settings(models: Mapping[str, Result]) -> list[str]:
 
 
 def compare_detection(first: Result, second: Result) -> Table:
-    """Error of the second model minus that of the first, as Table 3 has them for the largest training set."""
+    """Error of the second model minus that of the first, with the largest training set of Table 3."""
     left, right = _samples(first, second)
     rows = []
     for attack in dict.fromkeys(left["attack"]):
-        judged = [_judged(frame[frame["attack"] == attack]) for frame in (right, left)]
-        counts = pd.concat(judged, axis=1).fillna(0.0).sort_index().to_numpy()  # the sources tested in either
+        judgements = [_judged(frame[frame["attack"] == attack]) for frame in (right, left)]
+        counts = pd.concat(judgements, axis=1).fillna(0.0).sort_index().to_numpy()  # sources tested in either model
         both = int(((counts[:, 1] > 0) & (counts[:, 3] > 0)).sum())
         rows.append((attack, len(counts), both, *paired_difference_of_rates(counts[:, :2], counts[:, 2:])))
     table = pd.DataFrame(rows, columns=["attack", "n_sources", "n_in_both", "error_difference", "low", "high"])
     table[["error_difference", "low", "high"]] *= 100
     caption = (
-        "Difference of the errors in Table 3, in percentage points, with the largest training set; 95 % paired "
-        "bootstrap interval over the n_sources sources whose images were tested in either model, drawn together for "
-        "both, the detectors kept."
+        "Difference of the errors in Table 3, in percentage points, with the largest training set. The 95 % interval "
+        "is a paired bootstrap over the n_sources sources whose images were tested in either model; both models share "
+        "the draws and keep their detectors."
     )
     return Table(table, caption)
 
 
 def _judged(samples: pd.DataFrame) -> pd.DataFrame:
-    """How many images of a source the detectors judged wrongly, and how many at all; a row a source with any."""
+    """One row per tested source: how many of its images were judged wrongly, and how many were judged."""
     tested = samples[samples["judged"] > 0].set_index("sample_id")
     return pd.DataFrame({"wrong": tested["error"] * tested["judged"], "judged": tested["judged"]})
 
@@ -81,8 +81,8 @@ def compare_robustness(first: Result, second: Result) -> Table:
     for prefix, quantity in ((ROBUST, "robust accuracy"), (MINIMAL, "minimal L2")):
         for column in (name for name in map(str, left) if name.startswith(prefix) and name in right):
             both = _together(left, right, column)
-            right_on = (both[f"{column}_{side}"].to_numpy(bool) for side in ("second", "first"))
-            p_value = mcnemar(*right_on) if prefix == ROBUST else np.nan
+            robust_on = (both[f"{column}_{side}"].to_numpy(bool) for side in ("second", "first"))
+            p_value = mcnemar(*robust_on) if prefix == ROBUST else np.nan
             rows.append((column.removeprefix(prefix), quantity, len(both), *_difference(both, column), p_value))
     table = pd.DataFrame(rows, columns=["attack", "quantity", "n", "difference", "low", "high", "mcnemar_p"])
     caption = (
@@ -93,24 +93,24 @@ def compare_robustness(first: Result, second: Result) -> Table:
 
 
 ROBUST, MINIMAL = "robust ", "minimal_l2 "
-"""How the columns of robustness' samples begin, before the attack and its bound."""
+"""Prefixes of columns in the samples of `robustness`; the attack and its bound follow."""
 
 
 def _samples(*results: Result) -> list[pd.DataFrame]:
-    """A row an image of each; both analyzers always have them."""
+    """The samples of each result, one row per image; both analyzers always have them."""
     frames = [result.samples for result in results if result.samples is not None]
     assert len(frames) == len(results)
     return frames
 
 
-def _difference(both: pd.DataFrame, column: str, *, scale: float = 1) -> tuple[float, float, float]:
-    """The second's minus the first's, of what `_together` gave: mean, low, high."""
-    second, first = (scale * both[f"{column}_{side}"].to_numpy(float) for side in ("second", "first"))
+def _difference(both: pd.DataFrame, column: str) -> tuple[float, float, float]:
+    """Second minus first over the images of `_together`: mean, low, high."""
+    second, first = (both[f"{column}_{side}"].to_numpy(float) for side in ("second", "first"))
     return paired_difference(second, first)
 
 
 def _together(left: pd.DataFrame, right: pd.DataFrame, column: str) -> pd.DataFrame:
-    """A row an image with a value in both: `column`_first and _second."""
+    """One row per image with a value in both: `column`_first and `column`_second."""
     both = left[["sample_id", column]].merge(
         right[["sample_id", column]], on="sample_id", suffixes=("_first", "_second")
     )

@@ -1,4 +1,4 @@
-"""How well scores tell adversarial samples from others: protocols of splitting, error, ROC, intervals over sources."""
+"""How well scores separate adversarial samples from others: splits, error, ROC, intervals over sources."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from scipy.stats import t
 from csg_analyze.metrics.arrays import BoolArray, FloatArray, IntArray
 from csg_analyze.metrics.statistics import CONFIDENCE, largest_unseen
 
-Protocol = Literal["paired", "disjoint", "random", "paper"]
+SplitProtocol = Literal["paired", "disjoint", "random", "paper"]
 Negatives = Literal["clean", "clean+noise"]
 FALSE_ALARMS = 0.05
-"""The share of false alarms at which the share of found adversarial samples is reported."""
+"""Share of false alarms at which the share of detected adversarial samples is reported."""
 
 
 @dataclass(frozen=True)
 class Split:
-    """Which of n sources give which image to which side: places among the sources.
+    """Training and test images, as places among n sources.
 
-    Every place in `*_clean` gives its clean image, every place in `*_adversarial` its attacked one.
+    A place in `*_clean` stands for the clean image of the source, one in `*_adversarial` for the attacked image.
     """
 
     train_clean: IntArray
@@ -32,23 +32,22 @@ class Split:
     test_adversarial: IntArray
 
 
-def sources_needed(protocol: Protocol, train_size: int, test_size: int) -> int:
-    """How many attacked sources a split takes: each gives two images, with `disjoint` one."""
+def sources_needed(protocol: SplitProtocol, train_size: int, test_size: int) -> int:
+    """Number of attacked sources that a split needs: a source gives two images, with `disjoint` only one."""
     pairs = train_size // 2 + test_size // 2
     return 2 * pairs if protocol == "disjoint" else pairs
 
 
-def split(protocol: Protocol, keys: FloatArray, *, train_size: int, test_size: int) -> Split:
+def split(protocol: SplitProtocol, keys: FloatArray, *, train_size: int, test_size: int) -> Split:
     """Divide n attacked sources into training and test images, half of them clean, half adversarial on either side.
 
-    keys: two independent random numbers a source, (2, n); the sources with the lowest ones test, the next ones train.
-    So a smaller training set is part of a larger one, the test set is the same for all sizes, and attacks or models
-    that share sources with their keys share the sides.
+    keys: two independent random numbers per source, (2, n); the sources with the lowest numbers are tested, the next
+    ones train. So a smaller training set is part of a larger one, the test set is the same for all sizes, and attacks
+    or models that share sources and keys share the sides.
 
-    paired: every source gives both its images, and both to the same side. disjoint: every source gives one image only,
-    so that no source is seen twice at all. random: images are dealt without a look at their sources, so that a clean
-    image may train and its adversarial copy test. paper: the same, since the paper says no more.
-    Raises ValueError where n is too small.
+    paired: both images of a source are on one side. disjoint: every source gives only one image. random: images are
+    split without regard to their sources, so that a clean image may train and its adversarial copy be tested. paper:
+    the same, since the paper says no more. Raises ValueError if n is too small.
     """
     n, train, test = keys.shape[1], train_size // 2, test_size // 2
     if n < sources_needed(protocol, train_size, test_size):
@@ -62,10 +61,11 @@ def split(protocol: Protocol, keys: FloatArray, *, train_size: int, test_size: i
 
 
 def fitting_sizes(
-    protocol: Protocol, n: int, *, train_sizes: Sequence[int], test_size: int
+    protocol: SplitProtocol, n: int, *, train_sizes: Sequence[int], test_size: int
 ) -> tuple[tuple[int, ...], int]:
-    """The sizes that n sources allow: as asked where they suffice; else the test set is at most a third of all images
-    there are, and training sets have at most the rest. All even.
+    """The training sizes and the test size that n sources allow, all even: the requested ones if n suffices.
+
+    Otherwise the test set is at most a third of all images, and training sets have at most the rest.
     """
     images = n * (1 if protocol == "disjoint" else 2) // 4 * 4
     if images < max(train_sizes) + test_size:
@@ -84,53 +84,54 @@ class Rates:
 
 
 def rates(scores: FloatArray, adversarial: BoolArray, weights: FloatArray | None = None) -> Rates:
-    """The rates of scores (n,) under M weightings of the images, weights (M, n); by default all once (M = 1).
+    """The rates of scores (n,) under M weightings of the images, (M, n); by default all weigh 1 (M = 1).
 
-    error: share of images on the wrong side of 0.5 (0.5 itself counts as clean, as scikit-learn has it). auroc: ties
-    count half. tpr: the highest share of adversarial samples found at any threshold with at most 5 % false alarms.
-    NaN where a weighting leaves no image of one kind.
+    error: share of images on the wrong side of 0.5 (0.5 itself counts as clean, as in scikit-learn). auroc: ties count
+    half. tpr: highest share of adversarial samples detected at a threshold with at most 5 % false alarms. NaN for a
+    weighting without images of one kind.
     """
     weights = np.ones((1, len(scores))) if weights is None else weights
     wrong = (scores > 0.5) != adversarial
     order = np.argsort(-scores, kind="stable")
-    starts = np.flatnonzero(np.diff(scores[order], prepend=np.inf))  # where a new, lower score begins
+    starts = np.flatnonzero(np.diff(scores[order], prepend=np.inf))  # first place of every distinct score
     ordered = weights[:, order]
     with np.errstate(invalid="ignore", divide="ignore"):
         error = weights @ wrong / weights.sum(axis=1)
-        found = _cumulated(ordered * adversarial[order], starts)
+        detected = _cumulated(ordered * adversarial[order], starts)
         alarms = _cumulated(ordered * ~adversarial[order], starts)
-        auroc = (np.diff(alarms, axis=1) * (found[:, 1:] + found[:, :-1]) / 2).sum(axis=1)
-        tpr = np.where(alarms <= FALSE_ALARMS + 1e-12, found, 0).max(axis=1)
-    undefined = np.isnan(found[:, -1] + alarms[:, -1])
+        auroc = (np.diff(alarms, axis=1) * (detected[:, 1:] + detected[:, :-1]) / 2).sum(axis=1)
+        tpr = np.where(alarms <= FALSE_ALARMS + 1e-12, detected, 0).max(axis=1)
+    undefined = np.isnan(detected[:, -1] + alarms[:, -1])
     return Rates(error, np.where(undefined, np.nan, auroc), np.where(undefined, np.nan, tpr))
 
 
 def _cumulated(weights: FloatArray, starts: IntArray) -> FloatArray:
-    """Shares found at the threshold of every distinct score, highest first, beginning with 0: (M, distinct + 1)."""
+    """Shares above the threshold of every distinct score, highest first, beginning with 0: (M, distinct + 1)."""
     sums = np.cumsum(np.add.reduceat(weights, starts, axis=1), axis=1)
     padded: FloatArray = np.pad(sums / sums[:, -1:], ((0, 0), (1, 0)))
     return padded
 
 
 def roc(scores: FloatArray, adversarial: BoolArray, at: FloatArray) -> FloatArray:
-    """The share of adversarial samples found at given shares of false alarms, (len(at),), steps joined by lines."""
+    """Share of adversarial samples detected at the shares `at` of false alarms, (len(at),), steps joined by lines."""
     order = np.argsort(-scores, kind="stable")
     starts = np.flatnonzero(np.diff(scores[order], prepend=np.inf))
-    found = _cumulated(adversarial[order][None].astype(float), starts)[0]
+    detected = _cumulated(adversarial[order][None].astype(float), starts)[0]
     alarms = _cumulated((~adversarial[order])[None].astype(float), starts)[0]
-    # at one share of false alarms the curve may go straight up: the highest point counts
+    # the curve may be vertical at a share of false alarms: its highest point counts
     last = np.flatnonzero(np.diff(alarms, append=np.inf))
-    curve: FloatArray = np.interp(at, alarms[last], found[last])
+    curve: FloatArray = np.interp(at, alarms[last], detected[last])
     return curve
 
 
 def auroc_interval(auroc: float, resamples: FloatArray, n: int) -> tuple[float, float]:
     """95 % interval of an AUROC over n sources from its bootstrap values: symmetric on the scale of log odds.
 
-    Percentiles of the bootstrap cover too little where sources are few or the AUROC is near 1, since its values are
-    skewed there. The log odds are not; their standard error is the bootstrap's over A (1 - A), the squared weight of
-    one pair added, with Student's t for n - 1 degrees of freedom. An AUROC of 1 (or 0) saw no pair in the wrong order:
-    `largest_unseen` bounds the share of sources that may be misplaced, an image of either kind, hence twice.
+    With few sources or an AUROC near 1, bootstrap values are skewed and their percentiles cover too little. Log odds
+    are not skewed. Their variance is that of the bootstrap plus the squared weight of one pair, divided by (A (1 -
+    A))^2; their interval is Student's t for n - 1 degrees of freedom. An AUROC of 1 (or 0) saw no pair in the wrong
+    order: `largest_unseen` then bounds the share of misplaced sources, twice, because an image of either kind may be
+    misplaced.
     """
     values = resamples[np.isfinite(resamples)]
     if np.isnan(auroc) or not len(values) or n < 2:
@@ -139,7 +140,7 @@ def auroc_interval(auroc: float, resamples: FloatArray, n: int) -> tuple[float, 
         unseen = min(1.0, 2 * largest_unseen(n))
         return (0.0, unseen) if auroc == 0 else (1 - unseen, 1.0)
     spread = auroc * (1 - auroc)
-    # where hardly a source is misplaced, resamples lack what the next one would add: simulated coverage asks for it
+    # with few misplaced sources, resamples miss the next one; without this term, coverage in simulations is too low
     variance = float(values.var()) * n / (n - 1) + spread / n**2
     half = float(t.ppf((1 + CONFIDENCE) / 2, n - 1)) * variance**0.5 / spread
     return float(expit(logit(auroc) - half)), float(expit(logit(auroc) + half))

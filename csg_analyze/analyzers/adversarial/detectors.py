@@ -18,18 +18,18 @@ from sklearn.preprocessing import StandardScaler
 from csg_analyze.metrics.adversarial import Differentiable
 from csg_analyze.metrics.arrays import BoolArray, FloatArray
 
-Small = Literal["logistic", "mlp"]
-Make = Callable[[], Any]
-"""Gives a new, untrained scikit-learn classifier."""
+SmallDetector = Literal["logistic", "mlp"]
+NewDetector = Callable[[], Any]
+"""Returns a new, untrained scikit-learn classifier."""
 
 
-def detector_named(name: str) -> Make:
+def detector_named(name: str) -> NewDetector:
     """`forest`, or any scikit-learn classifier by import path, as `sklearn.linear_model:LogisticRegression`.
 
-    Raises ValueError, in words for the user, for what cannot be imported or is no classifier with default arguments.
+    Raises ValueError, with a message for the user, unless it can be imported and is a classifier without arguments.
     """
     if name == "forest":
-        return cast(Make, RandomForestClassifier)
+        return cast(NewDetector, RandomForestClassifier)
     module, colon, attribute = name.partition(":")
     if not colon:
         raise ValueError(f"unknown detector {name!r}; write forest, or an import path as {EXAMPLE}.")
@@ -44,18 +44,18 @@ def detector_named(name: str) -> Make:
         raise ValueError(f"detector {name!r} cannot be made without arguments: {error}.") from error
     if not usable:
         raise ValueError(f"detector {name!r} is no scikit-learn classifier; write a path as {EXAMPLE}.")
-    return cast(Make, kind)
+    return cast(NewDetector, kind)
 
 
 EXAMPLE = "sklearn.linear_model:LogisticRegression"
 
 
-def trained(make: Make, features: FloatArray, adversarial: BoolArray, seed: int) -> Any:
-    """A detector trained on features (n, F), with the seed where it takes one; ensembles on all cores."""
+def trained(make: NewDetector, features: FloatArray, adversarial: BoolArray, seed: int) -> Any:
+    """A detector trained on features (n, F), with the seed if it takes one; ensembles use all cores."""
     detector = make()
-    known = detector.get_params()
-    parallel = isinstance(detector, BaseEnsemble) and "n_jobs" in known
-    if "random_state" in known:
+    parameters = detector.get_params()
+    parallel = isinstance(detector, BaseEnsemble) and "n_jobs" in parameters
+    if "random_state" in parameters:
         detector.set_params(random_state=seed)
     if parallel:
         detector.set_params(n_jobs=-1)
@@ -63,13 +63,14 @@ def trained(make: Make, features: FloatArray, adversarial: BoolArray, seed: int)
         warnings.simplefilter("ignore", ConvergenceWarning)
         detector.fit(features, adversarial)
     if parallel:
-        detector.set_params(n_jobs=1)  # threads would add the trees' votes up in any order, and so round differently
+        detector.set_params(n_jobs=1)  # threads would sum the trees' votes in varying order, with varying rounding
     return detector
 
 
 def scores(detector: Any, features: FloatArray) -> FloatArray:
-    """How adversarial each image seems, float64 (n,): the probability where there is one, 0.5 being the threshold;
-    else the decision function through the logistic function, which keeps its order and puts its zero at 0.5.
+    """Scores of images, float64 (n,), adversarial above 0.5: probabilities if the detector has them.
+
+    Otherwise the logistic function of its decision function, which keeps the order and moves 0 to 0.5.
     """
     if not len(features):
         return np.empty(0)
@@ -82,28 +83,30 @@ def scores(detector: Any, features: FloatArray) -> FloatArray:
 
 
 def layer_importance(detector: Any, features: FloatArray, layers: Mapping[str, int]) -> FloatArray | None:
-    """The share of every layer in what the detector goes by, (L,), adding up to 1; None where it cannot be told.
+    """The share of every layer in the importance of features, (L,), summing to 1; None if the detector has none.
 
-    Trees tell by how much their features lower the impurity, linear models by the size of coefficient times standard
-    deviation of the feature; both are added up over a layer's features. layers: name -> number of features.
+    For trees importance is the decrease in impurity, for linear models the absolute coefficient times the feature's
+    standard deviation; a layer's importance is the sum over its features. layers: name -> number of features.
     """
     if hasattr(detector, "feature_importances_"):
-        each = np.asarray(detector.feature_importances_)
+        importances = np.asarray(detector.feature_importances_)
     elif hasattr(detector, "coef_"):
-        each = np.abs(np.asarray(detector.coef_)).reshape(-1, features.shape[1]).sum(axis=0) * features.std(axis=0)
+        importances = np.abs(np.asarray(detector.coef_)).reshape(-1, features.shape[1]).sum(axis=0) * features.std(
+            axis=0
+        )
     else:
         return None
     ends = np.cumsum(list(layers.values()))
-    sums = np.array([part.sum() for part in np.split(each, ends[:-1])])
+    sums = np.array([part.sum() for part in np.split(importances, ends[:-1])])
     return np.asarray(sums / sums.sum()) if sums.sum() > 0 else None
 
 
 def differentiable(
-    features: FloatArray, adversarial: BoolArray, *, kind: Small = "logistic", seed: int = 0
+    features: FloatArray, adversarial: BoolArray, *, kind: SmallDetector = "logistic", seed: int = 0
 ) -> Differentiable:
     """A small detector with a gradient: logistic regression, or one hidden layer of 64 ReLU, on standardised features.
 
-    features: (n, F). adversarial: (n,), both values in it.
+    features: (n, F). adversarial: (n,), with both values.
     """
     scaler = StandardScaler().fit(features)
     standard = scaler.transform(features)

@@ -1,4 +1,4 @@
-"""Where detectors fail: on attacks they were not trained on, and on attacks that know of them."""
+"""The limits of detectors: attacks they were not trained on, and attacks that know the detector."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from csg_analyze.analyzers.adversarial.detection import Split, rates
-from csg_analyze.analyzers.adversarial.detectors import Small, differentiable, scores
+from csg_analyze.analyzers.adversarial.detectors import SmallDetector, differentiable, scores
 from csg_analyze.analyzers.adversarial.study import (
-    RESAMPLES,
+    SOURCE_RESAMPLES,
     Row,
     Study,
     Trial,
@@ -26,12 +26,12 @@ from csg_analyze.result import Matrix
 def transfer_matrix(studies: Mapping[str, Study]) -> Matrix:
     """Detectors with the largest training set of each attack, judged on the test images of every attack.
 
-    A test image whose source the detector was trained with, under whatever attack, is left out.
+    Test images whose sources are in the detector's training set, under any attack, are left out.
     """
     rows: list[Row] = []
     for first in studies.values():
         for second in studies.values():
-            weights = resampled(len(second.pool.sources), resamples=RESAMPLES, seed=0)
+            weights = resampled(len(second.pool.sources), resamples=SOURCE_RESAMPLES, seed=0)
             moved = [_moved(a, first, b, second) for a, b in zip(first.largest, second.largest, strict=True)]
             row: Row = {"n_test": min(len(trial.clean) + len(trial.adversarial) for trial in moved)}
             for name in ("error_percent", "auroc"):
@@ -47,7 +47,7 @@ def transfer_matrix(studies: Mapping[str, Study]) -> Matrix:
 
 
 def _moved(trial: Trial, own: Study, other: Trial, study_of_other: Study) -> Trial:
-    """The detector of one trial on the test images of another attack's."""
+    """The detector of one trial on the test images of another trial, of another attack."""
     if own is study_of_other:
         return trial
     pool = study_of_other.pool
@@ -64,31 +64,33 @@ def _moved(trial: Trial, own: Study, other: Trial, study_of_other: Study) -> Tri
     )
 
 
-Again = Callable[[IntArray, Differentiable], tuple[BoolArray, FloatArray]]
-"""Attacks sources (n,) and a detector together: which attacks succeeded (n,), and the features of all, (n, F)."""
+AdaptiveAttack = Callable[[IntArray, Differentiable], tuple[BoolArray, FloatArray]]
+"""Attacks sources (n,) and a detector together; returns which attacks succeeded, (n,), and all features, (n, F)."""
 
 
-def adaptive_rows(attack: str, found: Study, again: Again, *, kind: Small, name: str, seed: int) -> list[Row]:
-    """How far detection falls when the attack knows a detector: the small one it follows, and the one of the study.
+def adaptive_rows(
+    attack: str, study: Study, attack_again: AdaptiveAttack, *, kind: SmallDetector, name: str, seed: int
+) -> list[Row]:
+    """Detection of an attack that follows a small detector: by that detector, and by the study's own.
 
-    The small detector is trained on the first repeat's largest training set and attacked on that split's test sources.
-    name: of the study's detector. Shares in percent, detected ones with 95 % Wilson intervals.
+    The small detector is trained on the first repeat's largest training set and attacked on the test sources of that
+    split. name: of the study's detector. Shares in percent, those of detected samples with 95 % Wilson intervals.
     """
-    trial, pool = found.largest[0], found.pool
-    small = differentiable(*training_images(pool, trial.split, found.negatives), kind=kind, seed=seed)
+    trial, pool = study.largest[0], study.pool
+    small = differentiable(*training_images(pool, trial.split, study.negatives), kind=kind, seed=seed)
     places = trial.split.test_adversarial
-    succeeded, features = again(pool.sources[places], small)
-    judges: dict[str, Callable[[FloatArray], FloatArray]] = {
+    succeeded, features = attack_again(pool.sources[places], small)
+    detectors: dict[str, Callable[[FloatArray], FloatArray]] = {
         f"{kind} (attacked)": lambda x: 1 / (1 + np.exp(-np.clip(small.logits(x), -500, 500))),
         f"{name} (not attacked)": lambda x: scores(trial.detector, x),
     }
     rows = []
-    for judge, score in judges.items():
+    for detector, score in detectors.items():
         clean, plain = score(pool.clean[trial.split.test_clean]), score(pool.adversarial[places])
         adaptive = score(features[succeeded])
         row: Row = {
             "attack": attack,
-            "detector": judge,
+            "detector": detector,
             "n_attacked": len(places),
             "success_percent": 100 * float(succeeded.mean()),
             "false_alarm_percent": 100 * float((clean > 0.5).mean()),
@@ -105,5 +107,5 @@ def adaptive_rows(attack: str, found: Study, again: Again, *, kind: Small, name:
 def _auroc(clean: FloatArray, adversarial: FloatArray) -> float:
     if not len(adversarial):
         return float("nan")
-    adversarial_or_not = np.repeat([False, True], [len(clean), len(adversarial)])
-    return float(rates(np.concatenate([clean, adversarial]), adversarial_or_not).auroc[0])
+    is_adversarial = np.repeat([False, True], [len(clean), len(adversarial)])
+    return float(rates(np.concatenate([clean, adversarial]), is_adversarial).auroc[0])

@@ -1,4 +1,4 @@
-"""What a reader of the detection has to know beside it, in plain sentences."""
+"""Notes on the detection for the reader of a report."""
 
 from __future__ import annotations
 
@@ -6,26 +6,24 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from csg_analyze.analyzers.adversarial.study import (
-    Study,
-)
+from csg_analyze.analyzers.adversarial.study import Study
 from csg_analyze.metrics.adversarial import NOT_MOVED, AttackRun, Attacks
 
 FEWEST = 50
-"""Adversarial samples below which nothing is said about telling them."""
+"""Fewest adversarial samples of an attack for which detectors are trained."""
 
 
 def why_too_few(runs: Mapping[str, AttackRun], n_candidates: int) -> str:
-    """A sentence on how many attacks succeeded, and what would help."""
-    found = ", ".join(
+    """A sentence on how many attacks succeeded, and on remedies."""
+    successes = ", ".join(
         f"{int(run.succeeded.sum())} of {len(run.sources)} by {name}"
         + (f", which moved {run.count(NOT_MOVED)} of them by no step" if run.count(NOT_MOVED) else "")
         for name, run in runs.items()
     )
     return (
-        f"too few adversarial samples to train a detector ({found or 'none was tried'}): at least {FEWEST} are needed, "
-        f"and {n_candidates} images are classified correctly by every compared model; raise --limit or --eps, or "
-        "choose another attack."
+        f"too few adversarial samples to train a detector ({successes or 'none was tried'}): at least {FEWEST} are "
+        f"needed, and {n_candidates} images are classified correctly by every compared model; raise --limit or --eps, "
+        "or choose another attack."
     )
 
 
@@ -38,12 +36,12 @@ def notes_on(
     transfer: bool,
     adaptive: bool,
 ) -> tuple[str, ...]:
-    """Shortfalls, images that no step moved, attacks that cannot be aimed, what was not studied."""
+    """Shortfalls, images that no step moved, attacks that cannot be aimed, limits that were not studied."""
     notes = []
     for row in counts[counts["shortfall"] > 0].to_dict("records"):
-        found = row["wanted"] - row["shortfall"]
+        n_samples = row["wanted"] - row["shortfall"]
         notes.append(
-            f"{row['attack']}: {found} adversarial samples instead of the {row['wanted']} that the sizes ask for; "
+            f"{row['attack']}: {n_samples} adversarial samples instead of the {row['wanted']} that the sizes require; "
             + (
                 "training and test sets are smaller, see n_train and n_test."
                 if row["attack"] in studies
@@ -63,7 +61,7 @@ def notes_on(
         notes.append("no transfer matrix: only one attack has enough adversarial samples.")
     if not adaptive:
         notes.append(
-            "the attacks do not know of the detector; --adaptive shows how far detection falls when one does, without "
-            "which a detection rate is no evidence of robustness."
+            "the attacks do not know the detector. --adaptive shows how much worse detection becomes if an attack "
+            "does; without that, a detection rate is no evidence of robustness."
         )
     return tuple(notes)

@@ -32,17 +32,17 @@ def robustness(
     class_names: Sequence[str],
     sample_ids: Sequence[str],
     *,
-    attack: Annotated[str, "fgsm, pgd, cw, foolbox:NAME, or several with commas between"] = "pgd",
-    eps: Annotated[str, "bounds of bounded attacks for pixels in [0, 1], with commas between"] = "2/255,4/255,8/255",
+    attack: Annotated[str, "fgsm, pgd, cw, foolbox:NAME, or several separated by commas"] = "pgd",
+    eps: Annotated[str, "bounds of bounded attacks for pixels in [0, 1], separated by commas"] = "2/255,4/255,8/255",
     n_images: Annotated[int, "images, drawn at random from the data"] = 200,
     targeted: Annotated[bool, "attack towards random classes instead of away from the label"] = False,
     seed: Annotated[int, "seed of images, targets and random starts"] = 0,
 ) -> Result:
     """Accuracy under attack, and the smallest perturbation that fools the network (Appendix J).
 
-    labels, predictions: (N,). The same n_images for every compared model: a draw of `attacks.order`.
+    labels, predictions: (N,). All compared models have the same n_images, the first of `attacks.order`.
 
-    Raises UsageError for options without meaning.
+    Raises UsageError for unusable options.
     """
     names, limits = attacks.named(attack), attacks.bounds(eps)
     if n_images < 1:
@@ -73,7 +73,7 @@ def robustness(
         robust, counted = correct.copy(), np.ones(len(chosen), dtype=bool)
         for bound, limit in sorted(limits.items(), key=lambda pair: pair[1]):
             run = attacks.run(name, chosen[robust], eps=limit, targeted=targeted, seed=seed)
-            # an image without a class left as a target was not attacked: it is neither robust nor fooled
+            # an image without a possible target was not attacked: it is neither robust nor fooled
             counted &= ~robust | np.isin(chosen, run.sources)
             robust &= ~_on(chosen, run, run.succeeded).astype(bool)
             unmoved = _on(chosen, run, np.asarray(run.outcomes == NOT_MOVED, dtype=np.bool_)).astype(bool)
@@ -107,7 +107,7 @@ def robustness(
 
 
 def _on(chosen: IntArray, run: AttackRun, values: FloatArray | BoolArray) -> FloatArray:
-    """A run's values on the chosen images, float (n,); NaN where the image was not attacked, 0 for a mere yes or no."""
+    """A run's values on the chosen images, float (n,); for images not attacked NaN, or 0 if the values are bool."""
     filler = 0.0 if values.dtype == bool else np.nan
     places = {int(source): place for place, source in enumerate(run.sources)}
     return np.array([float(values[places[int(i)]]) if int(i) in places else filler for i in chosen])
@@ -141,15 +141,15 @@ def _minimal_row(name: str, norms: FloatArray, common: BoolArray) -> dict[str, o
         weights = resampled(len(values), resamples=RESAMPLES, seed=0)
         drawn = [np.repeat(values, weight.astype(int)) for weight in weights] if len(values) else []
         row[f"{prefix}n"] = len(values)
-        for statistic, of in (("mean", np.mean), ("median", np.median)):
-            low, high = interval(np.array([of(each) for each in drawn]))
-            row[f"{prefix}{statistic}_l2"] = float(of(values)) if len(values) else float("nan")
+        for statistic, average in (("mean", np.mean), ("median", np.median)):
+            low, high = interval(np.array([average(resample) for resample in drawn]))
+            row[f"{prefix}{statistic}_l2"] = float(average(values)) if len(values) else float("nan")
             row |= {f"{prefix}{statistic}_low": low, f"{prefix}{statistic}_high": high}
     return row
 
 
 def _withstood(name: str, norms: FloatArray, n: int) -> list[dict[str, object]]:
-    """Share of n attacked images whose smallest perturbation found is larger than each of the norms, from 0 on."""
+    """Share of n attacked images whose smallest perturbation is larger than 0, and than each of the norms."""
     steps = np.concatenate([[0.0], np.sort(norms)])
     return [{"attack": name, "l2": l2, "share": 1 - rank / n} for rank, l2 in enumerate(steps)] if n else []
 
@@ -177,10 +177,10 @@ def _summary(
     return summary | {"n": n, "n_common": n_common}
 
 
-def _notes(attacks: Attacks, names: Sequence[str], targeted: bool, wanted: int, n: int) -> tuple[str, ...]:
+def _notes(attacks: Attacks, names: Sequence[str], targeted: bool, requested: int, n: int) -> tuple[str, ...]:
     notes = []
-    if n < wanted:
-        notes.append(f"{n} images instead of the {wanted} asked for: the data has no more.")
+    if n < requested:
+        notes.append(f"{n} images instead of the {requested} requested: the data has no more.")
     aimless = [name for name in names if targeted and not attacks.aims(name)]
     if aimless:
         notes.append(f"{', '.join(aimless)} cannot be aimed at a class and ran untargeted.")
@@ -188,7 +188,7 @@ def _notes(attacks: Attacks, names: Sequence[str], targeted: bool, wanted: int, 
 
 
 def _not_moved(counts: Sequence[Mapping[str, object]]) -> tuple[str, ...]:
-    """What an attack that could not move its images says of the network: nothing."""
+    """Attacks with images that no step moved, which says nothing about the network."""
     return tuple(
         f"{row['attack']}{_at(row)}: no step moved {row['not_moved']} of {row['attacked']} attacked images (the "
         "gradient that the attack follows is exactly 0, or leads out of the range of pixels). They count as not "
@@ -201,7 +201,7 @@ def _not_moved(counts: Sequence[Mapping[str, object]]) -> tuple[str, ...]:
 def _not_attacked(rows: Sequence[Mapping[str, object]]) -> tuple[str, ...]:
     return tuple(
         f"{row['attack']} at {row['eps']}: {row['without_target']} images have no class left as a target; they were "
-        "not attacked and are not among the n."
+        "not attacked and do not count in n."
         for row in rows
         if row["without_target"]
     )

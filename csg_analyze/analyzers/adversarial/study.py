@@ -1,4 +1,4 @@
-"""Detectors trained on growing sets of adversarial samples, over repeated splits, and all that is read off them."""
+"""Detectors trained on growing sets of adversarial samples over repeated splits, and their results."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ import numpy as np
 
 from csg_analyze.analyzers.adversarial.detection import (
     Negatives,
-    Protocol,
     Split,
+    SplitProtocol,
     auroc_interval,
     rates,
     roc,
     split,
 )
-from csg_analyze.analyzers.adversarial.detectors import Make, layer_importance, scores, trained
+from csg_analyze.analyzers.adversarial.detectors import NewDetector, layer_importance, scores, trained
 from csg_analyze.metrics.adversarial import Differentiable
 from csg_analyze.metrics.arrays import BoolArray, FloatArray, IntArray
 from csg_analyze.metrics.statistics import bootstrap_interval_of_share, resampled
 
-RESAMPLES = 1000
-CURVE = np.unique(np.concatenate([np.linspace(0, 0.1, 21), np.linspace(0, 1, 51)]))
-"""Shares of false alarms at which ROC curves are kept."""
+SOURCE_RESAMPLES = 1000
+ROC_GRID = np.unique(np.concatenate([np.linspace(0, 0.1, 21), np.linspace(0, 1, 51)]))
+"""Shares of false alarms at which ROC curves are computed."""
 
 Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Columns:
-    """Which of all F features a detector sees. layers: the chosen layers and how many features each has."""
+class FeatureColumns:
+    """The features, of all F, that a detector sees. layers: the chosen layers, and their numbers of features."""
 
     chosen: BoolArray
     layers: Mapping[str, int]
@@ -41,7 +41,7 @@ class Columns:
         return features[:, self.chosen]
 
     def spread(self, small: Differentiable) -> Differentiable:
-        """A detector of the chosen features as one of all F, which ignores the others."""
+        """A detector of the chosen features as a detector of all F that ignores the others."""
         mean, scale = np.zeros(len(self.chosen)), np.ones(len(self.chosen))
         mean[self.chosen], scale[self.chosen] = small.mean, small.scale
         (first, bias), *rest = small.layers
@@ -52,10 +52,10 @@ class Columns:
 
 @dataclass(frozen=True)
 class Pool:
-    """The n adversarial samples of one attack. sources: the dataset's index of each, (n,).
+    """The n adversarial samples of one attack. sources: their indices in the dataset, (n,).
 
-    clean, adversarial, noise: features of the source, the sample, and the source with as much noise, (n, F).
-    keys: random numbers that decide the splits, (repeats, 2, n). layers: name -> number of features, F in all.
+    clean, adversarial, noise: features of the source, of the sample, and of the source with noise of the sample's L2
+    size, (n, F). keys: random numbers of the splits, (repeats, 2, n). layers: name -> number of features, F in all.
     """
 
     sources: IntArray
@@ -68,7 +68,7 @@ class Pool:
 
 @dataclass(frozen=True)
 class Trial:
-    """One trained detector and its scores on the test images of its split, the noisy ones made of its adversarial's."""
+    """A trained detector and its scores on the test images. noise: on the adversarial images' sources, with noise."""
 
     split: Split
     detector: Any
@@ -79,7 +79,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class Study:
-    """trials: for every training size (`sizes`, as used) one for every repeat."""
+    """Trials by training size, then by repeat. sizes: as used, which may be less than requested."""
 
     pool: Pool
     sizes: tuple[int, ...]
@@ -93,17 +93,17 @@ class Study:
         return self.trials[int(np.argmax(self.sizes))]
 
 
-def study(
+def train_and_test(
     pool: Pool,
-    make: Make,
+    make: NewDetector,
     *,
-    protocol: Protocol,
+    protocol: SplitProtocol,
     negatives: Negatives,
     sizes: Sequence[int],
     test_size: int,
     seed: int,
 ) -> Study:
-    """Train and test a detector for every size and repeat; each repeat has a split and a seed of its own."""
+    """Train and test a detector for every size and repeat; every repeat has its own split and seed."""
 
     def trial(size: int, repeat: int) -> Trial:
         sides = split(protocol, pool.keys[repeat], train_size=size, test_size=test_size)
@@ -123,7 +123,7 @@ def study(
 def training_images(pool: Pool, sides: Split, negatives: Negatives) -> tuple[FloatArray, BoolArray]:
     """Features (m, F) of the training images and which of them are adversarial (m,), half of them.
 
-    clean+noise: every second clean image is replaced by the same one with noise.
+    clean+noise: every second clean image is replaced by itself with noise.
     """
     clean = pool.clean[sides.train_clean]
     if negatives == "clean+noise":
@@ -132,31 +132,31 @@ def training_images(pool: Pool, sides: Split, negatives: Negatives) -> tuple[Flo
     return np.concatenate([clean, adversarial]), np.repeat([False, True], [len(clean), len(adversarial)])
 
 
-def detection_rows(attack: str, found: Study, asked: Sequence[int]) -> list[Row]:
-    """A row a training size: error, AUROC, true positive rate at 5 % false alarms, false alarms on noise.
+def detection_rows(attack: str, study: Study, requested: Sequence[int]) -> list[Row]:
+    """One row per training size: error, AUROC, true positive rate at 5 % false alarms, false alarms on noise.
 
-    Means over the repeats, standard deviations over them, and bootstrap intervals over the sources.
+    Means and standard deviations over the repeats, with bootstrap intervals over the sources.
     """
-    weights = resampled(len(found.pool.sources), resamples=RESAMPLES, seed=0)
+    weights = resampled(len(study.pool.sources), resamples=SOURCE_RESAMPLES, seed=0)
     rows = []
-    for size, used, trials in zip(asked, found.sizes, found.trials, strict=True):
-        row: Row = {"attack": attack, "train_size": size, "n_train": used, "n_test": found.test_size}
+    for size, used, trials in zip(requested, study.sizes, study.trials, strict=True):
+        row: Row = {"attack": attack, "train_size": size, "n_train": used, "n_test": study.test_size}
         points = [measures(trial, None) for trial in trials]
         resamples = [measures(trial, weights) for trial in trials]
         for name in points[0]:
             values = np.array([point[name][0] for point in points])
             row[name] = value = float(values.mean())
             row[f"{name}_sd"] = float(values.std(ddof=1)) if len(values) > 1 else float("nan")
-            over = np.mean([each[name] for each in resamples], axis=0)
-            row[f"{name}_low"], row[f"{name}_high"] = measure_interval(name, value, over, trials)
+            means = np.mean([values[name] for values in resamples], axis=0)
+            row[f"{name}_low"], row[f"{name}_high"] = measure_interval(name, value, means, trials)
         rows.append(row)
     return rows
 
 
 def measure_interval(name: str, value: float, resamples: FloatArray, trials: Sequence[Trial]) -> tuple[float, float]:
     """95 % interval of the mean of a measure over trials, from its values in bootstrap resamples of the sources."""
-    judged = [np.concatenate([trial.split.test_clean, trial.split.test_adversarial]) for trial in trials]
-    n = len(np.unique(np.concatenate(judged)))
+    tested = [np.concatenate([trial.split.test_clean, trial.split.test_adversarial]) for trial in trials]
+    n = len(np.unique(np.concatenate(tested)))
     if name == "auroc":
         return auroc_interval(value, resamples, n)
     scale = 100 if name.endswith("_percent") else 1
@@ -165,10 +165,10 @@ def measure_interval(name: str, value: float, resamples: FloatArray, trials: Seq
 
 
 def measures(trial: Trial, weights: FloatArray | None) -> dict[str, FloatArray]:
-    """What is reported of one trial, under weights of the sources (M, n); (M,) each."""
+    """The measures of one trial under weights of the sources, (M, n): (M,) each."""
     clean, adversarial = trial.split.test_clean, trial.split.test_adversarial
     places = np.concatenate([clean, adversarial])
-    found = rates(
+    by_weights = rates(
         np.concatenate([trial.clean, trial.adversarial]),
         np.repeat([False, True], [len(clean), len(adversarial)]),
         None if weights is None else weights[:, places],
@@ -177,43 +177,43 @@ def measures(trial: Trial, weights: FloatArray | None) -> dict[str, FloatArray]:
     with np.errstate(invalid="ignore"):
         alarms = of_noise @ (trial.noise > 0.5) / of_noise.sum(axis=1)
     return {
-        "error_percent": 100 * found.error,
-        "auroc": found.auroc,
-        "tpr_at_5_fpr": found.tpr,
+        "error_percent": 100 * by_weights.error,
+        "auroc": by_weights.auroc,
+        "tpr_at_5_fpr": by_weights.tpr,
         "noise_alarm_percent": 100 * alarms,
     }
 
 
-def roc_rows(attack: str, found: Study) -> list[Row]:
-    """The ROC curve with the largest training set: mean and standard deviation over the repeats, at CURVE."""
+def roc_rows(attack: str, study: Study) -> list[Row]:
+    """The ROC curve with the largest training set: mean and standard deviation over the repeats, at ROC_GRID."""
     curves = np.array(
         [
             roc(
                 np.concatenate([trial.clean, trial.adversarial]),
                 np.repeat([False, True], [len(trial.clean), len(trial.adversarial)]),
-                CURVE,
+                ROC_GRID,
             )
-            for trial in found.largest
+            for trial in study.largest
         ]
     )
     spread = curves.std(axis=0)
     return [
         {"attack": attack, "false_alarms": x, "found": y, "found_sd": sd}
-        for x, y, sd in zip(CURVE, curves.mean(axis=0), spread, strict=True)
+        for x, y, sd in zip(ROC_GRID, curves.mean(axis=0), spread, strict=True)
     ]
 
 
-def importance_rows(attack: str, found: Study) -> list[Row]:
-    """What every layer adds to the detector with the largest training set; nothing where it cannot be told."""
-    shares = [layer_importance(trial.detector, found.pool.clean, found.pool.layers) for trial in found.largest]
-    told = np.array([share for share in shares if share is not None])
-    if not len(told):
+def importance_rows(attack: str, study: Study) -> list[Row]:
+    """The importance of every layer to the detector with the largest training set; empty if the detector has none."""
+    importances = [layer_importance(trial.detector, study.pool.clean, study.pool.layers) for trial in study.largest]
+    shares = np.array([share for share in importances if share is not None])
+    if not len(shares):
         return []
-    layers = enumerate(found.pool.layers.items(), start=1)
+    layers = enumerate(study.pool.layers.items(), start=1)
     return [
         {
             "attack": attack, "depth": depth, "layer": layer, "n_features": width,
-            "importance": told[:, depth - 1].mean(), "importance_sd": told[:, depth - 1].std(),
+            "importance": shares[:, depth - 1].mean(), "importance_sd": shares[:, depth - 1].std(),
         }
         for depth, (layer, width) in layers
     ]  # fmt: skip
@@ -222,15 +222,15 @@ def importance_rows(attack: str, found: Study) -> list[Row]:
 HELD_OUT = ("score", "clean_score", "noise_score", "error", "judged")
 
 
-def held_out(found: Study) -> dict[str, FloatArray]:
-    """Means over the repeats in which a source was tested, with the largest training set, (n,) each; NaN: never.
+def held_out(study: Study) -> dict[str, FloatArray]:
+    """Means over the repeats in which a source was tested, with the largest training set, (n,) each; NaN if never.
 
-    score, clean_score, noise_score of its images; error: share of its clean and adversarial images on the wrong side;
-    judged: how many of these images that is a share of, 0 where it was never tested.
+    score, clean_score, noise_score: of its images. error: share of its clean and adversarial images on the wrong side.
+    judged: number of these images over the repeats, 0 if the source was never tested.
     """
-    n = len(found.pool.sources)
+    n = len(study.pool.sources)
     sums, counts = np.zeros((4, n)), np.zeros((4, n))
-    for trial in found.largest:
+    for trial in study.largest:
         clean, adversarial = trial.split.test_clean, trial.split.test_adversarial
         for row, places, values in (
             (0, adversarial, trial.adversarial),

@@ -1,4 +1,4 @@
-"""Attack runs as tables: what became of the attacked images, the first successes, a row an image."""
+"""Attack runs as tables: outcomes, the first successes, one row per attacked image."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ def in_words(runs: Mapping[str, AttackRun]) -> str:
 
 
 def attack_counts(runs: Mapping[str, AttackRun], used: Mapping[str, int], n_candidates: int, enough: int) -> Table:
-    """A row per attack: what became of the attacked images, and how large the perturbations of the successes are."""
+    """One row per attack: outcomes of the attacked images, and the size of the successful perturbations."""
     rows = []
     for name, run in runs.items():
-        sizes, found = run.l2[run.succeeded], int(run.succeeded.sum())
+        sizes, n_successes = run.l2[run.succeeded], int(run.succeeded.sum())
         rows.append(
             {
                 "attack": name,
                 "candidates": n_candidates,
                 "attacked": len(run.sources),
                 **{outcome.replace(" ", "_"): run.count(outcome) for outcome in OUTCOMES},
-                "success_rate": found / len(run.sources) if len(run.sources) else float("nan"),
+                "success_rate": n_successes / len(run.sources) if len(run.sources) else float("nan"),
                 "used": used.get(name, 0),
                 "wanted": enough,
-                "shortfall": max(0, enough - found),
-                "mean_l2": float(sizes.mean()) if found else float("nan"),
-                "median_l2": float(np.median(sizes)) if found else float("nan"),
-                "mean_linf": float(run.linf[run.succeeded].mean()) if found else float("nan"),
+                "shortfall": max(0, enough - n_successes),
+                "mean_l2": float(sizes.mean()) if n_successes else float("nan"),
+                "median_l2": float(np.median(sizes)) if n_successes else float("nan"),
+                "mean_linf": float(run.linf[run.succeeded].mean()) if n_successes else float("nan"),
             }
         )
     settings = "; ".join(run.settings for run in runs.values())
@@ -79,7 +79,7 @@ def attacked_samples(
     labels: IntArray,
     class_names: Sequence[str],
 ) -> pd.DataFrame:
-    """A row an attack and attacked source; scores are held-out means over the repeats, blank where never tested."""
+    """One row per attack and attacked source; scores are held-out means over the repeats, blank if never tested."""
     parts = []
     for name, run in runs.items():
         frame = pd.DataFrame(

@@ -1,1 +1,1 @@
-"""What a network confuses once the filters of a class are gone (Sec. 4.2, Fig. 5)."""
+"""What a network confuses without the filters of a class (Sec. 4.2, Fig. 5)."""

@@ -1,4 +1,4 @@
-"""What a network confuses once the filters of a class are gone: are they indispensable for it, and for it alone?"""
+"""What a network confuses without the filters of a class: are they indispensable for this class only?"""
 
 from __future__ import annotations
 
@@ -12,11 +12,7 @@ from sklearn.metrics import confusion_matrix
 from csg_analyze.about import about
 from csg_analyze.analyzers.confusion.choice import chosen_classes, filters_of_classes
 from csg_analyze.analyzers.confusion.figures import NOTHING, draw_confusion, draw_removals
-from csg_analyze.analyzers.confusion.removals import (
-    mean_recall,
-    recall,
-    shares,
-)
+from csg_analyze.analyzers.confusion.removals import mean_recall, recall, shares
 from csg_analyze.analyzers.confusion.text import CONFUSION_FIGURE, MEASURES, READING, REMOVALS_FIGURE
 from csg_analyze.metrics.ablation import Ablation
 from csg_analyze.metrics.arrays import BoolArray, FloatArray, IntArray
@@ -24,7 +20,7 @@ from csg_analyze.result import Drawing, Matrix, Number, Result, Table, or_none
 from csg_analyze.wording import listed
 
 EVERY_CELL = 100
-"""Classes up to which the table of matrices has every cell; beyond, only those with images."""
+"""Largest number of classes for which the table of matrices has every cell; otherwise it has cells with images."""
 
 
 @about(
@@ -42,21 +38,25 @@ def confusion(
     sample_ids: Sequence[str],
     gate: FloatArray | None,
     *,
-    classes: Annotated[str | None, "classes to remove: names or indices, e.g. cat,dog; default: 1st and 6th"] = None,
+    classes: Annotated[
+        str | None, "classes to remove: names or indices, e.g. cat,dog; default: the 1st and the 6th"
+    ] = None,
     select: Annotated[
-        Literal["auto", "gate", "activation", "mi"], "which filters are a class's; auto: by the gate if there is one"
+        Literal["auto", "gate", "activation", "mi"],
+        "how the filters of a class are chosen; auto: by the gate if there is one",
     ] = "auto",
-    gate_threshold: Annotated[float, "by the gate: filters with G[c, k] above this"] = 0.5,
-    fraction: Annotated[float, "by activation or mi: this share of all filters"] = 0.1,
+    gate_threshold: Annotated[float, "with the gate: filters with G[c, k] above this"] = 0.5,
+    fraction: Annotated[float, "with activation or mi: this share of all filters"] = 0.1,
 ) -> Result:
-    """What is confused once filters are removed: those of every class in turn, and of a set (Sec. 4.2, Fig. 5).
+    """Confusion without filters: those of every class in turn, and those of a set of classes (Sec. 4.2, Fig. 5).
 
-    activations: (N, K). gate: (C, K) or None. The filters of a set are all those of its classes; without a gate again
-    the share `fraction` of all filters, highest on the images of all its classes, or with any of them. The prediction,
-    never the label, says whose filters `own_filters_accuracy` keeps. A class without images is blank, and in no mean.
+    activations: (N, K). gate: (C, K) or None. The filters of a set are the filters of all its classes. Without a gate
+    they are the share `fraction` of all filters with the highest mean activation on the set's images, or the highest
+    mutual information with any of its classes. `own_filters_accuracy` keeps the filters of the predicted class. A class
+    without images is blank and in no mean.
 
-    Raises UsageError for a class that does not exist, and for a threshold or fraction without meaning; NotAvailable for
-    --select gate without a gate.
+    Raises UsageError for an unknown class and an unusable threshold or fraction, NotAvailable for --select gate without
+    a gate.
     """
     n_classes = len(class_names)
     chosen = chosen_classes(classes, class_names)
@@ -82,12 +82,12 @@ def confusion(
         filters.sum(axis=1),
     )
     effects.insert(1, "n", groups @ np.bincount(labels, minlength=n_classes))
-    shown = [*chosen, n_classes] if len(chosen) > 1 else chosen
-    matrices = {NOTHING: predictions, **{str(effects["removal"][row]): removed[row] for row in shown}}
+    removals = [*chosen, n_classes] if len(chosen) > 1 else chosen
+    matrices = {NOTHING: predictions, **{str(effects["removal"][row]): removed[row] for row in removals}}
     return Result(
         summary=_summary(effects, correct),
         tables={
-            "chosen": Table(effects.iloc[shown].reset_index(drop=True)),
+            "chosen": Table(effects.iloc[removals].reset_index(drop=True)),
             "removals": Table(effects.iloc[:-1].rename(columns={"removal": "class"})),
         },
         matrices={"matrix": _matrices(matrices, labels, names)},
@@ -103,7 +103,7 @@ def confusion(
 def _effects(
     names: Sequence[str], before: FloatArray, after: FloatArray, groups: BoolArray, n_filters: IntArray
 ) -> pd.DataFrame:
-    """One row a removal: before (C,), after (M, C), groups (M, C) of the removed classes, n_filters (M,)."""
+    """One row per removal. before: recall (C,). after: (M, C). groups: removed classes, (M, C). n_filters: (M,)."""
     before = np.broadcast_to(before, after.shape)
     frame = pd.DataFrame(
         {
@@ -124,7 +124,7 @@ def _effects(
 
 
 def _summary(effects: pd.DataFrame, correct: pd.DataFrame) -> dict[str, Number]:
-    """The headline numbers, as the docstring of `confusion` defines them; effects: every class alone, then the set."""
+    """The numbers that `text.READING` explains. effects: a row per class, then one for the set."""
     of_set, singles = effects.iloc[-1], effects.iloc[:-1]
     singles = singles[singles["n"] > 0]
     return {
@@ -168,17 +168,17 @@ def _notes(
         "mi": f"the {100 * fraction:.3g} % of all filters with the highest mutual information with it",
     }
     fewest, most = singles["n_filters"].min(), singles["n_filters"].max()
-    how_many = f"{fewest}" if fewest == most else f"{fewest} to {most}, {singles['n_filters'].mean():.1f} on average"
-    how_many = f"{how_many} a class, {of_set['n_filters']} for {of_set['removal']}"
-    notes = [f"the filters of a class are {rules[select]}: {how_many}."]
+    sizes = f"{fewest}" if fewest == most else f"{fewest} to {most}, {singles['n_filters'].mean():.1f} on average"
+    sizes = f"{sizes} per class, {of_set['n_filters']} for {of_set['removal']}"
+    notes = [f"the filters of a class are {rules[select]}: {sizes}."]
     absent = singles.loc[singles["n"] == 0, "removal"].tolist()
     if absent:
-        notes.append(f"no image of: {listed(absent)}; their recall is blank, and in no mean.")
+        notes.append(f"no image of: {listed(absent)}; their recall is blank and in no mean.")
     without = singles.loc[(singles["n_filters"] == 0) & (singles["n"] > 0), "removal"].tolist()
     if without:
-        notes.append(f"no filter belongs to: {listed(without)}; removing none changes nothing, which counts as such.")
+        notes.append(f"no filter belongs to: {listed(without)}; their removal changes nothing, and counts as such.")
     if pd.isna(of_set["others_after"]):
-        notes.append("no other class than the removed ones has images; what the others keep is blank.")
+        notes.append("only the removed classes have images; the numbers of other classes are blank.")
     if n_classes > EVERY_CELL:
         notes.append("cells of the matrices without an image are left out of the table.")
     return tuple(notes)

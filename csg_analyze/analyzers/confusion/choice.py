@@ -1,4 +1,4 @@
-"""Which classes are removed, and which filters are those of a class."""
+"""The classes to remove, and the filters of a class."""
 
 from __future__ import annotations
 
@@ -6,11 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from csg_analyze.analyzers.confusion.removals import (
-    highest_information,
-    owned_by_any,
-    strongest_share,
-)
+from csg_analyze.analyzers.confusion.removals import highest_information, owned_by_any, strongest_share
 from csg_analyze.errors import NotAvailable, UsageError, unknown
 from csg_analyze.metrics.arrays import BoolArray, FloatArray, IntArray
 from csg_analyze.metrics.filters import assigned, mean_activations
@@ -18,10 +14,10 @@ from csg_analyze.metrics.mutual_information import mutual_information
 
 
 def chosen_classes(text: str | None, class_names: Sequence[str]) -> list[int]:
-    """Indices of the classes named in `text`, names or indices with commas between; None is the paper's pair.
+    """Indices of the classes in `text`, names or indices separated by commas; None is the paper's pair.
 
-    The pair is the 1st and 6th class, with fewer than six the first and the last. A class whose own name holds commas
-    is written as it is. Raises UsageError for what is no class.
+    The pair is the 1st and the 6th class; of fewer than six classes, the first and the last. Names may contain commas.
+    Raises UsageError for an unknown class.
     """
     n_classes = len(class_names)
     if text is None:
@@ -43,12 +39,11 @@ def chosen_classes(text: str | None, class_names: Sequence[str]) -> list[int]:
             raise unknown("class", words[0], class_names)
         words = words[max(1, taken) :]
     if not chosen:
-        raise UsageError("--classes names no class; give names or indices with commas between, e.g. 0,5.")
+        raise UsageError("--classes names no class; give names or indices separated by commas, e.g. 0,5.")
     return list(chosen)
 
 
 def _words(text: str) -> tuple[str, ...]:
-    """x"""
     return tuple(word.strip() for word in text.split(",") if word.strip())
 
 
@@ -61,7 +56,10 @@ def filters_of_classes(
     gate_threshold: float,
     fraction: float,
 ) -> BoolArray:
-    """The filters of every group of classes, (M, C) -> (M, K)."""
+    """The filters of every group of classes, (M, C) -> (M, K).
+
+    Raises UsageError for an unusable threshold, fraction or gate, NotAvailable if `select` asks for a missing gate.
+    """
     if not 0 <= gate_threshold < 1:
         raise UsageError(f"--gate-threshold must be at least 0 and below 1, not {gate_threshold}.")
     if not 0 < fraction <= 1:
@@ -76,5 +74,5 @@ def filters_of_classes(
     if select == "activation":
         return strongest_share(mean_activations(activations, labels, groups), fraction)
     information = mutual_information(activations, labels, n_classes=n_classes)
-    information[:, np.bincount(labels, minlength=n_classes) == 0] = np.nan  # 0 there is no estimate
+    information[:, np.bincount(labels, minlength=n_classes) == 0] = np.nan  # the 0 of an absent class is no estimate
     return strongest_share(highest_information(information, groups), fraction)

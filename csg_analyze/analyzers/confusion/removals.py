@@ -1,4 +1,4 @@
-"""Which filters are removed for a class, and what is still recognised without them (Sec. 4.2, Fig. 5)."""
+"""The filters removed for a class, and the recall without them (Sec. 4.2, Fig. 5)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from csg_analyze.metrics.filters import strongest
 
 
 def recall(labels: IntArray, predictions: IntArray, n_classes: int) -> FloatArray:
-    """Share of every class's images that are recognised: predictions (..., N) -> (..., C), NaN for no images."""
+    """Share of every class's images classified correctly: predictions (..., N) -> (..., C), NaN without images."""
     images = np.bincount(labels, minlength=n_classes)
     rows = predictions.reshape(-1, len(labels))
     right = np.stack([np.bincount(labels[row == labels], minlength=n_classes) for row in rows])
@@ -17,14 +17,14 @@ def recall(labels: IntArray, predictions: IntArray, n_classes: int) -> FloatArra
 
 
 def shares(counts: FloatArray | IntArray, of: FloatArray | IntArray) -> FloatArray:
-    """`counts` / `of`, broadcast, NaN where `of` is 0: of nothing there is no share."""
+    """`counts` / `of`, broadcast; NaN where `of` is 0."""
     counts, of = np.broadcast_arrays(counts, of)
     share: FloatArray = np.full(counts.shape, np.nan)
     return np.divide(counts, of, out=share, where=of != 0)
 
 
 def mean_recall(recalls: FloatArray, classes: BoolArray) -> FloatArray:
-    """Mean over the chosen classes that have images: recalls (M, C), classes (M, C) -> (M,); NaN for none of them."""
+    """Mean over the chosen classes that have images: recalls (M, C), classes (M, C) -> (M,); NaN if none has."""
     counted = classes & ~np.isnan(recalls)
     return shares(np.where(counted, recalls, 0.0).sum(axis=1), counted.sum(axis=1))
 
@@ -37,7 +37,7 @@ def highest_information(information: FloatArray, groups: BoolArray) -> FloatArra
 def strongest_share(scores: FloatArray, fraction: float) -> BoolArray:
     """The share `fraction` of the filters (rounded, at least one) with the highest scores in each row, (M, K).
 
-    Ties go to the filter that comes first; a row of NaN has no filter.
+    The earlier filter wins ties; a row of NaN has no filter.
     """
     return strongest(scores, max(1, round(fraction * scores.shape[1])))
 

@@ -61,14 +61,14 @@ def correlation(
     group_size: Annotated[
         int | None, "filters in each class's group A_c; default: m1 of a fixed gate, else K/C"
     ] = None,
-    duplicate_threshold: Annotated[float, "absolute cosine from which two filters are near-duplicates"] = 0.95,
+    duplicate_threshold: Annotated[float, "absolute cosine from which two filters count as near-duplicates"] = 0.95,
 ) -> Result:
     """Correlation between the filters' weights (Sec. 4.3, Fig. 7 and 8).
 
-    filter_weights: F filters, flattened; their correlation is the cosine. activations: (N, K), for the groups A_c of
-    C_IC. gate: (C, K) or None. fixed_gate: (m1, m2) of a fixed gate, whose m1 is the size of the groups.
+    filter_weights: F filters. activations: (N, K), for the groups A_c of C_IC. gate: (C, K) or None. fixed_gate: (m1,
+    m2) of a fixed gate, whose m1 is the size of the groups.
 
-    Raises UsageError for options without meaning, and for a gate or activations of other filters.
+    Raises UsageError for unusable options, and for a gate or activations that do not fit the filters.
     """
     if not 0 < duplicate_threshold <= 1:
         raise UsageError(f"--duplicate-threshold must be above 0 and at most 1, not {duplicate_threshold:g}.")
@@ -108,29 +108,29 @@ def correlation(
     )
 
 
-def _group_size(given: int | None, fixed_gate: tuple[int, int] | None, n_classes: int, n_filters: int) -> int:
-    """The size m of the groups A_c. Raises UsageError for one that does not fit."""
-    if given is not None and not 1 <= given <= n_filters:
-        raise UsageError(f"--group-size must be between 1 and the number of filters, {n_filters}, not {given}.")
-    if given is not None:
-        return given
+def _group_size(requested: int | None, fixed_gate: tuple[int, int] | None, n_classes: int, n_filters: int) -> int:
+    """The size m of the groups A_c. Raises UsageError for a size that does not fit."""
+    if requested is not None and not 1 <= requested <= n_filters:
+        raise UsageError(f"--group-size must be between 1 and the number of filters, {n_filters}, not {requested}.")
+    if requested is not None:
+        return requested
     return fixed_gate[0] if fixed_gate is not None else max(1, n_filters // n_classes)
 
 
 def _groups(weights: FilterWeights, means: FloatArray, gate: FloatArray | None, size: int) -> FilterGroups:
     if not weights.matches:
         return undivided(len(weights.weights))
-    for what, matrix in (("activations", means), ("gate", gate)):
+    for name, matrix in (("activations", means), ("gate", gate)):
         if matrix is not None and matrix.shape != (len(means), len(weights.weights)):
             raise UsageError(
-                f"the {what} are {matrix.shape[0]} x {matrix.shape[1]} (classes x filters), but {weights.layer!r} has "
+                f"the {name} are {matrix.shape[0]} x {matrix.shape[1]} (classes x filters), but {weights.layer!r} has "
                 f"{len(weights.weights)} filters."
             )
     return divided(means, gate, size)
 
 
 def _curve(correlations: FloatArray) -> pd.DataFrame:
-    """r_s for s = 0, 0.01 ... 1, in the four readings."""
+    """r_s for s = 0, 0.01 ... 1: with and without the diagonal, of cosines and of their magnitudes."""
     pairs = pair_values(correlations)
     n_diagonal = int((~np.isnan(correlations.diagonal())).sum())
     return pd.DataFrame(
@@ -158,13 +158,13 @@ def _inter_class(correlations: FloatArray, groups: FilterGroups) -> dict[str, Nu
 
 
 def _matrix(correlations: FloatArray, order: IntArray) -> tuple[str, Matrix]:
-    """Name and values of the matrix that Fig. 7 shows: every element, or the means of blocks of neighbours."""
+    """Name and values of the matrix in Fig. 7: all elements, or means of blocks of neighbouring filters."""
     ordered = correlations[np.ix_(order, order)]
     if len(order) <= MOST_ROWS:
         filters = order.tolist()
         return "matrix", Matrix({"filter": filters, "other_filter": filters}, {"correlation": ordered})
     block = block_size(len(order), MOST_ROWS)
-    np.fill_diagonal(ordered, np.nan)  # or every block on the diagonal would seem correlated
+    np.fill_diagonal(ordered, np.nan)  # otherwise all blocks on the diagonal would seem correlated
     pixels = reduced(ordered, block, block, "mean")
     first = (np.arange(len(pixels)) * block).tolist()
     return "matrix_blocks", Matrix({"first_place": first, "other_first_place": first}, {"mean_correlation": pixels})
@@ -182,23 +182,25 @@ def _notes(
     notes = [f"filters: the {n_filters} of {weights.layer}, {length} weights each."]
     if groups.by is None:
         notes.append(
-            f"the filters of {weights.layer} are not the {means.shape[1]} channels of the feature layer one by one, so "
-            "gate and activations do not divide them into groups, and there is no C_IC; choose a convolution as the "
-            "feature layer (--layer) for that."
+            f"the filters of {weights.layer} are not the {means.shape[1]} channels of the feature layer one by one. So "
+            "gate and activations cannot divide them into groups, and there is no C_IC; for that, choose a convolution "
+            "as the feature layer (--layer)."
         )
     else:
-        reason = "largest gate entry" if groups.by == "gate" else "highest mean activation, for want of a gate"
-        notes.append(f"a filter's class is that of its {reason}; C_IC over groups of {groups.size} filters a class.")
+        reason = "largest gate entry" if groups.by == "gate" else "highest mean activation, because there is no gate"
         notes.append(
-            f"in C_IC as the paper defines it {selves[0]} of {selves[1]} terms are a filter of two groups that meets "
-            "itself with 1; c_ic_off_diagonal leaves them out, and between_groups_absolute is the mean magnitude of "
-            "the cosine between filters of different classes, in which opposite signs do not cancel."
+            f"a filter's class is that of its {reason}; C_IC is over groups of {groups.size} filters per class."
+        )
+        notes.append(
+            f"in C_IC as the paper defines it, {selves[0]} of {selves[1]} terms are a filter of two groups paired with "
+            "itself, which gives 1. c_ic_off_diagonal leaves them out; between_groups_absolute is the mean magnitude "
+            "of the cosine between filters of different classes, in which opposite signs do not cancel."
         )
     absent = [name for name, row in zip(class_names, means, strict=True) if np.isnan(row).all()]
     if absent and groups.by is not None:
         notes.append(f"no image of: {listed(absent)}; they have no group A_c.")
     if summary["dead_filters"]:
-        notes.append(f"{summary['dead_filters']} filters have zero weights; their rows are blank and count nowhere.")
+        notes.append(f"{summary['dead_filters']} filters have zero weights; their rows are blank and do not count.")
     if n_filters > MOST_ROWS:
         block = block_size(n_filters, MOST_ROWS)
         notes.append(

@@ -1,4 +1,4 @@
-"""The tables of groups and filters."""
+"""Tables of the groups and of the filters."""
 
 from __future__ import annotations
 
@@ -10,13 +10,11 @@ import pandas as pd
 from csg_analyze.analyzers.correlation.groups import FilterGroups
 from csg_analyze.analyzers.correlation.scores import between_groups, within_groups
 from csg_analyze.metrics.arrays import FloatArray, IntArray
-from csg_analyze.metrics.correlation import (
-    nearest_filters,
-)
+from csg_analyze.metrics.correlation import nearest_filters
 
 
 def group_table(correlations: FloatArray, groups: FilterGroups, names: Sequence[str]) -> pd.DataFrame:
-    """A row a class, in the order of Fig. 7, then the shared and the unassigned filters where there are any."""
+    """One row per class, in the order of Fig. 7, then rows for shared and unassigned filters if there are any."""
     n_classes, n_groups = len(groups.own), len(names)
     table = pd.DataFrame(
         {
@@ -41,7 +39,7 @@ def _padded(values: FloatArray, length: int) -> FloatArray:
 def filter_table(
     weights: FloatArray, correlations: FloatArray, groups: FilterGroups, names: Sequence[str], order: IntArray
 ) -> pd.DataFrame:
-    """A row per filter: its group, its place in Fig. 7, its norm, its nearest filter."""
+    """One row per filter: its group, its place in Fig. 7, its norm, its nearest filter."""
     nearest, cosine = nearest_filters(correlations)
     return pd.DataFrame(
         {

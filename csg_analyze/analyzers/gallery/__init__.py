@@ -1,1 +1,1 @@
-"""A gallery of all filters, each on a card of its own."""
+"""A gallery of all filters, one card per filter."""

@@ -1,4 +1,4 @@
-"""Every filter on a card of its own: which class it belongs to, how sure that is, and what it looks at."""
+"""One card per filter: its class, how certain the class is, and the images that activate the filter."""
 
 from __future__ import annotations
 
@@ -33,19 +33,19 @@ from csg_analyze.result import Drawing, Number, Result, Table
 from csg_analyze.wording import listed
 
 MEASURES = """
-A card shows the class the filter belongs to and how sure that is, its mutual information with every class and its gate,
-the images that activate it most with its map over each, and the filter most like it.
+A card shows the class of the filter and how certain that is, its mutual information with every class and its gate, the
+images that activate it most, with its map over each, and the most similar filter.
 
-A filter belongs to the class of its largest gate entry, without a gate to the class it has the highest mutual
-information with. Where the largest value is the same for several classes it is shared; with a gate closed to all
-classes, or with the same activation on every image, it is unassigned.
+A filter belongs to the class of its largest gate entry, or without a gate to the class with which it has the highest
+mutual information. If several classes share the largest value, the filter is shared. If its gate is closed to all
+classes, or its activation is the same on all images, it is unassigned.
 """
 READING = """
-How sure the class is: `exemplar_share` is the share of the images that activate the filter most which are of its class.
-`mi_margin` is 1 where the filter tells of its class alone, 0 where it tells as much of another class, and negative
-where it tells more of another. `active_on_class` is "no" where the filter is less active on its class than on average:
-then it tells of the class by its silence. The nearest filter is the one whose weights have the cosine of the largest
-magnitude with those of this filter.
+Three numbers say how certain the class is. `exemplar_share` is the share of the images that activate the
+filter most that are of its class. `mi_margin` is 1 if the filter has information about its own class only, 0 if it has
+as much about another class, and negative if it has more. `active_on_class` is "no" if the filter is less active on its
+class than on average: then its silence indicates the class. The nearest filter is the one whose weights have the
+largest absolute cosine with those of this filter.
 """
 FIGURE = "How many of the images that activate a filter most are of the filter's own class."
 
@@ -68,25 +68,25 @@ def filters(
     *,
     n_neighbors: Annotated[int, "neighbours k of the mutual information's estimator"] = 3,
     seed: Annotated[int, "seed of the noise that breaks ties in the mutual information"] = 0,
-    per_page: Annotated[int, "filters on one page of the gallery at most"] = 100,
+    per_page: Annotated[int, "largest number of filters on a page of the gallery"] = 100,
 ) -> Result:
-    """A card for every filter: its class and how sure that is, its mutual information, gate, exemplars, neighbour.
+    """One card per filter: its class and how certain it is, mutual information, gate, exemplars, nearest filter.
 
-    activations: (N, K), averaged maps. gate: (C, K) or None. mi_margin is (M[k, c] - m) / max(M[k, c], m), m being the
-    highest mutual information with another class.
+    activations: (N, K), averaged maps. gate: (C, K) or None. mi_margin is (M[k, c] - m) / max(M[k, c], m), where m is
+    the highest mutual information with another class.
 
-    Raises UsageError for options without meaning.
+    Raises UsageError for unusable options.
     """
     if n_neighbors < 1 or per_page < 1:
         raise UsageError("--n-neighbors and --per-page must be at least 1.")
     n_classes = len(class_names)
     information = mutual_information(activations, labels, n_classes=n_classes, n_neighbors=n_neighbors, seed=seed)
     alive: BoolArray = ~dead_filters(activations)
-    # the estimate for a constant activation is what the noise against ties says: nothing
+    # the estimate for a constant activation comes from the noise that breaks ties
     owner = owners(np.where(alive, information.T, 0.0) if gate is None else gate)
     exemplar_labels = labels[exemplars.images]
     table = filter_table(activations, labels, class_names, owner, information, gate)
-    # those of a filter that never changes are just any images
+    # exemplars of a filter with a constant activation are arbitrary
     table["exemplar_share"] = share_of_class(exemplar_labels, np.where(alive, owner, n_classes), n_classes)
     table["nearest_filter"], table["cosine"] = nearest(filter_weights, len(table))
     listed_exemplars = exemplar_table(exemplars, labels, predictions, class_names, sample_ids)
@@ -152,7 +152,7 @@ def _notes(
         f"its exemplars are the {n_exemplars} images with its highest averaged activation."
     ]
     if gate is None:
-        notes.append("the class is chosen on the images that are then counted, which flatters exemplar_share.")
+        notes.append("the class is chosen on the images that are then counted, which raises exemplar_share.")
     if table["nearest_filter"].isna().all():
         reason = (
             "there are no weights"
@@ -167,7 +167,7 @@ def _notes(
 
 
 def draw_purity(models: Mapping[str, Result]) -> Figure:
-    """Filters by how many of their exemplars are of their own class, for all models."""
+    """Number of filters by how many exemplars are of the filter's class, for all models."""
     tables = {model: result.frame("purity") for model, result in models.items()}
     figure = counts(tables, category="of_class", value="n_filters", label="filters")
     most = max(len(table) - 1 for table in tables.values())

@@ -1,4 +1,4 @@
-"""What a gallery of filters shows of each filter: numbers, bars, pictures."""
+"""The card of a filter in a gallery: numbers, bars, pictures."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ MOST_BARS = 20
 
 @dataclass(frozen=True)
 class Gallery:
-    """What a gallery shows of K filters and C classes.
+    """The contents of a gallery of K filters and C classes.
 
-    owner: (K,), the filter's class, C where several share it, C + 1 where it has none. by: what says so, "gate" or
-    "mutual information". filters: a row a filter, in their order, with the columns mi, gate, mi_margin, exemplar_share,
-    mean_activation, max_activation, active_on_class, nearest_filter and cosine, each of which may be blank.
-    information: (K, C). gate: (C, K) or None. captions: K rows of n texts, what is said about each exemplar.
-    own: (K, n), exemplars of the filter's class. alive: (K,), False for a filter with the same activation on every
-    image: it has no exemplars worth a look.
+    owner: (K,), class of the filter; C if several classes share it, C + 1 if it has none. by: source of `owner`, "gate"
+    or "mutual information". filters: one row per filter, in order, with the columns mi, gate, mi_margin,
+    exemplar_share, mean_activation, max_activation, active_on_class, nearest_filter and cosine, all of which may be
+    blank. information: (K, C). gate: (C, K) or None. captions: K rows of n texts, one per exemplar. own: (K, n), True
+    for exemplars of the filter's class. alive: (K,), False for a filter with the same activation on all images, whose
+    exemplars are not shown.
     """
 
     class_names: Sequence[str]
@@ -41,14 +41,14 @@ class Gallery:
     alive: BoolArray
 
     def name(self, group: int) -> str:
-        """What a page calls a class, or those filters that have none."""
+        """The name of a class on the pages, or of a group of filters without a class of their own."""
         beyond = {len(self.class_names): "of several classes", len(self.class_names) + 1: "of no class"}
         return beyond.get(group) or cell(self.class_names[group]) or "(unnamed)"
 
 
 @dataclass(frozen=True)
 class Bar:
-    """A class in the bars of a filter. up, down: heights in per cent of mutual information and gate; gate: or None."""
+    """A class in the bars of a filter. up, down: heights of mutual information and gate, in percent."""
 
     name: str
     information: float
@@ -60,9 +60,10 @@ class Bar:
 
 @dataclass(frozen=True)
 class Card:
-    """One filter. facts: its row of `Gallery.filters`, None for what is blank. exemplars: (x, y), own, caption.
+    """One filter. facts: its row of `Gallery.filters`, None for blanks. exemplars: (x, y), own, caption.
 
-    strongest: the three classes it tells most about, in words. nearest: number and page of its nearest filter.
+    strongest: the three classes with the highest mutual information, in words. nearest: number and page of its nearest
+    filter.
     """
 
     filter: int
@@ -76,8 +77,10 @@ class Card:
 def cards(
     gallery: Gallery, filters: IntArray, sheet: Sprite | None, homes: Mapping[int, str], scale: float
 ) -> Iterator[Card]:
-    """The cards of some filters. sheet: their exemplars one after the other, those of filters that are not alive left
-    out. homes: the page that a filter is on. scale: the mutual information of the highest bar there can be.
+    """The cards of some filters.
+
+    sheet: the exemplars of those filters that are alive, one after the other. homes: the page of every filter. scale:
+    the mutual information of the highest possible bar.
     """
     offset = 0
     for k, row in zip(filters.tolist(), gallery.filters.iloc[filters].to_dict("records"), strict=True):
@@ -100,12 +103,12 @@ def cards(
 
 
 def decimals(scale: float) -> int:
-    """Decimals that tell values up to `scale` apart: three, and more where a thousand classes share the information."""
+    """Decimals that distinguish values up to `scale`: at least three, and more if `scale` is small."""
     return max(3, 2 - int(np.floor(np.log10(scale))))
 
 
 def _bars(gallery: Gallery, k: int, scale: float) -> Iterator[Bar]:
-    """The classes in their order; of more than 20 the 20 strongest by mutual information and gate, strongest first."""
+    """The classes in order; of more than 20 the 20 strongest by mutual information and gate, strongest first."""
     information = gallery.information[k]
     gate = None if gallery.gate is None else gallery.gate[:, k]
     classes: Iterable[int] = range(len(information))

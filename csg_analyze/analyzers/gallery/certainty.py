@@ -1,4 +1,4 @@
-"""How sure a filter's class is: by the images that activate it most, and by mutual information."""
+"""How certain a filter's class is: by the images that activate the filter most, and by mutual information."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from csg_analyze.metrics.arrays import FloatArray, IntArray
 
 
 def share_of_class(labels: IntArray, owner: IntArray, n_classes: int) -> FloatArray:
-    """Share of each filter's exemplars that are of the filter's class, float64 (K,).
+    """Share of each filter's exemplars that are of the filter's class, float64 (K,); NaN for a filter without a class.
 
-    labels: (K, n), the exemplars' classes. owner: (K,), the filter's class, or a number from C on where it has none:
-    NaN there.
+    labels: (K, n), the exemplars' classes. owner: (K,), the filter's class, or C or more if it has none.
     """
     return np.where(owner < n_classes, (labels == owner[:, None]).mean(axis=1), np.nan)
 
@@ -19,9 +18,9 @@ def share_of_class(labels: IntArray, owner: IntArray, n_classes: int) -> FloatAr
 def information_margin(matrix: FloatArray, owner: IntArray) -> FloatArray:
     """How far a filter's class stands out by mutual information, (K,) in [-1, 1].
 
-    (M[k, c] - m) / max(M[k, c], m), c the filter's class and m the highest value of another one: 1 where the filter
-    tells of no other class, 0 at a tie, negative where it tells more of another class. matrix: (K, C), C > 1; owner: as
-    in `share_of_class`; NaN without a class, and where both are 0.
+    (M[k, c] - m) / max(M[k, c], m), c the filter's class and m the highest value of another class: 1 without
+    information about other classes, 0 for a tie, negative if another class has more. NaN without a class, and if both
+    values are 0. matrix: (K, C), C > 1. owner: as in `share_of_class`.
     """
     n_filters, n_classes = matrix.shape
     rows = np.arange(n_filters)

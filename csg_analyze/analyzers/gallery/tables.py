@@ -1,4 +1,4 @@
-"""The tables of the gallery: filters, exemplars, classes."""
+"""Tables of the gallery: filters, exemplars, classes."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def filter_table(
     information: FloatArray,
     gate: FloatArray | None,
 ) -> pd.DataFrame:
-    """A row per filter: its class, how sure that is, its activations; the rest is added by the analysis."""
+    """One row per filter: its class, how certain it is, its activations; the analysis adds the other columns."""
     n_classes, rows = len(class_names), np.arange(len(owner))
     has_class = owner < n_classes
-    column = np.where(has_class, owner, information.argmax(axis=1))  # without a class: what it tells most about
+    column = np.where(has_class, owner, information.argmax(axis=1))  # without a class: the most informative one
     means = class_means(activations, labels, n_classes)
     mean = activations.mean(axis=0, dtype=np.float64)
     return pd.DataFrame(
@@ -48,7 +48,7 @@ def filter_table(
 
 
 def nearest(filter_weights: FilterWeights | None, n_filters: int) -> tuple[pd.Series, FloatArray]:
-    """Number and cosine of every filter's nearest neighbour; blank where the weights are not those of these filters."""
+    """Number and cosine of every filter's nearest filter; blank if the weights belong to other filters."""
     if filter_weights is None or not filter_weights.matches or len(filter_weights.weights) != n_filters:
         return pd.Series(pd.NA, index=range(n_filters), dtype="Int64"), np.full(n_filters, np.nan)
     nearest, cosine = nearest_filters(correlation_matrix(filter_weights.weights))
@@ -62,7 +62,7 @@ def exemplar_table(
     class_names: Sequence[str],
     sample_ids: Sequence[str],
 ) -> pd.DataFrame:
-    """A row per exemplar: filter, rank, image."""
+    """One row per exemplar: filter, rank, image."""
     n_filters, n = exemplars.images.shape
     images = exemplars.images.ravel()
     return pd.DataFrame(
@@ -78,7 +78,7 @@ def exemplar_table(
 
 
 def captions_of(table: pd.DataFrame, shape: tuple[int, ...]) -> list[list[str]]:
-    """What is said about every exemplar, one list per filter. shape: (filters, exemplars)."""
+    """The caption of every exemplar, one list per filter. shape: (filters, exemplars)."""
     texts = [
         f"{label}{'' if label == prediction else f', taken for {prediction}'}; activation {activation:.3g}; {sample}"
         for label, prediction, activation, sample in zip(
@@ -89,7 +89,7 @@ def captions_of(table: pd.DataFrame, shape: tuple[int, ...]) -> list[list[str]]:
 
 
 def class_table(table: pd.DataFrame, owner: IntArray, class_names: Sequence[str]) -> pd.DataFrame:
-    """A row a class, also one without filters; then the shared and the unassigned filters where there are any."""
+    """One row per class, also without filters; then rows for shared and unassigned filters if there are any."""
     n_classes = len(class_names)
     groups = [*range(n_classes), *sorted({int(group) for group in owner if group >= n_classes})]
     averages = table.groupby(owner)[["mi", "mi_margin", "exemplar_share", "mean_activation"]].mean().reindex(groups)
@@ -99,7 +99,7 @@ def class_table(table: pd.DataFrame, owner: IntArray, class_names: Sequence[str]
 
 
 def purity_table(shares: pd.Series, n: int) -> pd.DataFrame:
-    """How many filters have 0, 1 ... n of their n exemplars of their class."""
+    """The number of filters with 0, 1 ... n of their n exemplars of their class."""
     of_class = (shares.dropna() * n).round().astype(np.int64)
     return pd.DataFrame(
         {"of_class": [f"{j}" for j in range(n + 1)], "n_filters": np.bincount(of_class, minlength=n + 1)}

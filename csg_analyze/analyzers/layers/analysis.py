@@ -25,7 +25,7 @@ FIGURE = (
     "MIS (dotted: under permuted labels), accuracy of a linear probe (95 % interval) and r at s = 0.1 over depth, one "
     "colour per model."
 )
-MOST_PERMUTATIONS = 4  # a filter, for the chance level: there are many layers, and its first digit is enough here
+MOST_PERMUTATIONS = 4  # per filter: there are many layers, and one digit of the chance level is enough
 
 
 @about(
@@ -36,9 +36,9 @@ MOST_PERMUTATIONS = 4  # a filter, for the chance level: there are many layers, 
     averaged output, and the share of pairs of filters whose weights have a cosine of at least 0.1.
     """,
     reading="""
-    The probe is trained on one half of the images and judged on the other, in turn; it shows what a layer knows about
-    the classes as a whole, and MIS what its single filters know. `mis_chance` is the MIS under permuted labels. Filters
-    with the same output on every image (`dead_filters`) count in MIS all the same.
+    The probe is trained on one half of the images and tested on the other, then the other way round. It shows how much
+    a whole layer says about the classes; MIS shows how much its single filters say. `mis_chance` is the MIS under
+    permuted labels. Filters with the same output on every image (`dead_filters`) are included in MIS.
     """,
 )
 def layers(
@@ -52,8 +52,8 @@ def layers(
 ) -> Result:
     """MIS, linear-probe accuracy and r_0.1 of every convolution.
 
-    layer_activations: per convolution its output averaged over positions (N, K_layer), before normalisation and ReLU.
-    layer_weights: its flattened filters (K_layer, D). Raises UsageError for fewer than 4 images.
+    layer_activations: by convolution, its output averaged over positions (N, K_layer), before normalisation and ReLU.
+    layer_weights: by convolution, its flattened filters (K_layer, D). Raises UsageError for fewer than 4 images.
     """
     if len(labels) < 4:
         raise UsageError(f"layers needs at least 4 images for its probe, not {len(labels)}; raise --limit.")
@@ -95,8 +95,8 @@ def layers(
         figures={"depth": Drawing(draw_depth, FIGURE)},
         sample_sizes={"MIS": len(labels)},
         notes=(
-            f"activations are each convolution's own output, averaged, before normalisation and ReLU; the {probe} "
-            "probe is trained on half of the images and judged on the other half, in turn.",
+            f"activations are the averaged output of each convolution, before normalisation and ReLU; the {probe} "
+            "probe is trained on one half of the images and tested on the other, then the other way round.",
             f"mis_chance is the MIS under permuted labels, from at most {MOST_PERMUTATIONS} permutations of the labels "
             "for every filter, fewer in wide layers.",
         ),
@@ -104,7 +104,7 @@ def layers(
 
 
 def draw_depth(models: Mapping[str, Result]) -> Figure:
-    """A panel per quantity, for all models."""
+    """One panel per quantity, for all models."""
     return lines_by_layer(
         {model: result.frame("layers") for model, result in models.items()},
         {"mis": "MIS (nats)", "probe_accuracy": "linear probe accuracy", "r_0.1": "r at s = 0.1"},

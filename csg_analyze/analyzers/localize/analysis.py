@@ -1,4 +1,4 @@
-"""How well filters and class maps localize the objects of a class, beside maps that know nothing of the image."""
+"""How well filters and class maps localize the objects of a class, compared with maps that ignore the image."""
 
 from __future__ import annotations
 
@@ -12,12 +12,11 @@ import pandas as pd
 
 from csg_analyze.about import about
 from csg_analyze.analyzers.localize.baselines import BASELINES
-from csg_analyze.analyzers.localize.comparisons import caption, differences, table_2
+from csg_analyze.analyzers.localize.comparisons import caption, compare_localization, table_2
+from csg_analyze.analyzers.localize.evaluation import Evaluation, Scored
 from csg_analyze.analyzers.localize.figures import draw_iou_curves, draw_maps
 from csg_analyze.analyzers.localize.methods import (
     FilterChoice,
-    Scored,
-    Setting,
     choose_filters,
     class_activation_maps,
     gradient_filters,
@@ -52,7 +51,7 @@ from csg_analyze.metrics.attribution import Attribution, FeatureMaps
 from csg_analyze.metrics.objects import Objects
 from csg_analyze.result import Drawing, Number, Result, Table, or_none
 
-Protocol = Literal["heldout", "paper"]
+Selection = Literal["heldout", "paper"]
 
 
 @about(
@@ -72,72 +71,73 @@ def localize(
     pictures: Callable[[IntArray], np.ndarray],
     *,
     methods: Annotated[
-        str, "with commas between: gradmap, activmap, cam, gradcam, captum:NAME; auto: the first three"
+        str, "separated by commas: gradmap, activmap, cam, gradcam, captum:NAME; auto: the first three"
     ] = "auto",
     protocol: Annotated[
-        Protocol, "choose filters and thresholds on one half of the images and score the other, or both on all"
+        Selection, "choose filters and thresholds on one half of the images and score the other, or both on all"
     ] = "heldout",
-    deltas: Annotated[str, "IoU that the rates ask for, with commas between"] = "0.2,0.3",
+    deltas: Annotated[str, "IoU above which an image counts in the rates, separated by commas"] = "0.2,0.3",
     gradmap_filters: Annotated[int, "filters of each class whose gradients are taken"] = 30,
     levels: Annotated[int, "thresholds of MaxBoxAcc and PxAP, evenly between 0 and 1"] = 1000,
     bootstrap: Annotated[int, "resamples of the images for the intervals"] = 1000,
-    seed: Annotated[int, "of the halves, the resamples, the noise and the examples"] = 0,
+    seed: Annotated[int, "seed of the halves, the resamples, the noise and the examples"] = 0,
 ) -> Result:
     """Localization of objects by filters and class maps (Sec. 5.1, Table 2, Fig. 9).
 
-    activations: (N, K), averaged maps. pictures: from indices (n,) to images, uint8 (n, H, W, 3). The regions are those
-    of `methods`, the numbers those of `scores` and `map_scores`, which says in what they differ from the evaluator that
-    Choe et al. published. Where a network's head does not act on averaged maps there is no CAM; Grad-CAM stands in.
+    activations: (N, K), averaged maps. pictures: from indices (n,) to images, uint8 (n, H, W, 3). `methods` defines the
+    regions, `scores` and `map_scores` the numbers; the latter lists the differences from the evaluator of Choe et al.
+    A network whose head does not act on averaged maps has no CAM, and Grad-CAM replaces it.
 
-    With "paper" two more things are as in the authors' scripts: filters that tie between classes go to the first of
-    them instead of the one with the higher mean IoU, and GradMap's gradient is with respect to the network's normalised
-    input. Two differences are left: of a CAM whose lowest value fills 70 % of the image the scripts take the whole
-    image; and where a pixel's value, or an IoU of exactly 0.3, lies on its threshold, their rounding in float32 may
-    decide otherwise.
+    The protocol "paper" also follows the authors' scripts in two details: a filter that ties between classes belongs to
+    the first of them, not to the one with the higher mean IoU, and GradMap's gradient is with respect to the network's
+    normalised input. Two differences remain. The scripts take the whole image if the lowest value of a CAM fills 70 %
+    of it, and their rounding in float32 may decide otherwise where a pixel or an IoU equals its threshold.
 
     Raises UsageError for options without meaning, NotAvailable for too few images.
     """
     rates = rates_of(deltas)
     check_counts(gradmap_filters=gradmap_filters, levels=levels, bootstrap=bootstrap)
-    wanted, notes = chosen_methods(methods, feature_maps)
-    setting = _setting(objects, labels, len(class_names), protocol, rates, levels, seed)
-    choice = choose_filters(setting, feature_maps) if "activmap" in wanted else None
+    requested, notes = chosen_methods(methods, feature_maps)
+    evaluation = _evaluation(objects, labels, len(class_names), protocol, rates, levels, seed)
+    choice = choose_filters(evaluation, feature_maps) if "activmap" in requested else None
     oracle = protocol == "paper"
     scored: dict[str, Scored] = {}
     numbers = []
-    for name in (*wanted, *BASELINES):
-        found = _run(name, setting, feature_maps, attribution, activations, choice, gradmap_filters, seed)
+    for name in (*requested, *BASELINES):
+        of_method = _run(name, evaluation, feature_maps, attribution, activations, choice, gradmap_filters, seed)
         numbers.append(
-            numbers_of(name, found.scores, setting, class_names, oracle=oracle, bootstrap=bootstrap, seed=seed)
+            numbers_of(name, of_method.scores, evaluation, class_names, oracle=oracle, bootstrap=bootstrap, seed=seed)
         )
-        # one method's scores at every threshold in memory at a time
-        scored[name] = replace(found, scores=found.scores.without_thresholds())
+        # only one method's scores at every threshold are in memory at a time
+        scored[name] = replace(of_method, scores=of_method.scores.without_thresholds())
     per_class = pd.concat(numbers, ignore_index=True)
-    said = caption(setting, protocol, class_names, wanted, gradmap_filters)
-    examples = drawn_at_random(setting, len(class_names), seed)
+    settings = caption(evaluation, protocol, class_names, requested, gradmap_filters)
+    examples = drawn_at_random(evaluation, len(class_names), seed)
     tables = {
-        **{title: Table(wide(per_class, class_names, metrics), said) for title, metrics in parts_of(rates).items()},
+        **{title: Table(wide(per_class, class_names, metrics), settings) for title, metrics in parts_of(rates).items()},
         "per_class": Table(per_class),
-        "iou_by_threshold": Table(iou_curves(setting, scored)),
-        "examples": Table(example_table(setting, examples, scored, wanted, class_names, sample_ids)),
+        "iou_by_threshold": Table(iou_curves(evaluation, scored)),
+        "examples": Table(example_table(evaluation, examples, scored, requested, class_names, sample_ids)),
     }
     if choice is not None:
-        tables["filters"] = Table(filter_table(setting, choice, class_names))
-    if "gradmap" in wanted:
+        tables["filters"] = Table(filter_table(evaluation, choice, class_names))
+    if "gradmap" in requested:
         notes.append(attribution.gradient_origin)
-    notes += notes_on(setting, {name: scored[name] for name in wanted}, choice, feature_maps, class_names, per_class)
-    ranking = Ranking(setting, {name: scored[name] for name in wanted}, class_names, sample_ids, pictures)
+    notes += notes_on(
+        evaluation, {name: scored[name] for name in requested}, choice, feature_maps, class_names, per_class
+    )
+    ranking = Ranking(evaluation, {name: scored[name] for name in requested}, class_names, sample_ids, pictures)
     return Result(
-        summary=_summary(per_class, list(scored), setting, protocol),
+        summary=_summary(per_class, list(scored), evaluation, protocol),
         tables=tables,
-        pictures={"examples": example_pictures(setting, examples, scored, wanted, pictures)},
+        pictures={"examples": example_pictures(evaluation, examples, scored, requested, pictures)},
         comparisons={
             "table_2": partial(table_2, title=REGIONS),
             "table_2_boxes_and_pixels": partial(table_2, title=BOXES_AND_PIXELS),
         },
-        paired={"differences": partial(differences, n=bootstrap, seed=seed)},
+        paired={"differences": partial(compare_localization, n=bootstrap, seed=seed)},
         figures={"maps": Drawing(draw_maps, MAPS_FIGURE), "iou_curves": Drawing(draw_iou_curves, CURVES_FIGURE)},
-        samples=sample_table(setting, scored, wanted, class_names, sample_ids),
+        samples=sample_table(evaluation, scored, requested, class_names, sample_ids),
         notes=tuple(notes),
         pages=partial(extremes_pages, ranking),
     )
@@ -145,7 +145,7 @@ def localize(
 
 def _run(
     name: str,
-    setting: Setting,
+    evaluation: Evaluation,
     features: FeatureMaps,
     attribution: Attribution,
     activations: FloatArray,
@@ -154,29 +154,29 @@ def _run(
     seed: int,
 ) -> Scored:
     if name in BASELINES:
-        return score_baseline(setting, name, seed)
+        return score_baseline(evaluation, name, seed)
     if name == "cam":
-        return score_class_maps(setting, class_activation_maps(setting, features))
+        return score_class_maps(evaluation, class_activation_maps(evaluation, features))
     if name == "activmap" and choice is not None:
-        return score_activation_maps(setting, features, choice)
+        return score_activation_maps(evaluation, features, choice)
     if name == "gradmap":
-        filters = gradient_filters(setting, activations, n_filters)
-        return score_gradient_maps(setting, gradient_maps(setting, attribution, filters))
+        filters = gradient_filters(evaluation, activations, n_filters)
+        return score_gradient_maps(evaluation, gradient_maps(evaluation, attribution, filters))
     method = "LayerGradCam" if name == "gradcam" else name.removeprefix("captum:")
-    images = setting.images
-    found = attribution.of_class(method, images, setting.labels[images])
-    return score_class_maps(setting, ((images[places], maps) for places, maps in found))
+    images = evaluation.images
+    pieces = attribution.of_class(method, images, evaluation.labels[images])
+    return score_class_maps(evaluation, ((images[places], maps) for places, maps in pieces))
 
 
-def _setting(
+def _evaluation(
     objects: Objects,
     labels: IntArray,
     n_classes: int,
-    protocol: Protocol,
+    protocol: Selection,
     deltas: tuple[float, ...],
     levels: int,
     seed: int,
-) -> Setting:
+) -> Evaluation:
     usable = np.flatnonzero(objects.usable)
     chosen = scored = usable
     if protocol == "heldout":
@@ -184,22 +184,24 @@ def _setting(
         chosen, scored = usable[first], usable[~first]
         if not len(scored):
             raise NotAvailable(
-                "too few images for two halves; give more, or choose and score on the same ones with --protocol paper"
+                "too few images for two halves; give more, or choose and score on the same images with --protocol paper"
             )
-    return Setting(objects, labels, n_classes, chosen, scored, deltas, levels, as_authors=protocol == "paper")
+    return Evaluation(objects, labels, n_classes, chosen, scored, deltas, levels, as_authors=protocol == "paper")
 
 
-def _summary(per_class: pd.DataFrame, methods: Sequence[str], setting: Setting, protocol: str) -> dict[str, Number]:
-    """The totals under <method>/<metric>, the protocol, and what they were measured on."""
+def _summary(
+    per_class: pd.DataFrame, methods: Sequence[str], evaluation: Evaluation, protocol: str
+) -> dict[str, Number]:
+    """The totals as <method>/<metric>, the protocol, and the number of images."""
     totals = per_class[per_class["class"] == TOTAL].set_index(["method", "metric"])["value"]
-    metrics = [*parts_of(setting.deltas)[REGIONS], "max_box_acc_v2", "pxap"]
-    found: dict[str, Number] = {
+    metrics = [*parts_of(evaluation.deltas)[REGIONS], "max_box_acc_v2", "pxap"]
+    summary: dict[str, Number] = {
         f"{method}/{metric}": or_none(float(totals[method, metric])) for method in methods for metric in metrics
     }
-    return found | {
+    return summary | {
         "protocol": protocol,
-        "truth": setting.objects.kind,
-        "n_images": len(setting.scored),
-        "n_chosen_on": len(setting.chosen),
-        "n_left_out": int((~setting.objects.usable).sum()),
+        "truth": evaluation.objects.kind,
+        "n_images": len(evaluation.scored),
+        "n_chosen_on": len(evaluation.chosen),
+        "n_left_out": int((~evaluation.objects.usable).sum()),
     }

@@ -1,10 +1,10 @@
-"""IoU of every filter's region with every image's object, without ever drawing a map at the image's size.
+"""IoU of every filter's region with every image's object, without enlarging maps to the image's size.
 
-A filter's map, bilinear at the size of the image, is compared with the filter's threshold. Between four neighbouring
-positions of the map it is bilinear: where all four reach the threshold, so do all pixels between them, and where none
-does, none; both are counted at once from integral images of the object. Of the remaining cells every row of pixels
-changes from one side of the threshold to the other at most once, at a place that can be computed. All in float64, so
-that a pixel is decided as if it had been interpolated on its own.
+A filter's map, bilinear at the size of the image, is compared with the filter's threshold. Consider the cell of pixels
+between four neighbouring positions of the map. If all four reach the threshold, all pixels of the cell do; if none
+does, no pixel does. In both cases the pixels are counted with integral images of the object. In all other cells, each
+row of pixels crosses the threshold at most once, at a place that can be computed. All computations are in float64, so
+that each pixel is decided as if it were interpolated by itself.
 
 Every function lies in this one file because numba's cache on disk does not notice a change in another one.
 """
@@ -24,11 +24,11 @@ def filter_ious(maps: FloatArray, thresholds: FloatArray, region: BoolArray, cou
     """IoU of every filter's region, `map >= threshold` bilinear at the image's size, with the object: float64 (n, K).
 
     maps: (n, K, h, w). thresholds: (K,). region, counted: (n, H, W), as `Objects.regions` gives them; pixels that do
-    not count are in no region. Where both regions are empty it is NaN.
+    not count are in no region. NaN if both regions are empty.
     """
     n, n_filters = maps.shape[:2]
     height, width = region.shape[1:]
-    found: FloatArray = np.empty((n, n_filters))
+    ious: FloatArray = np.empty((n, n_filters))
     rows, columns = _cells(maps.shape[2], height), _cells(maps.shape[3], width)
     limits = np.asarray(thresholds, np.float64)
 
@@ -36,22 +36,22 @@ def filter_ious(maps: FloatArray, thresholds: FloatArray, region: BoolArray, cou
         on = integral(region[i] & counted[i])
         both = integral(counted[i])
         own = np.ascontiguousarray(maps[i], np.float32)
-        ious_of_image(own, limits, on, both, bool(counted[i].all()), *rows, *columns, found[i])
+        ious_of_image(own, limits, on, both, bool(counted[i].all()), *rows, *columns, ious[i])
 
     with ThreadPoolExecutor(min(n, os.cpu_count() or 1) or 1) as pool:
         list(pool.map(of_image, range(n)))
-    return found
+    return ious
 
 
 def integral(mask: BoolArray) -> IntArray:
-    """(H, W) -> int32 (H + 1, W + 1): how many True are above and to the left of every corner of the pixels."""
+    """(H, W) -> int32 (H + 1, W + 1): the number of True above and to the left of every corner of the pixels."""
     sums: IntArray = np.zeros((mask.shape[0] + 1, mask.shape[1] + 1), np.int32)
     sums[1:, 1:] = mask.cumsum(axis=0, dtype=np.int32).cumsum(axis=1, dtype=np.int32)
     return sums
 
 
 def _cells(old: int, new: int) -> tuple[IntArray, FloatArray]:
-    """Where the cell between positions j and j + 1 begins, (old + 1,), in pixels; every pixel's place in it, (new,)."""
+    """The first pixel of the cell after each position, (old + 1,); every pixel's place in its cell, (new,)."""
     place = np.clip((np.arange(new) + 0.5) * old / new - 0.5, 0, None)
     lower = np.minimum(place.astype(np.int64), old - 1)
     share: FloatArray = np.where(lower < old - 1, place - lower, 0.0)
@@ -69,9 +69,9 @@ def ious_of_image(
     row_shares: FloatArray,
     column_starts: IntArray,
     column_shares: FloatArray,
-    found: FloatArray,
+    ious: FloatArray,
 ) -> None:
-    """Fill `found` (K,) for one image: maps (K, h, w); integral images `on` and `counted` (H + 1, W + 1)."""
+    """Fill `ious` (K,) for one image: maps (K, h, w); integral images `on` and `counted` (H + 1, W + 1)."""
     n_filters, h, w = maps.shape
     pitch = (on.shape[1] - 1) / w
     size_on = on[-1, -1]
@@ -108,12 +108,12 @@ def ious_of_image(
                     else:
                         size += within(counted, y, y + 1, first, last)
         union = size + size_on - hit
-        found[k] = hit / union if union > 0 else np.nan
+        ious[k] = hit / union if union > 0 else np.nan
 
 
 @compiled
 def within(sums: IntArray, top: int, bottom: int, left: int, right: int) -> int:
-    """How many there are in a rectangle of an integral image."""
+    """The count in a rectangle of an integral image."""
     count: int = sums[bottom, right] - sums[top, right] - sums[bottom, left] + sums[top, left]
     return count
 
@@ -122,13 +122,14 @@ def within(sums: IntArray, top: int, bottom: int, left: int, right: int) -> int:
 def crossing(
     start: float, end: float, limit: float, shares: FloatArray, cell: int, pitch: float, left: int, right: int
 ) -> int:
-    """The first pixel of a row from `left` to `right` that is on the other side of the limit than `start` is.
+    """The first pixel from `left` to `right` in a row that is not on the same side of the limit as `start`.
 
-    A pixel's value lies between start and end by its share, one of which reaches the limit. Cells are `pitch` apart.
+    A pixel's share says how far its value is from start to end, exactly one of which reaches the limit. Cells are
+    `pitch` pixels apart.
     """
     place = (limit - start) / (end - start)
     x = min(max(int(np.ceil((place + cell + 0.5) * pitch - 0.5)), left), right)
-    # computed like this, the place may be a pixel off
+    # rounding may put the place one pixel off
     reached = start >= limit
     while x > left and ((1 - shares[x - 1]) * start + shares[x - 1] * end >= limit) != reached:
         x -= 1

@@ -1,4 +1,4 @@
-"""From what maps score to what images score."""
+"""From the scores of maps to the scores of images."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from csg_analyze.analyzers.localize.map_scores import MapScores
 from csg_analyze.analyzers.localize.scores import BOX_DELTAS, ImageScores
 from csg_analyze.metrics.arrays import FloatArray, IntArray
 
-CURVE = 100
-"""Thresholds at most at which the IoU of the region of the scaled map is kept."""
+CURVE_THRESHOLDS = 100
+"""Largest number of thresholds at which the IoU of the scaled map's region is kept."""
 
 
 def curve_levels(n_levels: int) -> IntArray:
-    """Which of the thresholds 0 to L - 1 a curve over them has: evenly spaced, the first among them."""
-    levels: IntArray = np.arange(0, n_levels, -(-n_levels // CURVE))
+    """The thresholds among 0 to L - 1 that a curve over them has: evenly spaced, beginning with 0."""
+    levels: IntArray = np.arange(0, n_levels, -(-n_levels // CURVE_THRESHOLDS))
     return levels
 
 
@@ -31,14 +31,14 @@ def gather(
 ) -> ImageScores:
     """The scores of N images from those of their maps: pieces of (images (m,), scores of their F maps each).
 
-    A rate is the share of an image's maps with IoU > delta; with rate_of_mean, as the authors have it for GradMap,
-    whether the mean IoU of its maps is >= delta. Images in no piece stay NaN.
+    A rate is the share of an image's maps with IoU > delta. With rate_of_mean it is 1 if the mean IoU of the maps is
+    >= delta, else 0, as in the authors' scripts for GradMap. Images in no piece are NaN.
     """
     single = {name: np.full(n, np.nan) for name in ("iou", "pointing", "energy")}
     rates = {delta: np.full(n, np.nan) for delta in deltas}
-    shown = curve_levels(n_levels)
-    # float32: with a thousand thresholds these are most of the memory
-    widths = {"curve": len(shown), "largest_hits": n_levels, "on": n_levels + 1, "off": n_levels + 1}
+    curve = curve_levels(n_levels)
+    # float32, because with a thousand thresholds these take most of the memory
+    widths = {"curve": len(curve), "largest_hits": n_levels, "on": n_levels + 1, "off": n_levels + 1}
     by_level = {name: np.full((n, width), np.nan, np.float32) for name, width in widths.items()}
     box_hits = np.full((n, len(BOX_DELTAS), n_levels), np.nan, np.float32)
     for images, maps in scored:
@@ -48,7 +48,7 @@ def gather(
         single["iou"][images] = iou
         single["pointing"][images] = maps.pointing.mean(axis=1)
         single["energy"][images] = maps.energy.mean(axis=1)
-        by_level["curve"][images] = region_ious(maps.on, maps.off)[..., shown].mean(axis=1)
+        by_level["curve"][images] = region_ious(maps.on, maps.off)[..., curve].mean(axis=1)
         by_level["largest_hits"][images] = (maps.largest_box >= 0.5).mean(axis=1)
         by_level["on"][images], by_level["off"][images] = maps.on.mean(axis=1), maps.off.mean(axis=1)
         for row, delta in enumerate(BOX_DELTAS):
@@ -57,7 +57,10 @@ def gather(
 
 
 def region_ious(on: FloatArray, off: FloatArray) -> FloatArray:
-    """IoU with the objects of the region at every threshold, (..., L), from the pixels that reach no higher one."""
+    """IoU of the region at every threshold with the objects, (..., L).
+
+    on, off: (..., L + 1), pixels on and off the objects by the highest threshold they reach.
+    """
     reached_on, reached_off = (np.flip(np.cumsum(np.flip(part, -1), -1), -1) for part in (on, off))
     result: FloatArray = reached_on / (reached_off + reached_on[..., :1])
     return result

@@ -1,4 +1,4 @@
-"""From the gradient of a filter's activation with respect to the input to a map of where it comes from (GradMap)."""
+"""GradMap: from the gradient of a filter's activation with respect to the input to a map of places."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ import numpy as np
 from csg_analyze.metrics.arrays import FloatArray
 
 SIGMA, RADIUS = 30 / 128, 30 / 128
-"""Of the Gaussian blur, as shares of the image's shorter side: 30 pixels, and a kernel of 61, at 128."""
+"""Gaussian blur, as shares of the image's shorter side: sigma 30 and a kernel of 61 pixels for 128 pixels."""
 
 THRESHOLD = 1.0
-"""A pixel is the object where the blurred map exceeds this, the map's root mean square."""
+"""The region is where the blurred map exceeds this, the root mean square before blurring."""
 
 
 def smooth_gradients(magnitudes: FloatArray) -> FloatArray:
-    """Magnitudes of gradients (..., H, W), L2 over the colours, each divided by its root mean square and blurred.
+    """Divide gradient magnitudes (..., H, W), L2 over the colours, by their root mean square, and blur them.
 
-    A map of zeros stays so, and one with values that are not finite becomes one: both mark nothing.
+    A map of zeros stays one, and a map with values that are not finite becomes one: both mark nothing.
     """
     height, width = magnitudes.shape[-2:]
     rms = np.sqrt(np.mean(np.square(magnitudes, dtype=np.float64), axis=(-2, -1), keepdims=True))

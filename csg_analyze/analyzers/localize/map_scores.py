@@ -1,15 +1,15 @@
-"""What one map at the image's size scores against the image's objects, at every threshold at once.
+"""Scores of one map at the image's size against the image's objects, at all thresholds in one pass.
 
-A map is scaled to [0, 1] by its minimum and maximum (one without differences is 0 everywhere), as Choe et al. (CVPR
-2020, "Evaluating Weakly Supervised Object Localization Methods Right") do, and cut at the L thresholds l / L. Regions
-only grow as the threshold falls: pixels are added from the highest down and joined with their eight neighbours, each
-region keeping its box, so that one pass gives the boxes of all connected regions at all thresholds.
+A map is scaled to [0, 1] by its minimum and maximum (a flat map is 0 everywhere), as by Choe et al. (CVPR 2020,
+"Evaluating Weakly Supervised Object Localization Methods Right"), and cut at the L thresholds l / L. Regions only grow
+as the threshold falls. So pixels are added from the highest down and joined with their eight neighbours, and each
+region keeps its box: one pass gives the boxes of all connected regions at all thresholds.
 
-The evaluator they published (clovaai/wsolevaluation) asks for 1,000 thresholds, and so does `localize`. PxAP is then
-the same number. MaxBoxAccV2 is so for boxes that enclose their region: the evaluator's reach one pixel further to the
-right and below (unless the image ends there). It also rounds maps down to 256 grey values, counts the outline of a hole
-as a region, and never tries the whole image, which here is the box at threshold 0. Its MaxBoxAcc takes the region with
-the largest area inside a polygon through its outermost pixels for the largest one, where here pixels are counted.
+The published evaluator (clovaai/wsolevaluation) uses 1,000 thresholds, and so does `localize`; PxAP is then the same
+number. MaxBoxAccV2 differs: the evaluator's boxes reach one pixel further to the right and below (unless the image ends
+there). It also rounds maps down to 256 grey values, counts the outline of a hole as a region, and never tries the whole
+image, which here is the box at threshold 0. For MaxBoxAcc it measures regions by the area inside a polygon through
+their outermost pixels; here their pixels are counted.
 
 Every function lies in this one file because numba's cache on disk does not notice a change in another one.
 """
@@ -28,14 +28,13 @@ from csg_analyze.metrics.compiling import compiled
 
 @dataclass(frozen=True)
 class MapScores:
-    """n x F maps, F of every image, each scored against the image's objects.
+    """Scores of F maps per image for n images, against each image's objects.
 
-    iou: (n, F), of the map's region (map >= its threshold) with the objects. pointing: (n, F), the share of the map's
-    highest pixels that are on an object: the pointing game, where ties count by chance. energy: (n, F), the share of
-    the scaled map's sum that is on the objects. best_box, largest_box: (n, F, L), IoU with one of the objects' boxes
-    at every threshold, of the box of any connected region and of the largest one. on, off: (n, F, L + 1), how many
-    pixels on and off the objects have that threshold as the highest they reach; the last one is 1, the map's highest
-    value itself.
+    iou: (n, F), of the map's region (map >= its threshold) with the objects. pointing: (n, F), share of the map's
+    highest pixels that are on an object: the pointing game, ties counted by chance. energy: (n, F), share of the scaled
+    map's sum that is on the objects. best_box, largest_box: (n, F, L), IoU with the objects' boxes at every threshold,
+    of the best box of a connected region and of the largest region's box. on, off: (n, F, L + 1), number of pixels on
+    and off the objects by the highest threshold they reach; the last threshold is 1, the map's highest value.
     """
 
     iou: FloatArray
@@ -56,25 +55,25 @@ def score_maps(
     """
     n, n_maps = maps.shape[:2]
     shapes = [(n, n_maps)] * 3 + [(n, n_maps, n_levels)] * 2 + [(n, n_maps, n_levels + 1)] * 2
-    found = MapScores(*(np.empty(shape) for shape in shapes))
+    scores = MapScores(*(np.empty(shape) for shape in shapes))
 
     def of_image(i: int) -> None:
         for j in range(n_maps):
-            found.iou[i, j], found.pointing[i, j], found.energy[i, j] = score_map(
+            scores.iou[i, j], scores.pointing[i, j], scores.energy[i, j] = score_map(
                 np.ascontiguousarray(maps[i, j], np.float32),
                 thresholds[i, j],
                 region[i],
                 counted[i],
                 np.asarray(boxes[i], np.float64),
-                found.best_box[i, j],
-                found.largest_box[i, j],
-                found.on[i, j],
-                found.off[i, j],
+                scores.best_box[i, j],
+                scores.largest_box[i, j],
+                scores.on[i, j],
+                scores.off[i, j],
             )
 
     with ThreadPoolExecutor(min(n, os.cpu_count() or 1) or 1) as pool:
         list(pool.map(of_image, range(n)))
-    return found
+    return scores
 
 
 @compiled
@@ -89,7 +88,7 @@ def score_map(
     on: FloatArray,
     off: FloatArray,
 ) -> tuple[float, float, float]:
-    """IoU, pointing and energy of one map (H, W); fills what there is for every threshold, (L,) or (L + 1,) each."""
+    """IoU, pointing and energy of one map (H, W); fills the arrays over thresholds, (L,) or (L + 1,) each."""
     levels = scaled_levels(values, len(best_box))
     low, high = values.min(), values.max()
     span = np.float64(high) - np.float64(low)
@@ -132,7 +131,7 @@ def score_map(
 
 @compiled
 def scaled_levels(values: FloatArray, n_levels: int) -> IntArray:
-    """The highest l with l / L <= the scaled value of every pixel; L for the highest pixels alone."""
+    """The highest l with l / L <= the scaled value of every pixel; L for the highest pixels only."""
     levels = np.zeros(values.shape, np.int64)
     low, span = np.float64(values.min()), np.float64(values.max()) - np.float64(values.min())
     if not span > 0:
@@ -156,7 +155,7 @@ def fill_boxes(levels: IntArray, boxes: FloatArray, best_box: FloatArray, larges
     height, width = levels.shape
     n_pixels, n_levels = height * width, len(best_box)
     starts = np.zeros(n_levels + 1, np.int64)
-    # no box has the threshold 1: the highest pixels belong to the last one before it
+    # boxes have no threshold 1: the highest pixels count at the one before
     for y in range(height):
         for x in range(width):
             starts[min(levels[y, x], n_levels - 1) + 1] += 1
@@ -173,7 +172,7 @@ def fill_boxes(levels: IntArray, boxes: FloatArray, best_box: FloatArray, larges
     iou = np.full(n_pixels, -1.0)  # below 0: to be computed anew
     roots, n_roots = np.empty(n_pixels, np.int64), 0
     for level in range(n_levels - 1, -1, -1):
-        if starts[level] == starts[level + 1] and level < n_levels - 1:  # no pixel more, the same regions
+        if starts[level] == starts[level + 1] and level < n_levels - 1:  # no new pixel: the same regions
             best_box[level], largest_box[level] = best_box[level + 1], largest_box[level + 1]
             continue
         for i in range(starts[level], starts[level + 1]):
@@ -187,7 +186,7 @@ def fill_boxes(levels: IntArray, boxes: FloatArray, best_box: FloatArray, larges
                         join(parent, area, first, corners, iou, p, v * width + u)
             roots[n_roots] = p
             n_roots += 1
-        # of the regions there were, and the pixels that have come, those that were not joined to another are left
+        # keep those old regions and new pixels that were not joined to another
         n_left = 0
         best, largest, largest_area, largest_first = 0.0, 0.0, 0, n_pixels
         for i in range(n_roots):
@@ -199,7 +198,7 @@ def fill_boxes(levels: IntArray, boxes: FloatArray, best_box: FloatArray, larges
             if iou[p] < 0:
                 iou[p] = box_iou(corners[p], boxes)
             best = max(best, iou[p])
-            # of equally large ones the one that begins further up, then further left
+            # of equally large regions the first one by row, then by column
             if area[p] > largest_area or (area[p] == largest_area and first[p] < largest_first):
                 largest_area, largest_first, largest = area[p], first[p], iou[p]
         n_roots = n_left
@@ -229,7 +228,7 @@ def join(parent: IntArray, area: IntArray, first: IntArray, corners: IntArray, i
 
 @compiled
 def box_iou(box: IntArray, boxes: FloatArray) -> float:
-    """The highest IoU of a box with one of several (M, 4); those of NaN are none."""
+    """The highest IoU of a box with any of the boxes (M, 4); boxes of NaN do not count."""
     best = 0.0
     for m in range(len(boxes)):
         x0, y0, x1, y1 = boxes[m]

@@ -1,4 +1,4 @@
-"""What the options of the localization mean, and which values have no meaning."""
+"""The options of the localization, read and checked."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ METHODS = ("gradmap", "activmap", "cam", "gradcam")
 
 
 def chosen_methods(text: str, feature_maps: FeatureMaps) -> tuple[list[str], list[str]]:
-    """The methods that `text` names and this network can have, and what has to be said about that.
+    """The methods named in `text` that this network has, and notes on those it does not have.
 
-    Raises UsageError for an unknown method, NotAvailable where the network can have none of them.
+    Raises UsageError for an unknown method, NotAvailable if the network has none of them.
     """
     names = list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
     if names == ["auto"]:
@@ -22,7 +22,7 @@ def chosen_methods(text: str, feature_maps: FeatureMaps) -> tuple[list[str], lis
             return names, [f"no CAM, and no Grad-CAM instead: {feature_maps.no_cam}."]
         return [*names, "gradcam"], [f"no CAM, Grad-CAM instead: {feature_maps.no_cam}."]
     if not names:
-        raise UsageError("--methods names no method; leave it at auto, or give e.g. gradmap,activmap,cam.")
+        raise UsageError("--methods names no method; leave it at auto, or give for example gradmap,activmap,cam.")
     for name in names:
         if name not in METHODS and not name.startswith("captum:"):
             raise unknown("method", name, (*METHODS, "captum:IntegratedGradients"))
@@ -37,14 +37,14 @@ def chosen_methods(text: str, feature_maps: FeatureMaps) -> tuple[list[str], lis
 
 
 def rates_of(deltas: str) -> tuple[float, ...]:
-    """The IoUs that rates ask for. Raises UsageError for what are no numbers between 0 and 1."""
+    """The IoUs of the rates. Raises UsageError unless all are numbers between 0 and 1."""
     try:
-        found = tuple(dict.fromkeys(float(part) for part in deltas.split(",") if part.strip()))
+        rates = tuple(dict.fromkeys(float(part) for part in deltas.split(",") if part.strip()))
     except ValueError:
-        found = ()
-    if not found or not all(0 < delta < 1 for delta in found):
-        raise UsageError(f"--deltas takes numbers between 0 and 1 with commas between, e.g. 0.2,0.3; not {deltas!r}.")
-    return found
+        rates = ()
+    if not rates or not all(0 < delta < 1 for delta in rates):
+        raise UsageError(f"--deltas takes numbers between 0 and 1, separated by commas, e.g. 0.2,0.3; not {deltas!r}.")
+    return rates
 
 
 def check_counts(**counts: int) -> None:

@@ -1,7 +1,7 @@
-"""From what every image scores to the numbers of a table: by class and in total, with intervals.
+"""From the scores of images to the numbers of a table: by class and in total, with intervals.
 
-Every number is a function of means over images, and total means are means of the classes' means, weighted. So
-resampling images is a matrix product: resamples by images, times images by what they score.
+Every number is a function of means over images, and a total mean is a weighted mean of the classes' means. So
+resampling images is a matrix product: (resamples, images) times (images, scores).
 """
 
 from __future__ import annotations
@@ -14,24 +14,25 @@ import numpy as np
 from csg_analyze.metrics.arrays import FloatArray, IntArray
 
 BOX_DELTAS = (0.3, 0.5, 0.7)
-"""IoU of boxes that MaxBoxAccV2 asks for; MaxBoxAcc asks for 0.5."""
+"""IoU of boxes from which they count in MaxBoxAccV2; in MaxBoxAcc it is 0.5."""
 
-CELLS = 2**22
-"""Numbers of resampled means held at once, 32 MB; there are some such arrays."""
+MEANS_AT_ONCE = 2**22
+"""Resampled means in memory at once, 32 MB; several such arrays exist."""
 
-IMAGES = 2**12
-"""Images whose scores at every threshold are held in float64 at once."""
+IMAGES_IN_FLOAT64 = 2**12
+"""Images whose scores at every threshold are in float64 at once."""
 
 
 @dataclass(frozen=True)
 class ImageScores:
-    """What one method scores on each of N images, NaN where it has no map: means over the image's maps.
+    """The scores of one method on N images, means over the maps of each image; NaN for an image without maps.
 
-    iou, pointing, energy: (N,). rates: delta -> (N,), whether (for several maps: how often) the IoU is above it.
-    curve: (N, at most 100), IoU of the region of the scaled map at thresholds evenly spaced. box_hits: (N, 3, L), how
-    often the best box of a connected region has IoU of at least BOX_DELTAS; largest_hits: (N, L), that of the largest
-    region, 0.5. on, off: (N, L + 1), pixels on and off the objects by the highest threshold they reach, the last one
-    being 1. class_weights: (C,), the weight of every class in the total; None: each image has the same.
+    iou, pointing, energy: (N,). rates: delta -> (N,), share of the image's maps with an IoU above it. curve: (N, at
+    most 100), IoU of the scaled map's region at evenly spaced thresholds. box_hits: (N, 3, L), share of the maps whose
+    best box of a connected region has an IoU of at least BOX_DELTAS. largest_hits: (N, L), share whose largest region's
+    box has an IoU of at least 0.5. on, off: (N, L + 1), pixels on and off the objects by the highest threshold they
+    reach, the last threshold being 1. class_weights: (C,), weight of every class in the total; None: all images weigh
+    the same.
     """
 
     iou: FloatArray
@@ -46,7 +47,7 @@ class ImageScores:
     class_weights: FloatArray | None = None
 
     def without_thresholds(self) -> ImageScores:
-        """Without what there is for every threshold, which is large, and done with once `evaluate` has the numbers."""
+        """The same without the large arrays over thresholds, which only `evaluate` needs."""
         none: FloatArray = np.empty((len(self.iou), 0), np.float32)
         return replace(self, box_hits=none, largest_hits=none, on=none, off=none)
 
@@ -68,8 +69,8 @@ def evaluate(
 ) -> FloatArray:
     """The metrics (`metric_names`) by class and in total, (M, C + 1); of every resample, (B, M, C + 1).
 
-    images: those scored. levels: thresholds of MaxBoxAcc and, one for each of BOX_DELTAS, of MaxBoxAccV2, (4,), chosen
-    elsewhere; None: those with the highest total on the scored images themselves (the oracle of the literature).
+    images: the scored ones. levels: thresholds of MaxBoxAcc and of MaxBoxAccV2 for each of BOX_DELTAS, (4,), chosen on
+    other images; None: the thresholds with the highest total on the scored images (the oracle of the literature).
     multiplicities: (B, n), how often every scored image is in each resample. A class without images is NaN.
     """
     usable = ~np.isnan(scores.iou[images])
@@ -77,7 +78,7 @@ def evaluate(
     own = labels[images]
     once = multiplicities is None
     counts = np.ones((1, len(images))) if multiplicities is None else multiplicities[:, usable]
-    at_once = max(1, CELLS // max(1, len(images), 4 * scores.largest_hits.shape[1]))
+    at_once = max(1, MEANS_AT_ONCE // max(1, len(images), 4 * scores.largest_hits.shape[1]))
     parts = []
     for start in range(0, len(counts), at_once):
         drawn = counts[start : start + at_once]
@@ -90,12 +91,12 @@ def evaluate(
             columns.append(_numbers(scores, images[members], _shares(drawn[:, members]), chosen))
         columns.append(_numbers(scores, images, total, chosen))
         parts.append(np.stack(columns, axis=-1))
-    found = np.concatenate(parts)
-    return found[0] if once else found
+    metrics = np.concatenate(parts)
+    return metrics[0] if once else metrics
 
 
 def best_levels(scores: ImageScores, labels: IntArray, images: IntArray, n_classes: int) -> IntArray:
-    """The thresholds (4,) with the highest total MaxBoxAcc, and the highest for each of BOX_DELTAS, on some images."""
+    """The thresholds (4,) with the highest totals on some images: of MaxBoxAcc, and of MaxBoxAccV2 by BOX_DELTAS."""
     images = images[~np.isnan(scores.iou[images])]
     total = _total_weights(labels[images], np.ones((1, len(images))), n_classes, scores.class_weights)
     levels: IntArray = _best(scores, images, total)[0]
@@ -103,14 +104,14 @@ def best_levels(scores: ImageScores, labels: IntArray, images: IntArray, n_class
 
 
 def _shares(counts: FloatArray) -> FloatArray:
-    """What every image weighs in the mean of each resample, (B, n): 1 together, NaN where a resample has none."""
+    """The weight of every image in the mean of each resample, (B, n): they sum to 1; NaN for an empty resample."""
     with np.errstate(invalid="ignore", divide="ignore"):
         shares: FloatArray = counts / counts.sum(axis=1, keepdims=True)
     return shares
 
 
 def _total_weights(labels: IntArray, counts: FloatArray, n_classes: int, weights: FloatArray | None) -> FloatArray:
-    """What every image weighs in each resample's total, (B, n): as often as it is drawn, or by its class's weight."""
+    """The weight of every image in the total of each resample, (B, n): its multiplicity, or by its class's weight."""
     if weights is None:
         return _shares(counts)
     sizes = np.stack([counts[:, labels == c].sum(axis=1) for c in range(n_classes)], axis=1)  # (B, C)
@@ -138,12 +139,12 @@ def _numbers(scores: ImageScores, images: IntArray, weights: FloatArray, chosen:
 
 
 def _box_hits(scores: ImageScores) -> tuple[FloatArray, ...]:
-    """(N, L) four times: of the largest region's box, of the best box at each of BOX_DELTAS."""
+    """Four arrays (N, L): of the largest region's box, and of the best box for each of BOX_DELTAS."""
     return scores.largest_hits, *np.moveaxis(scores.box_hits, 1, 0)
 
 
 def _best(scores: ImageScores, images: IntArray, weights: FloatArray) -> IntArray:
-    """Of each resample the thresholds with the highest weighted mean, (B, 4)."""
+    """The thresholds with the highest weighted mean of each resample, (B, 4)."""
     means = (_mean(weights, hits, images) for hits in _box_hits(scores))
     levels: IntArray = np.stack([np.nan_to_num(curve).argmax(axis=1) for curve in means], axis=1)
     return levels
@@ -151,17 +152,18 @@ def _best(scores: ImageScores, images: IntArray, weights: FloatArray) -> IntArra
 
 def _mean(weights: FloatArray, values: FloatArray, images: IntArray) -> FloatArray:
     """Weighted means over images, (B, n) and (N, L) -> (B, L), in float64 without a copy of all values."""
-    found: FloatArray = np.zeros((len(weights), values.shape[1]))
-    for start in range(0, len(images), IMAGES):
-        part = slice(start, start + IMAGES)
-        found += weights[:, part] @ values[images[part]].astype(np.float64)
-    return found
+    means: FloatArray = np.zeros((len(weights), values.shape[1]))
+    for start in range(0, len(images), IMAGES_IN_FLOAT64):
+        part = slice(start, start + IMAGES_IN_FLOAT64)
+        means += weights[:, part] @ values[images[part]].astype(np.float64)
+    return means
 
 
 def pixel_average_precision(on: FloatArray, off: FloatArray) -> FloatArray:
     """PxAP: sum over thresholds of precision times the gain in recall, from the highest threshold down.
 
-    on, off: (..., thresholds), pixels on and off the objects whose highest is each. NaN where no pixel is on one.
+    on, off: (..., thresholds), pixels on and off the objects by the highest threshold they reach. NaN if no pixel is
+    on an object.
     """
     reached_on, reached_off = (np.flip(np.cumsum(np.flip(part, -1), -1), -1) for part in (on, off))
     total = reached_on[..., :1]

@@ -1,4 +1,4 @@
-"""What is chosen before anything is scored: the halves of the images, filters of a class, the class of a filter."""
+"""Choices made before scoring: the halves of the images, the filters of a class, the class of a filter."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from csg_analyze.metrics.filters import class_means, strongest_first
 
 
 def first_half(labels: IntArray, groups: IntArray, seed: int) -> BoolArray:
-    """(N,), True for the half that filters and thresholds are chosen on; the other one is scored.
+    """(N,), True for the half that filters and thresholds are chosen on; the other half is scored.
 
-    Every class is divided in two, up to one group. Images of one group (cut from one picture) stay together; they go
-    with the class of the first of them.
+    Every class is divided in two, up to one group. Images of one group (cut from one picture) stay together, and count
+    as the class of the first of them.
     """
     rng = np.random.default_rng(seed)
     names, first_of_group, group = np.unique(groups, return_index=True, return_inverse=True)
@@ -29,7 +29,7 @@ def most_active_filters(
 ) -> IntArray:
     """For every class the n filters with the highest mean activation on its chosen images, (C, n); -1 without images.
 
-    activations: (N, K). Ties prefer the earlier filter.
+    activations: (N, K). The earlier filter wins ties.
     """
     return strongest_first(class_means(activations[chosen], labels[chosen], n_classes), n)
 
@@ -37,11 +37,11 @@ def most_active_filters(
 def classes_of_filters(
     ious: FloatArray, labels: IntArray, n_classes: int, delta: float, *, first_of_ties: bool = False
 ) -> IntArray:
-    """For every filter the class whose images it hits most often, (K,): with IoU > delta.
+    """The class of every filter, (K,): that whose images it hits most often, with IoU > delta.
 
-    ious: (n, K), labels: (n,), of the images to choose on. Ties, also of filters that hit nothing, prefer the class
-    with the higher mean IoU, then the earlier class; with first_of_ties, as in the authors' scripts, the earlier class
-    at once. No class without images is chosen.
+    ious: (n, K), labels: (n,), of the images to choose on. Of classes that tie, also with no hit, the one with the
+    higher mean IoU wins, then the earlier one; with first_of_ties, as in the authors' scripts, the earlier one. No
+    class without images is chosen.
     """
     rates: FloatArray = np.full((n_classes, ious.shape[1]), -np.inf)
     means = rates.copy()

@@ -1,4 +1,4 @@
-"""The tables of one model: numbers by class, filters, images, thresholds, examples."""
+"""The tables of one model: metrics by class, filters, images, thresholds, examples."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from csg_analyze.analyzers.localize.evaluation import Evaluation, Scored
 from csg_analyze.analyzers.localize.figures import IMAGES, REGIONS_OF
 from csg_analyze.analyzers.localize.gathering import curve_levels
-from csg_analyze.analyzers.localize.methods import FilterChoice, Scored, Setting
+from csg_analyze.analyzers.localize.methods import FilterChoice
 from csg_analyze.analyzers.localize.scores import (
     ImageScores,
     best_levels,
@@ -21,36 +22,36 @@ from csg_analyze.metrics.statistics import intervals, resampled_groups
 from csg_analyze.result import Pictures
 
 TOTAL = "(total)"
-WIDE = 30
-"""Classes up to which a table has a column for each; beyond, it has the totals alone."""
+MOST_CLASS_COLUMNS = 30
+"""Largest number of classes that have columns; with more classes a table has only the totals."""
 
 REGIONS, BOXES_AND_PIXELS = "scores", "boxes_and_pixels"
-"""The two tables of numbers: of regions, as the paper has it, and of everything that needs no region to be chosen."""
+"""The two tables of metrics: of regions, as in the paper, and those that need no choice of a region."""
 
 EXAMPLES = 8
-"""Images of the figure of maps."""
+"""Number of images in the figure of maps."""
 
 
 def numbers_of(
     method: str,
     scores: ImageScores,
-    setting: Setting,
+    evaluation: Evaluation,
     class_names: Sequence[str],
     *,
     oracle: bool,
     bootstrap: int,
     seed: int,
 ) -> pd.DataFrame:
-    """One row a metric and class, the total last: value, 95 % interval, images.
+    """One row per metric and class, the total last: value, 95 % interval, number of images.
 
-    oracle: the thresholds of boxes are those that are best on the scored images, else those best on the chosen ones.
+    oracle: the thresholds of boxes are the best on the scored images, else the best on `evaluation.chosen`.
     """
-    n_classes, images, labels = len(class_names), setting.scored, setting.labels
-    levels = None if oracle else best_levels(scores, labels, setting.chosen, n_classes)
+    n_classes, images, labels = len(class_names), evaluation.scored, evaluation.labels
+    levels = None if oracle else best_levels(scores, labels, evaluation.chosen, n_classes)
     values = evaluate(scores, labels, images, n_classes, levels=levels)
-    draws = resampled_groups(setting.objects.groups[images], resamples=bootstrap, seed=seed)
+    draws = resampled_groups(evaluation.objects.groups[images], resamples=bootstrap, seed=seed)
     low, high = intervals(evaluate(scores, labels, images, n_classes, levels=levels, multiplicities=draws))
-    metrics = metric_names(setting.deltas)
+    metrics = metric_names(evaluation.deltas)
     counted = labels[images][~np.isnan(scores.iou[images])]
     counts = [*np.bincount(counted, minlength=n_classes).tolist(), len(counted)]
     return pd.DataFrame(
@@ -73,57 +74,57 @@ def parts_of(deltas: Sequence[float]) -> dict[str, tuple[str, ...]]:
 
 
 def wide(per_class: pd.DataFrame, class_names: Sequence[str], metrics: Sequence[str]) -> pd.DataFrame:
-    """One row per method and metric, one column per class (up to 30), then the total with its 95 % interval."""
+    """One row per method and metric, one column per class (at most 30), then the total with its 95 % interval."""
     size = len(class_names) + 1
     per_class = per_class[per_class["metric"].isin(metrics)]
     heads = per_class.iloc[::size][["method", "metric"]].reset_index(drop=True)
     values = per_class["value"].to_numpy().reshape(-1, size)
-    shown = range(size - 1) if size - 1 <= WIDE else ()
-    columns = {f"{class_names[c]}": values[:, c] for c in shown}
+    classes = range(size - 1) if size - 1 <= MOST_CLASS_COLUMNS else ()
+    columns = {f"{class_names[c]}": values[:, c] for c in classes}
     totals = per_class.iloc[size - 1 :: size]
     ends = {"total": values[:, -1], "low": totals["low"].to_numpy(), "high": totals["high"].to_numpy()}
     return pd.concat([heads, pd.DataFrame({**columns, **ends})], axis=1)
 
 
-def iou_curves(setting: Setting, scored: Mapping[str, Scored]) -> pd.DataFrame:
-    """Mean IoU of the region of the scaled map, by threshold: the area under it needs no threshold chosen.
+def iou_curves(evaluation: Evaluation, scored: Mapping[str, Scored]) -> pd.DataFrame:
+    """Mean IoU of the scaled map's region by threshold, at most 100 thresholds, evenly spaced.
 
-    Of many thresholds at most 100, evenly spaced.
+    The area under the curve needs no choice of a threshold.
     """
-    thresholds = curve_levels(setting.n_levels) / setting.n_levels
+    thresholds = curve_levels(evaluation.n_levels) / evaluation.n_levels
     parts = []
-    for name, found in scored.items():
-        curves = found.scores.curve[setting.scored]
+    for name, of_method in scored.items():
+        curves = of_method.scores.curve[evaluation.scored]
         curves = curves[~np.isnan(curves[:, 0])]
         if len(curves):
             parts.append(pd.DataFrame({"method": name, "threshold": thresholds, "mean_iou": curves.mean(axis=0)}))
     return pd.concat(parts, ignore_index=True)
 
 
-def filter_table(setting: Setting, choice: FilterChoice, class_names: Sequence[str]) -> pd.DataFrame:
+def filter_table(evaluation: Evaluation, choice: FilterChoice, class_names: Sequence[str]) -> pd.DataFrame:
     """ActivMap's filters one by one, scored on the images of their class."""
     rows = []
     for k, (threshold, c) in enumerate(zip(choice.thresholds.tolist(), choice.classes.tolist(), strict=True)):
-        ious = choice.ious[setting.scored[setting.labels[setting.scored] == c], k]
-        rates = {f"ap{round(100 * delta):02d}": _mean(ious > delta) for delta in setting.deltas}
+        ious = choice.ious[evaluation.scored[evaluation.labels[evaluation.scored] == c], k]
+        rates = {f"ap{round(100 * delta):02d}": _mean(ious > delta) for delta in evaluation.deltas}
         row = {"filter": k, "class": class_names[c], "threshold": threshold, "avg_iou": _mean(ious), **rates}
         rows.append({**row, "whole_image": bool(choice.everywhere[k]), "n": len(ious)})
     return pd.DataFrame(rows)
 
 
 def sample_table(
-    setting: Setting,
+    evaluation: Evaluation,
     scored: Mapping[str, Scored],
     methods: Sequence[str],
     class_names: Sequence[str],
     sample_ids: Sequence[str],
 ) -> pd.DataFrame:
-    """One row a scored image; images of one `picture` were cut from it, and are resampled together."""
-    images = setting.scored
+    """One row per scored image; images with the same `picture` were cut from it, and are resampled together."""
+    images = evaluation.scored
     columns: dict[str, object] = {
         "sample_id": [sample_ids[i] for i in images.tolist()],
-        "class": [class_names[c] for c in setting.labels[images].tolist()],
-        "picture": setting.objects.groups[images],
+        "class": [class_names[c] for c in evaluation.labels[images].tolist()],
+        "picture": evaluation.objects.groups[images],
     }
     for name in methods:
         scores = scored[name].scores
@@ -133,46 +134,46 @@ def sample_table(
     return pd.DataFrame(columns)
 
 
-def drawn_at_random(setting: Setting, n_classes: int, seed: int) -> IntArray:
-    """Scored images to look at, at most `EXAMPLES`, of as many classes as there is room for, in the classes' order.
+def drawn_at_random(evaluation: Evaluation, n_classes: int, seed: int) -> IntArray:
+    """At most `EXAMPLES` scored images, of as many classes as possible, in the classes' order.
 
-    The draw depends on the images alone: it is the same for all models that were scored on the same ones.
+    The draw depends on the images only: models scored on the same images have the same examples.
     """
-    rng = np.random.default_rng([seed, len(setting.scored)])
-    by_class = [rng.permutation(setting.scored[setting.labels[setting.scored] == c]) for c in range(n_classes)]
+    rng = np.random.default_rng([seed, len(evaluation.scored)])
+    by_class = [rng.permutation(evaluation.scored[evaluation.labels[evaluation.scored] == c]) for c in range(n_classes)]
     classes = np.sort(rng.permutation([c for c, members in enumerate(by_class) if len(members)])[:EXAMPLES])
     rounds = [by_class[c][turn] for turn in range(EXAMPLES) for c in classes if turn < len(by_class[c])]
-    return np.array(sorted(rounds[:EXAMPLES], key=lambda i: setting.labels[i]))
+    return np.array(sorted(rounds[:EXAMPLES], key=lambda i: evaluation.labels[i]))
 
 
 def example_table(
-    setting: Setting,
+    evaluation: Evaluation,
     images: IntArray,
     scored: Mapping[str, Scored],
     methods: Sequence[str],
     class_names: Sequence[str],
     sample_ids: Sequence[str],
 ) -> pd.DataFrame:
-    """The images to look at, one per row, with the IoU of every method."""
+    """One row per example, with the IoU of every method."""
     return pd.DataFrame(
         {
             "sample_id": [sample_ids[i] for i in images.tolist()],
-            "class": [class_names[c] for c in setting.labels[images].tolist()],
+            "class": [class_names[c] for c in evaluation.labels[images].tolist()],
             **{f"{name}_iou": scored[name].scores.iou[images] for name in methods},
         }
     )
 
 
 def example_pictures(
-    setting: Setting,
+    evaluation: Evaluation,
     images: IntArray,
     scored: Mapping[str, Scored],
     methods: Sequence[str],
     pictures: Callable[[IntArray], np.ndarray],
 ) -> Pictures:
-    """The same images, uint8 (H, W, 3), their objects' regions (H, W), and the map (h, w) of every method."""
+    """The examples' images, uint8 (H, W, 3), objects' regions (H, W), and maps (h, w) of every method."""
     maps = {name: scored[name].previews[images] for name in methods}
-    return Pictures({IMAGES: pictures(images), REGIONS_OF: setting.objects.regions(images)[0], **maps})
+    return Pictures({IMAGES: pictures(images), REGIONS_OF: evaluation.objects.regions(images)[0], **maps})
 
 
 def _mean(values: FloatArray) -> float:

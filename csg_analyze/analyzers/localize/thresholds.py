@@ -7,22 +7,22 @@ import numpy as np
 from csg_analyze.metrics.arrays import BoolArray, FloatArray
 
 TOP_SHARE = 0.3
-"""Of a CAM's pixels, and of all activations of a filter: those that are the object."""
+"""Share of a CAM's pixels, or of all activations of a filter, that make the region."""
 
-ROUNDING = 1e-6
-"""A map whose values differ by less than this share of the largest of them is the same everywhere, rounding aside."""
+FLATNESS = 1e-6
+"""A map is flat if its values differ by no more than this share of the largest: rounding."""
 
-CELLS = 2**24
+ACTIVATIONS_AT_ONCE = 2**24
 """Activations copied at once, 64 MB."""
 
 
 def top_pixels(maps: FloatArray, share: float = TOP_SHARE) -> FloatArray:
     """The value that the highest `share` of the pixels of each map reach: (..., H, W) -> (...).
 
-    That share is cut down to whole pixels, as in the authors' scripts: 1228 of 4096. Pixels that tie with the last of
-    them are in the region too, so that it may be larger; those at the map's lowest value never are. So of a rectified
-    map with fewer positive pixels than the share the region is what is positive, and a map that is the same everywhere
-    has none: infinity. (The scripts take the whole image in both cases.)
+    The share is rounded down to whole pixels, as in the authors' scripts: 1228 of 4096. Pixels that tie with the last
+    of them are in the region too, which may therefore be larger; pixels at the map's lowest value never are. So the
+    region of a rectified map with fewer positive pixels than the share is its positive pixels, and a flat map has no
+    region: infinity. (The scripts take the whole image in both cases.)
     """
     flat = maps.reshape(*maps.shape[:-2], -1)
     place = flat.shape[-1] - n_highest(flat.shape[-1], share)
@@ -33,30 +33,30 @@ def top_pixels(maps: FloatArray, share: float = TOP_SHARE) -> FloatArray:
 
 
 def n_highest(n: int, share: float = TOP_SHARE) -> int:
-    """How many of n values the highest `share` are: cut down, but at least one."""
+    """The number of values in the highest `share` of n: rounded down, at least one."""
     return max(1, int(share * n))
 
 
 def without_differences(maps: FloatArray) -> BoolArray:
-    """Whether a map is the same everywhere, rounding aside: (..., H, W) -> (...)."""
+    """Whether maps are flat, apart from rounding: (..., H, W) -> (...)."""
     low, high = maps.min(axis=(-2, -1)), maps.max(axis=(-2, -1))
-    found: BoolArray = np.asarray(high - low <= ROUNDING * np.maximum(np.abs(low), np.abs(high)))
-    return found
+    flat: BoolArray = np.asarray(high - low <= FLATNESS * np.maximum(np.abs(low), np.abs(high)))
+    return flat
 
 
 def activation_thresholds(maps: FloatArray, chosen: np.ndarray, share: float = TOP_SHARE) -> FloatArray:
-    """Per filter the value that the highest `share` of its activations reach, (K,), itself one of them.
+    """The lowest of the highest `share` of every filter's activations, (K,).
 
-    Over all positions of the chosen images, the share cut down to a whole number of activations, as in the authors'
+    Over all positions of the chosen images; the share is rounded down to whole activations, as in the authors'
     scripts. maps: (N, K, h, w). chosen: indices (n,) of images.
     """
     n_filters = maps.shape[1]
-    at_once = max(1, CELLS // max(1, len(chosen) * maps.shape[2] * maps.shape[3]))
-    found: FloatArray = np.empty(n_filters)
+    at_once = max(1, ACTIVATIONS_AT_ONCE // max(1, len(chosen) * maps.shape[2] * maps.shape[3]))
+    thresholds: FloatArray = np.empty(n_filters)
     for start in range(0, n_filters, at_once):
         filters = slice(start, start + at_once)
         values = np.concatenate([maps[i, filters].reshape(-1, *maps.shape[2:])[None] for i in chosen])
         by_filter = values.swapaxes(0, 1).reshape(values.shape[1], -1)
         place = by_filter.shape[1] - n_highest(by_filter.shape[1], share)
-        found[filters] = np.partition(by_filter, place, axis=1)[:, place]
-    return found
+        thresholds[filters] = np.partition(by_filter, place, axis=1)[:, place]
+    return thresholds

@@ -1,4 +1,4 @@
-"""Mutual information between filters and classes, and the score drawn from it."""
+"""Mutual information between filters and classes, and its score MIS."""
 
 from __future__ import annotations
 
@@ -12,11 +12,7 @@ from csg_analyze.about import Headline, about
 from csg_analyze.analyzers.mis.estimation import Estimator, estimate
 from csg_analyze.analyzers.mis.figures import draw_matrices
 from csg_analyze.analyzers.mis.notes import chance_note, notes_on_filters, significance_notes
-from csg_analyze.analyzers.mis.permutations import (
-    adjusted_p_values,
-    fewest_found,
-    needed_permutations,
-)
+from csg_analyze.analyzers.mis.permutations import adjusted_p_values, fewest_significant, needed_permutations
 from csg_analyze.analyzers.mis.specificity import (
     class_selectivity,
     normalised_information,
@@ -40,15 +36,15 @@ FIGURE = "Fig. 4: the gate, the mutual information of every model on one scale, 
     every filter and every class. The score MIS is the mean over the filters of their largest entry.
     """,
     reading="""
-    The estimate is above 0 even where there is nothing to know: `mis_chance` is the MIS of the same filters under
-    permuted labels, and `mis_above_chance` is what is left above it. That level falls with the number of images, so
-    that scores from different numbers of images cannot be compared. Dead filters have the same activation on every
-    image and tell nothing, but the estimate of their mutual information is not 0; `mis_without_dead` leaves them out.
+    The estimate is above 0 even without any information. `mis_chance` is the MIS of the same filters under permuted
+    labels, and `mis_above_chance` the difference to it. The chance level falls with the number of images, so scores
+    from different numbers of images cannot be compared. Dead filters have the same activation on every image and no
+    information, but the estimate for them is not 0; `mis_without_dead` leaves them out.
 
-    Beside MIS stand the class selectivity index (Morcos et al. 2018) and mutual information as a share of the entropy
-    of the class; `shares_above_1` counts the entries whose estimate exceeds that entropy. With `--permutations` every
-    entry gets a significance level, and `significant_filters` is the share of filters whose largest entry is more than
-    chance, corrected for the number of filters (Benjamini and Hochberg 1995).
+    Two other measures are the class selectivity index (Morcos et al. 2018), and mutual information as a share of the
+    entropy of the class; `shares_above_1` counts the entries whose estimate exceeds the entropy. With `--permutations`
+    every entry has a significance level, and `significant_filters` is the share of filters whose largest entry is
+    significantly above chance, corrected for the number of filters (Benjamini and Hochberg 1995).
     """,
     caption="mutual information score MIS and its chance level, the MIS under permuted labels",
     headlines=(Headline("mis", "MIS", best="highest"), Headline("mis_chance", "Chance")),
@@ -62,19 +58,18 @@ def mis(
     estimator: Annotated[Estimator, "the fast exact estimator, or scikit-learn's own"] = "exact",
     n_neighbors: Annotated[int, "neighbours k of the estimator (Ross 2014)"] = 3,
     permutations: Annotated[
-        int, "permutations of the labels for significance levels, 20 a filter to find even one; 0: none"
+        int, "permutations of the labels for significance levels; one significant filter needs 20 per filter; 0: none"
     ] = 0,
-    significance: Annotated[float, "false discovery rate at which filters' best MI counts as more than chance"] = 0.05,
+    significance: Annotated[float, "false discovery rate at which the best MI of a filter is significant"] = 0.05,
     seed: Annotated[int, "seed of the noise that breaks ties, as in scikit-learn, and of the permutations"] = 0,
 ) -> Result:
     """Mutual information of every filter with every class, and its score MIS (Sec. 4.1, Fig. 4).
 
     activations: (N, K), averaged maps. M[k, c] = MI(a_k, 1[y = c]) in nats; MIS = mean_k max_c M[k, c].
-    gate: (C, K) for Fig. 4c, the overlap of both matrices; None draws it without. What the numbers mean is declared
-    above. The significance of a filter's best entry allows for its choice among the classes; none is significant where
-    there are too few permutations to find a single one.
+    gate: (C, K) for Fig. 4c, the overlap of both matrices; None leaves it out. The significance of a filter's best
+    entry accounts for the choice of the class.
 
-    Raises UsageError for options without meaning.
+    Raises UsageError for unusable options.
     """
     _check(n_neighbors, permutations, significance, estimator)
     n_classes = len(class_names)
@@ -103,10 +98,10 @@ def mis(
         filters["best_p_value"] = test.best_p_values
         filters["adjusted_p_value"] = adjusted_p_values(test.best_p_values, alive)
         filters["chance_mi"] = chance
-        # an adjusted value that equals the rate may have been rounded above it
+        # rounding may put an adjusted value that equals the rate above it
         significant = filters["adjusted_p_value"] <= significance * (1 + 1e-9)
-        possible = significant.any() or fewest_found(int(alive.sum()), permutations, significance) == 1
-        summary["significant_filters"] = float(significant.mean()) if possible else None  # not 0: too few permutations
+        possible = significant.any() or fewest_significant(int(alive.sum()), permutations, significance) == 1
+        summary["significant_filters"] = float(significant.mean()) if possible else None  # None: too few permutations
         summary["permutations"] = permutations
     per_class = pd.DataFrame(
         {
@@ -157,11 +152,11 @@ def _check(n_neighbors: int, permutations: int, significance: float, estimator: 
     if n_neighbors < 1 or permutations < 0 or not 0 < significance < 1:
         raise UsageError("--n-neighbors must be at least 1, --permutations at least 0, --significance between 0 and 1.")
     if permutations and estimator != "exact":
-        raise UsageError("--permutations needs --estimator exact; scikit-learn's would take hours.")
+        raise UsageError("--permutations needs --estimator exact; scikit-learn's estimator would take hours.")
     if permutations and permutations < needed_permutations(1, 1, significance):
         raise UsageError(
             f"with --permutations {permutations} no filter can be significant at --significance {significance:g}; "
-            f"give at least {needed_permutations(1, 1, significance)}, or 0 to do without."
+            f"give at least {needed_permutations(1, 1, significance)}, or 0 for no significance."
         )
 
 

@@ -6,10 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from csg_analyze.analyzers.mis.permutations import (
-    PermutationTest,
-    permutation_test,
-)
+from csg_analyze.analyzers.mis.permutations import PermutationTest, permutation_test
 from csg_analyze.metrics.arrays import FloatArray, IntArray
 from csg_analyze.metrics.mutual_information import chance_permutations, information_and_chance
 
@@ -25,7 +22,7 @@ def estimate(
     permutations: int,
     seed: int,
 ) -> tuple[FloatArray, FloatArray, PermutationTest | None]:
-    """M (K, C), every filter's chance level (K,), and the test that was asked for."""
+    """M (K, C), the chance level of every filter (K,), and the permutation test, None without permutations."""
     if permutations:
         test = permutation_test(
             activations, labels, n_permutations=permutations, n_classes=n_classes, n_neighbors=n_neighbors, seed=seed
@@ -47,7 +44,7 @@ def estimate(
 def by_scikit_learn(
     activations: FloatArray, labels: IntArray, n_classes: int, n_neighbors: int, seed: int
 ) -> FloatArray:
-    """M (K, C), by one call a class, as the paper's authors do it."""
+    """M (K, C), by one call per class, as in the authors' scripts."""
     from sklearn.feature_selection import mutual_info_classif
 
     columns = [

@@ -1,4 +1,4 @@
-"""Is a filter's mutual information more than chance? Labels are permuted, everything else stays as it is."""
+"""Significance of a filter's mutual information: the same estimate under permuted labels."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ from csg_analyze.metrics.mutual_information import (
 )
 from csg_analyze.metrics.ross import information_of_filter
 
-AT_ONCE = 4  # labelings in memory together: enough work for a thread to be worth handing over
-ROUNDING = 1e-12  # sums in another order: an equal estimate must count as reached
+LABELINGS_AT_ONCE = 4  # labelings in memory together: enough work per task of a thread
+INFORMATION_ROUNDING = 1e-12  # sums in another order must not make an equal estimate smaller
 
 
 @dataclass(frozen=True)
 class PermutationTest:
-    """What chance makes of the mutual-information matrix.
+    """The mutual-information matrix, and its p-values under permuted labels.
 
-    A p-value is (1 + number of permutations that reach the observed value) / (1 + n_permutations), so it is valid at
-    any number of permutations and never 0; it is not corrected for the number of tests (`adjusted_p_values` does).
+    A p-value is (1 + number of permutations that reach the observed value) / (1 + n_permutations): valid for any number
+    of permutations, and never 0. It is not corrected for the number of tests; see `adjusted_p_values`.
     """
 
     matrix: FloatArray
     """(K, C) observed mutual information, in nats."""
     p_values: FloatArray
-    """(K, C), of every entry by itself; 1 for a class without samples."""
+    """(K, C), of every single entry; 1 for a class without samples."""
     best_p_values: FloatArray
-    """(K,), of max_c M[k, c] against the maxima under permutation: corrected for picking the best class."""
+    """(K,), of max_c M[k, c] against the maxima under permutation: corrected for the choice of the class."""
     best_chance: FloatArray
-    """(K,), mean of the maxima under permutation, in nats: what chance alone makes of max_c M[k, c]."""
+    """(K,), mean of the maxima under permutation, in nats: the chance level of max_c M[k, c]."""
     n_permutations: int
 
 
@@ -57,18 +57,18 @@ def permutation_test(
 ) -> PermutationTest:
     """Mutual information of every filter with every class, and its p-values under permuted labels.
 
-    The p-th labels are the p-th `numpy.random.default_rng(seed).permutation(labels)`, the same for all filters. What
-    does not depend on the labels, the sorting above all, is done once a filter, and no (P, K, C) array is held.
+    The p-th labels are the p-th `numpy.random.default_rng(seed).permutation(labels)`, the same for all filters. All
+    work that does not depend on the labels, above all sorting, is done once per filter, and no (P, K, C) array is kept.
 
     Args:
-        activations: (N, K), as for `mutual_information`, like the arguments not named here.
+        activations: (N, K), as for `mutual_information`.
         labels: (N,), integers in 0..n_classes-1.
         n_permutations: P.
         n_classes: C; by default the largest label + 1.
-        n_neighbors: neighbours a density is estimated from.
-        seed: of the tie-breaking noise and of the permutations.
-        n_jobs: threads at most; None takes every available core. The result does not depend on it.
-        progress: called now and then with the share that is done, at last with 1.
+        n_neighbors: neighbours from which a density is estimated.
+        seed: of the tie-breaking noise and the permutations.
+        n_jobs: largest number of threads; None: all available cores. The result does not depend on it.
+        progress: called repeatedly with the share that is done, at the end with 1.
 
     Raises:
         ValueError: as `mutual_information`, and for fewer than one permutation.
@@ -83,11 +83,11 @@ def permutation_test(
     best_sum = np.zeros(n_filters)
     fixed = (repeat(counts), repeat(n_neighbors), repeat(digamma(np.arange(len(labels) + 1.0))))
     n_threads, n_at_once = threads_and_filters_at_once(
-        activations, n_jobs, bytes_a_filter=12, bytes_besides=12 + 4 * AT_ONCE
+        activations, n_jobs, bytes_per_filter=12, bytes_besides=12 + 4 * LABELINGS_AT_ONCE
     )
 
     orders = np.empty((min(n_at_once, n_filters), len(labels)), np.int32)
-    labelings = np.empty((AT_ONCE, len(labels)), np.int32)
+    labelings = np.empty((LABELINGS_AT_ONCE, len(labels)), np.int32)
 
     with ThreadPoolExecutor(n_threads) as pool:
         for filters, x in noise_in_blocks(activations.shape, seed, n_at_once):
@@ -97,15 +97,15 @@ def permutation_test(
             for k, information in zip(filters, observed, strict=True):
                 matrix[k] = information[0]
             generator = np.random.default_rng(seed)
-            for done in range(0, n_permutations, AT_ONCE):
-                n_drawn = min(AT_ONCE, n_permutations - done)
+            for done in range(0, n_permutations, LABELINGS_AT_ONCE):
+                n_drawn = min(LABELINGS_AT_ONCE, n_permutations - done)
                 for labeling in labelings[:n_drawn]:
                     labeling[:] = generator.permutation(labels)
                 null = pool.map(information_of_filter, x, order, repeat(labelings[:n_drawn]), *fixed)
                 for k, chance in zip(filters, null, strict=True):  # (n_drawn, C)
-                    reached[k] += np.sum(chance >= matrix[k] - ROUNDING, axis=0)
+                    reached[k] += np.sum(chance >= matrix[k] - INFORMATION_ROUNDING, axis=0)
                     best = chance.max(axis=1)
-                    best_reached[k] += np.sum(best >= matrix[k].max() - ROUNDING)
+                    best_reached[k] += np.sum(best >= matrix[k].max() - INFORMATION_ROUNDING)
                     best_sum[k] += best.sum()
                 if progress is not None:
                     share = (done + n_drawn) / n_permutations
@@ -120,10 +120,10 @@ def permutation_test(
 
 
 def adjusted_p_values(p_values: FloatArray, tested: BoolArray) -> FloatArray:
-    """Adjusted for the number of tests (Benjamini and Hochberg 1995), (K,); NaN where `tested` (K,) is False.
+    """p-values adjusted for the number of tests (Benjamini and Hochberg 1995), (K,); NaN where `tested` (K,) is False.
 
-    Those at most q are significant at a false discovery rate of q, for tests that are independent or depend
-    positively, as those of filters that are alike do.
+    Tests with an adjusted value of at most q are significant at a false discovery rate of q, if the tests are
+    independent or positively dependent, as for similar filters.
     """
     adjusted: FloatArray = np.full(len(p_values), np.nan)
     if tested.any():
@@ -131,19 +131,19 @@ def adjusted_p_values(p_values: FloatArray, tested: BoolArray) -> FloatArray:
     return adjusted
 
 
-def needed_permutations(n_tests: int, n_found: int, rate: float) -> int:
-    """Fewest permutations with which `n_found` of `n_tests` tests can be significant at a false discovery rate.
+def needed_permutations(n_tests: int, n_significant: int, rate: float) -> int:
+    """Fewest permutations with which `n_significant` of `n_tests` tests can be significant at a false discovery rate.
 
-    The smallest p-value of B permutations is 1 / (B + 1); Benjamini and Hochberg let `n_found` of them pass together
-    where it is at most rate n_found / n_tests.
+    The smallest p-value of B permutations is 1 / (B + 1). By Benjamini and Hochberg, n_significant tests with this
+    p-value are significant together if it is at most rate n_significant / n_tests.
     """
-    return max(1, _ceil(n_tests / (rate * n_found)) - 1)
+    return max(1, _ceil(n_tests / (rate * n_significant)) - 1)
 
 
-def fewest_found(n_tests: int, n_permutations: int, rate: float) -> int:
-    """How many tests must have the smallest p-value of so many permutations for any of them to be significant."""
+def fewest_significant(n_tests: int, n_permutations: int, rate: float) -> int:
+    """The number of tests that must have the smallest possible p-value for any of them to be significant."""
     return max(1, _ceil(n_tests / (rate * (n_permutations + 1))))
 
 
 def _ceil(value: float) -> int:
-    return math.ceil(value * (1 - ROUNDING))  # 60 / .05 must not need 1,201
+    return math.ceil(value * (1 - INFORMATION_ROUNDING))  # 60 / .05 must not need 1,201

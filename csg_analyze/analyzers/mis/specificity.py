@@ -1,4 +1,4 @@
-"""How class-specific filters are: by mutual information (Sec. 4.1), the gate (Fig. 4c) and mean activations."""
+"""Class-specificity of filters by mutual information (Sec. 4.1), the gate (Fig. 4c) and mean activations."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from csg_analyze.metrics.arrays import FloatArray, IntArray
 def overlap_with_gate(matrix: FloatArray, gate: FloatArray) -> float:
     """Share of the filters whose strongest class by mutual information is a class whose gate is at its maximum.
 
-    matrix: (K, C); gate: (C, K). This puts a number on Fig. 4c; chance is the mean share of open gates a filter.
+    matrix: (K, C); gate: (C, K). This is Fig. 4c as a number; its chance level is the mean share of open gates per
+    filter.
     """
     best = matrix.argmax(axis=1)
     columns = np.arange(len(matrix))
@@ -20,16 +21,16 @@ def overlap_with_gate(matrix: FloatArray, gate: FloatArray) -> float:
 
 
 def class_entropy(labels: IntArray, n_classes: int) -> FloatArray:
-    """(C,), entropy of 1[y = c] in nats: the most that any filter can tell about class c; 0 for an absent class."""
+    """(C,), entropy of 1[y = c] in nats, the largest mutual information possible with class c; 0 if absent."""
     share = np.bincount(labels, minlength=n_classes) / len(labels)
     entropy: FloatArray = entr(share) + entr(1 - share)
     return entropy
 
 
 def normalised_information(matrix: FloatArray, labels: IntArray) -> FloatArray:
-    """M[k, c] / H(1[y = c]), (K, C): the share of what there is to know; NaN for a class without entropy.
+    """M[k, c] / H(1[y = c]), (K, C): the share of the entropy of the class; NaN for a class without entropy.
 
-    M is an estimate and can lie above the entropy: such shares exceed 1.
+    M is an estimate and can exceed the entropy: such shares are above 1.
     """
     entropy = class_entropy(labels, matrix.shape[1])
     return np.divide(matrix, entropy, out=np.full_like(matrix, np.nan), where=entropy > 0)
@@ -39,12 +40,12 @@ def class_selectivity(means: FloatArray) -> FloatArray:
     """Class selectivity index of every filter (Morcos et al. 2018), (K,).
 
     means: class-conditional mean activations (C, K). (max - mean of the others) / (max + mean of the others): 0 for
-    a filter that is as active on every class, 1 for one active on a single class. It is meant for activations that
-    are not negative; NaN where the sum is not positive (a dead filter, or a layer before its ReLU).
+    a filter that is equally active on all classes, 1 for one that is active on a single class. It is meant for
+    activations that are not negative; NaN if the sum is not positive (a dead filter, or a layer before its ReLU).
     """
     present = means[~np.isnan(means).any(axis=1)]
     highest = present.max(axis=0)
-    # a mean of equal values may round above them
+    # the mean of equal values may be rounded above them
     others = np.minimum(np.sort(present, axis=0)[:-1].sum(axis=0) / max(len(present) - 1, 1), highest)
     total = highest + others
     selectivity: FloatArray = np.divide(
@@ -54,7 +55,7 @@ def class_selectivity(means: FloatArray) -> FloatArray:
 
 
 def rank_correlation(first: FloatArray, second: FloatArray) -> float | None:
-    """Spearman's rank correlation over the filters where both are defined; None where either does not vary."""
+    """Spearman's rank correlation over the filters where both are defined; None if either does not vary."""
     both = np.isfinite(first) & np.isfinite(second)
     if both.sum() < 2 or np.ptp(first[both]) == 0 or np.ptp(second[both]) == 0:
         return None

@@ -1,4 +1,4 @@
-"""Do mean features point where their class's gate points? (Sec. 4.2, Fig. 6)"""
+"""Similarity of the classes' mean features and gate rows (Sec. 4.2, Fig. 6)."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from csg_analyze.plots.panels import matrix_panels
 from csg_analyze.result import Drawing, Matrix, Number, Result, Table, or_none
 from csg_analyze.wording import listed
 
-PAIRS = 10
+MOST_PAIRS = 10
 FIGURE = (
     "Fig. 6: cosine of each class's mean feature (row) with each row of the gate (column), over true positives (TP) "
     "and false negatives (FN), on one scale. Grey: no such images, or no gate."
 )
-KINDS = {"tp": "true positives", "fn": "false negatives"}
+SUBSETS = {"tp": "true positives", "fn": "false negatives"}
 
 
 @about(
@@ -41,9 +41,9 @@ KINDS = {"tp": "true positives", "fn": "false negatives"}
     correctly (S_TP) and over those that are not (S_FN).
     """,
     reading="""
-    Where S_TP has its maxima on the diagonal, features point along their own class's gate. What is high off the
-    diagonal of S_FN are pairs of classes whose missed images show the features of the other class. Rows of classes
-    without such images, and columns of classes whose gate row is zero, are blank.
+    If S_TP has its maxima on the diagonal, features have the direction of their own class's gate. High values off the
+    diagonal of S_FN are pairs of classes where the missed images of one show the features of the other. Rows of
+    classes without such images, and columns of classes whose gate row is zero, are blank.
     """,
 )
 def similarity(
@@ -54,7 +54,8 @@ def similarity(
     gate: FloatArray,
     *,
     order: Annotated[
-        Literal["given", "clustered"], "classes in tables and figure: as given, or similar ones as neighbours"
+        Literal["given", "clustered"],
+        "order of the classes in tables and figure: as given, or similar ones as neighbours",
     ] = "given",
 ) -> Result:
     """Similarity of the classes' mean features and gate rows (Sec. 4.2, Fig. 6).
@@ -101,8 +102,8 @@ def _scores(kind: str, matrix: FloatArray) -> dict[str, Number]:
 
 
 def _pairs(false_negatives: FloatArray, confused: IntArray, class_names: Sequence[str]) -> pd.DataFrame:
-    """The pairs of different classes with the highest S_FN, and how many images of the one were taken for the other."""
-    cells = highest_off_diagonal(false_negatives, PAIRS)
+    """The pairs of classes with the highest S_FN off the diagonal, and how many images were confused so."""
+    cells = highest_off_diagonal(false_negatives, MOST_PAIRS)
     missed = confused.sum(axis=1) - confused.diagonal()
     return pd.DataFrame(
         {
@@ -140,24 +141,26 @@ def _notes(counts: Mapping[str, IntArray], gate: FloatArray, class_names: Sequen
     for kind, count in counts.items():
         without = [name for name, n in zip(class_names, count, strict=True) if n == 0]
         if without:
-            notes.append(f"no {KINDS[kind]} of: {listed(without)}; their rows of S_{kind.upper()} are blank.")
+            notes.append(f"no {SUBSETS[kind]} of: {listed(without)}; their rows of S_{kind.upper()} are blank.")
     closed = [name for name, row in zip(class_names, gate, strict=True) if not row.any()]
     if closed:
         notes.append(f"the gate row is zero for: {listed(closed)}; their columns are blank.")
     if order == "clustered":
-        notes.append("classes are ordered so that those with similar false negatives are neighbours.")
+        notes.append("classes are ordered by the similarity of their false negatives.")
     return tuple(notes)
 
 
 def draw_similarity(models: Mapping[str, Result]) -> Figure:
-    """Fig. 6: a panel per kind and model, all with the classes of the first model in its order."""
+    """Fig. 6: one panel per subset and model, all with the classes of the first model in its order."""
     keys = _classes(next(iter(models.values())))
     names = [name for name, _ in keys]
     panels = {}
-    for kind in KINDS:
+    for kind in SUBSETS:
         for model, result in models.items():
             place = {key: index for index, key in enumerate(_classes(result))}
-            rows = np.array([place.get(key, len(place)) for key in keys])  # a class this model lacks: the blank row
+            rows = np.array(
+                [place.get(key, len(place)) for key in keys]
+            )  # the blank row for a class that this model lacks
             matrix = result.matrices["matrix"][f"{kind}_similarity"]
             padded = np.pad(matrix, (0, 1), constant_values=np.nan)
             panels[f"{kind.upper()}, {model}"] = padded[np.ix_(rows, rows)]
@@ -173,6 +176,6 @@ def draw_similarity(models: Mapping[str, Result]) -> Figure:
 
 
 def _classes(result: Result) -> list[tuple[str, int]]:
-    """Name and label of every class in the order of the tables: the label tells those apart that share a name."""
+    """Name and label of every class in the order of the tables; labels distinguish classes with one name."""
     per_class = result.frame("per_class")
     return list(zip(per_class["class"].tolist(), per_class["label"].tolist(), strict=True))

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score, roc_curve
 
 from csg_analyze.analyzers.adversarial.detection import (
-    Protocol,
+    SplitProtocol,
     fitting_sizes,
     rates,
     roc,
@@ -16,7 +16,7 @@ from csg_analyze.analyzers.adversarial.detection import (
 )
 from csg_analyze.metrics.statistics import interval, resampled
 
-PROTOCOLS: tuple[Protocol, ...] = ("paired", "disjoint", "random", "paper")
+PROTOCOLS: tuple[SplitProtocol, ...] = ("paired", "disjoint", "random", "paper")
 
 
 def keys(n: int, seed: int = 0) -> np.ndarray:
@@ -25,23 +25,23 @@ def keys(n: int, seed: int = 0) -> np.ndarray:
 
 @given(st.sampled_from(PROTOCOLS), st.integers(2, 40), st.integers(2, 40), st.integers(0, 30), st.integers(0, 5))
 def test_sides_are_of_the_asked_sizes_and_share_no_image(
-    protocol: Protocol, train: int, test: int, more: int, seed: int
+    protocol: SplitProtocol, train: int, test: int, more: int, seed: int
 ) -> None:
     n = sources_needed(protocol, 2 * train, 2 * test) + more
-    found = split(protocol, keys(n, seed), train_size=2 * train, test_size=2 * test)
-    assert len(found.train_clean) == len(found.train_adversarial) == train
-    assert len(found.test_clean) == len(found.test_adversarial) == test
-    assert not set(found.train_clean) & set(found.test_clean)
-    assert not set(found.train_adversarial) & set(found.test_adversarial)
-    train_sources = {*found.train_clean, *found.train_adversarial}
-    test_sources = {*found.test_clean, *found.test_adversarial}
+    sides = split(protocol, keys(n, seed), train_size=2 * train, test_size=2 * test)
+    assert len(sides.train_clean) == len(sides.train_adversarial) == train
+    assert len(sides.test_clean) == len(sides.test_adversarial) == test
+    assert not set(sides.train_clean) & set(sides.test_clean)
+    assert not set(sides.train_adversarial) & set(sides.test_adversarial)
+    train_sources = {*sides.train_clean, *sides.train_adversarial}
+    test_sources = {*sides.test_clean, *sides.test_adversarial}
     if protocol in ("paired", "disjoint"):
         assert not train_sources & test_sources  # no source is on both sides
     if protocol == "paired":
-        assert set(found.train_clean) == set(found.train_adversarial)
-        assert set(found.test_clean) == set(found.test_adversarial)
+        assert set(sides.train_clean) == set(sides.train_adversarial)
+        assert set(sides.test_clean) == set(sides.test_adversarial)
     if protocol == "disjoint":
-        assert not {*found.train_clean, *found.test_clean} & {*found.train_adversarial, *found.test_adversarial}
+        assert not {*sides.train_clean, *sides.test_clean} & {*sides.train_adversarial, *sides.test_adversarial}
 
 
 def test_the_protocols_by_hand() -> None:
@@ -58,12 +58,12 @@ def test_the_protocols_by_hand() -> None:
 
 
 def test_a_random_split_leaks_and_a_paired_one_cannot() -> None:
-    found = split("random", keys(100), train_size=100, test_size=100)
-    assert {*found.train_clean} & {*found.test_adversarial}
+    sides = split("random", keys(100), train_size=100, test_size=100)
+    assert {*sides.train_clean} & {*sides.test_adversarial}
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_smaller_training_sets_are_parts_of_larger_ones_and_tests_the_same(protocol: Protocol) -> None:
+def test_smaller_training_sets_are_parts_of_larger_ones_and_tests_the_same(protocol: SplitProtocol) -> None:
     small, large = (split(protocol, keys(120), train_size=size, test_size=20) for size in (20, 80))
     assert set(small.train_clean) < set(large.train_clean)
     assert set(small.train_adversarial) < set(large.train_adversarial)
@@ -82,7 +82,7 @@ def test_attacks_that_share_sources_share_their_sides() -> None:
 
 
 @given(st.sampled_from(PROTOCOLS), st.integers(25, 400), st.integers(2, 400), st.integers(2, 150))
-def test_sizes_that_fit(protocol: Protocol, n: int, train: int, test: int) -> None:
+def test_sizes_that_fit(protocol: SplitProtocol, n: int, train: int, test: int) -> None:
     sizes, test_size = fitting_sizes(protocol, n, train_sizes=(10, 2 * train), test_size=2 * test)
     assert test_size >= 2
     split(protocol, keys(n), train_size=max(sizes), test_size=test_size)
@@ -97,13 +97,13 @@ def test_rates_are_scikit_learns(seed: int, n: int, ties: bool) -> None:
     scores = rng.random(n) * 0.7 + 0.3 * adversarial
     scores = scores.round(1) if ties else scores
     weights = np.vstack([np.ones(n), rng.integers(1, 4, n)]).astype(float)
-    found = rates(scores, adversarial, weights)
+    measured = rates(scores, adversarial, weights)
     for row, weight in enumerate(weights):
         alarms, hits, _ = roc_curve(adversarial, scores, sample_weight=weight, drop_intermediate=False)
-        assert found.auroc[row] == pytest.approx(roc_auc_score(adversarial, scores, sample_weight=weight))
-        assert found.tpr[row] == pytest.approx(hits[alarms <= 0.05 + 1e-12].max())
+        assert measured.auroc[row] == pytest.approx(roc_auc_score(adversarial, scores, sample_weight=weight))
+        assert measured.tpr[row] == pytest.approx(hits[alarms <= 0.05 + 1e-12].max())
         wrong = sum(w for w, s, a in zip(weight, scores, adversarial, strict=True) if (s > 0.5) != a)
-        assert found.error[row] == pytest.approx(wrong / weight.sum())
+        assert measured.error[row] == pytest.approx(wrong / weight.sum())
     grid = np.linspace(0, 1, 11)
     alarms, hits, _ = roc_curve(adversarial, scores, drop_intermediate=False)
     highest = [hits[alarms == x].max() for x in np.unique(alarms)]
@@ -115,13 +115,13 @@ def test_resampling_an_image_counts_it_as_often_as_it_is_drawn() -> None:
     scores, adversarial = rng.random(30), rng.random(30) > 0.4
     (weights,) = resampled(30, resamples=1, seed=3)
     repeated = np.repeat(np.arange(30), weights.astype(int))
-    found, plain = rates(scores, adversarial, weights[None]), rates(scores[repeated], adversarial[repeated])
-    np.testing.assert_allclose([found.error, found.auroc, found.tpr], [plain.error, plain.auroc, plain.tpr])
+    measured, plain = rates(scores, adversarial, weights[None]), rates(scores[repeated], adversarial[repeated])
+    np.testing.assert_allclose([measured.error, measured.auroc, measured.tpr], [plain.error, plain.auroc, plain.tpr])
 
 
 def test_a_resample_without_one_kind_is_undefined() -> None:
-    found = rates(np.array([0.1, 0.9]), np.array([False, True]), np.array([[2.0, 0.0], [1.0, 1.0]]))
-    assert np.isnan(found.auroc).tolist() == [True, False]
-    assert np.isnan(found.tpr).tolist() == [True, False]
-    assert interval(found.auroc) == (1.0, 1.0)
+    measured = rates(np.array([0.1, 0.9]), np.array([False, True]), np.array([[2.0, 0.0], [1.0, 1.0]]))
+    assert np.isnan(measured.auroc).tolist() == [True, False]
+    assert np.isnan(measured.tpr).tolist() == [True, False]
+    assert interval(measured.auroc) == (1.0, 1.0)
     assert np.isnan(interval(np.array([np.nan]))).all()

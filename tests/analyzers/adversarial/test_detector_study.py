@@ -8,18 +8,18 @@ import pytest
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import roc_auc_score
 
-from csg_analyze.analyzers.adversarial.detection import Protocol, split
+from csg_analyze.analyzers.adversarial.detection import SplitProtocol, split
 from csg_analyze.analyzers.adversarial.detectors import differentiable
 from csg_analyze.analyzers.adversarial.limits import adaptive_rows, transfer_matrix
 from csg_analyze.analyzers.adversarial.study import (
-    Columns,
+    FeatureColumns,
     Pool,
     Study,
     detection_rows,
     held_out,
     importance_rows,
     roc_rows,
-    study,
+    train_and_test,
     training_images,
 )
 from csg_analyze.metrics.adversarial import Differentiable
@@ -42,29 +42,29 @@ def pool(shift: float = 1.5, sources: np.ndarray | None = None, seed: int = 0) -
     return Pool(sources, clean[sources], adversarial[sources], noise[sources], keys[:, :, sources], LAYERS)
 
 
-def studied(protocol: Protocol = "paired", chosen: Pool | None = None, **options: Any) -> Study:
+def studied(protocol: SplitProtocol = "paired", chosen: Pool | None = None, **options: Any) -> Study:
     settings: dict[str, Any] = {"negatives": "clean", "sizes": (20, 60), "test_size": 40, "seed": 5, **options}
-    return study(chosen or pool(), Forest, protocol=protocol, **settings)
+    return train_and_test(chosen or pool(), Forest, protocol=protocol, **settings)
 
 
 @pytest.mark.parametrize("protocol", ["paired", "disjoint", "random", "paper"])
-def test_the_rows_by_scikit_learn_and_loops(protocol: Protocol) -> None:
+def test_the_rows_by_scikit_learn_and_loops(protocol: SplitProtocol) -> None:
     """Every repeat once more in the plainest way: split, train a forest, count its errors."""
     sizes = (20, 40) if protocol == "disjoint" else (20, 60)
     test_size = 20 if protocol == "disjoint" else 40
-    given = pool()
+    samples = pool()
     rows = detection_rows("pgd", studied(protocol, sizes=sizes, test_size=test_size), sizes)
     for row, size in zip(rows, sizes, strict=True):
         errors, areas, alarms = [], [], []
         for repeat in range(REPEATS):
-            sides = split(protocol, given.keys[repeat], train_size=size, test_size=test_size)
-            x = np.vstack([given.clean[sides.train_clean], given.adversarial[sides.train_adversarial]])
+            sides = split(protocol, samples.keys[repeat], train_size=size, test_size=test_size)
+            x = np.vstack([samples.clean[sides.train_clean], samples.adversarial[sides.train_adversarial]])
             forest = Forest(random_state=5 + repeat).fit(x, [0] * (size // 2) + [1] * (size // 2))
-            test = np.vstack([given.clean[sides.test_clean], given.adversarial[sides.test_adversarial]])
+            test = np.vstack([samples.clean[sides.test_clean], samples.adversarial[sides.test_adversarial]])
             truth = np.array([0] * (test_size // 2) + [1] * (test_size // 2))
             errors.append(100 * np.mean(forest.predict(test) != truth))
             areas.append(roc_auc_score(truth, forest.predict_proba(test)[:, 1]))
-            alarms.append(100 * np.mean(forest.predict(given.noise[sides.test_adversarial])))
+            alarms.append(100 * np.mean(forest.predict(samples.noise[sides.test_adversarial])))
         assert row["error_percent"] == pytest.approx(np.mean(errors))
         assert row["error_percent_sd"] == pytest.approx(np.std(errors, ddof=1))
         assert row["auroc"] == pytest.approx(np.mean(areas))
@@ -75,23 +75,23 @@ def test_the_rows_by_scikit_learn_and_loops(protocol: Protocol) -> None:
 
 
 def test_one_repeat_has_no_standard_deviation() -> None:
-    given = pool()
-    single = Pool(given.sources, given.clean, given.adversarial, given.noise, given.keys[:1], LAYERS)
+    samples = pool()
+    single = Pool(samples.sources, samples.clean, samples.adversarial, samples.noise, samples.keys[:1], LAYERS)
     (row,) = detection_rows("pgd", studied(chosen=single, sizes=(20,)), (20,))
     assert np.isnan(row["error_percent_sd"])
 
 
 def test_the_interval_covers_what_other_sources_give() -> None:
     """The bootstrap over sources, detectors kept, is about as wide as the spread over fresh test sources."""
-    found = studied()
-    forest = found.largest[0].detector
+    study = studied()
+    forest = study.largest[0].detector
     rng = np.random.default_rng(0)
     errors = []
     for _ in range(200):
         fresh = rng.normal(size=(20, 5))
         attacked = fresh + np.array([0, 0, 1.5, 1.5, 0]) + 0.3 * rng.normal(size=(20, 5))
         errors.append(100 * (forest.predict(fresh).sum() + (~forest.predict(attacked)).sum()) / 40)
-    single = Study(found.pool, found.sizes, 40, "clean", tuple(each[:1] for each in found.trials))
+    single = Study(study.pool, study.sizes, 40, "clean", tuple(each[:1] for each in study.trials))
     row = detection_rows("pgd", single, (20, 60))[1]
     width = row["error_percent_high"] - row["error_percent_low"]
     assert width == pytest.approx(np.percentile(errors, 97.5) - np.percentile(errors, 2.5), rel=0.5)
@@ -103,21 +103,21 @@ def test_noise_among_the_negatives_lowers_its_false_alarms() -> None:
         for negatives in ("clean", "clean+noise")
     )
     assert warned["noise_alarm_percent"] < plain["noise_alarm_percent"] - 5
-    given = pool()
-    sides = split("paired", given.keys[0], train_size=20, test_size=40)
-    features, adversarial = training_images(given, sides, "clean+noise")
-    np.testing.assert_array_equal(features[:10:2], given.clean[sides.train_clean[::2]])
-    np.testing.assert_array_equal(features[1:10:2], given.noise[sides.train_clean[1::2]])
+    samples = pool()
+    sides = split("paired", samples.keys[0], train_size=20, test_size=40)
+    features, adversarial = training_images(samples, sides, "clean+noise")
+    np.testing.assert_array_equal(features[:10:2], samples.clean[sides.train_clean[::2]])
+    np.testing.assert_array_equal(features[1:10:2], samples.noise[sides.train_clean[1::2]])
     assert adversarial.tolist() == [False] * 10 + [True] * 10
 
 
 def test_held_out_scores_by_loops() -> None:
-    found = studied()
-    table = held_out(found)
+    study = studied()
+    table = held_out(study)
     for place in range(N):
         got = [
             (trial.adversarial[i], trial.clean[i], trial.noise[i])
-            for trial in found.largest
+            for trial in study.largest
             for i in np.flatnonzero(trial.split.test_clean == place)
         ]
         for name, values in zip(("score", "clean_score", "noise_score"), zip(*got, strict=True), strict=False):
@@ -159,37 +159,37 @@ def test_transfer_leaves_out_what_was_trained_on() -> None:
 
 
 def test_an_adaptive_attack_by_hand() -> None:
-    found = studied()
-    trial, given = found.largest[0], found.pool
-    small = differentiable(*training_images(given, trial.split, "clean"))
+    study = studied()
+    trial, samples = study.largest[0], study.pool
+    small = differentiable(*training_images(samples, trial.split, "clean"))
 
     def again(sources: np.ndarray, detector: Differentiable) -> tuple[np.ndarray, np.ndarray]:
-        np.testing.assert_allclose(detector.logits(given.clean), small.logits(given.clean))
-        assert set(sources) == set(given.sources[trial.split.test_adversarial])
-        return np.arange(len(sources)) % 4 != 0, given.clean[sources]  # features as those of clean images
+        np.testing.assert_allclose(detector.logits(samples.clean), small.logits(samples.clean))
+        assert set(sources) == set(samples.sources[trial.split.test_adversarial])
+        return np.arange(len(sources)) % 4 != 0, samples.clean[sources]  # features as those of clean images
 
-    attacked, other = adaptive_rows("pgd", found, again, kind="logistic", name="forest", seed=0)
+    attacked, other = adaptive_rows("pgd", study, again, kind="logistic", name="forest", seed=0)
     places = trial.split.test_adversarial
-    fooled = given.clean[places][np.arange(20) % 4 != 0]
+    fooled = samples.clean[places][np.arange(20) % 4 != 0]
     assert attacked["success_percent"] == 75
-    assert attacked["detected_percent"] == pytest.approx(100 * np.mean(small.logits(given.adversarial[places]) > 0))
+    assert attacked["detected_percent"] == pytest.approx(100 * np.mean(small.logits(samples.adversarial[places]) > 0))
     assert attacked["adaptive_detected_percent"] == pytest.approx(100 * np.mean(small.logits(fooled) > 0))
     assert other["detector"] == "forest (not attacked)"
     assert other["adaptive_detected_percent"] == pytest.approx(100 * np.mean(trial.detector.predict(fooled)))
     assert other["evading_percent"] == pytest.approx(100 * np.sum(~trial.detector.predict(fooled)) / 20)
-    assert other["false_alarm_percent"] == pytest.approx(100 * np.mean(trial.detector.predict(given.clean[places])))
+    assert other["false_alarm_percent"] == pytest.approx(100 * np.mean(trial.detector.predict(samples.clean[places])))
 
     def hopeless(sources: np.ndarray, _detector: Differentiable) -> tuple[np.ndarray, np.ndarray]:
-        return np.zeros(len(sources), bool), given.clean[sources]
+        return np.zeros(len(sources), bool), samples.clean[sources]
 
-    row = adaptive_rows("pgd", found, hopeless, kind="mlp", name="forest", seed=0)[0]
+    row = adaptive_rows("pgd", study, hopeless, kind="mlp", name="forest", seed=0)[0]
     assert row["evading_percent"] == 0
     assert np.isnan(row["adaptive_detected_percent"])
     assert np.isnan(row["adaptive_auroc"])
 
 
 def test_chosen_columns_and_detectors_of_them() -> None:
-    chosen = Columns(np.array([False, False, True, True, True]), {"last": 3})
+    chosen = FeatureColumns(np.array([False, False, True, True, True]), {"last": 3})
     features = np.random.default_rng(0).normal(size=(7, 5))
     small = differentiable(np.random.default_rng(1).normal(size=(30, 3)), np.arange(30) % 2 == 0, kind="mlp")
     np.testing.assert_allclose(chosen.spread(small).logits(features), small.logits(chosen.pick(features)))

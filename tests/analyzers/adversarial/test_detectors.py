@@ -29,11 +29,11 @@ LAYERS = {"first": 2, "second": 1, "third": 3}
 
 
 def test_the_forest_is_scikit_learns() -> None:
-    found = trained(detector_named("forest"), FEATURES[:80], ADVERSARIAL[:80], seed=3)
+    detector = trained(detector_named("forest"), FEATURES[:80], ADVERSARIAL[:80], seed=3)
     plain = RandomForestClassifier(random_state=3).fit(FEATURES[:80], ADVERSARIAL[:80])
-    np.testing.assert_allclose(scores(found, FEATURES[80:]), plain.predict_proba(FEATURES[80:])[:, 1])
-    assert (found.n_estimators, found.random_state) == (100, 3)
-    assert found.n_jobs == 1  # votes are added up in one order
+    np.testing.assert_allclose(scores(detector, FEATURES[80:]), plain.predict_proba(FEATURES[80:])[:, 1])
+    assert (detector.n_estimators, detector.random_state) == (100, 3)
+    assert detector.n_jobs == 1  # votes are added up in one order
 
 
 @pytest.mark.parametrize(
@@ -41,17 +41,17 @@ def test_the_forest_is_scikit_learns() -> None:
 )
 def test_any_classifier_by_import_path(name: str) -> None:
     detector = trained(detector_named(name), FEATURES, ADVERSARIAL, seed=0)
-    found = scores(detector, FEATURES)
-    assert ((found > 0.5) == detector.predict(FEATURES)).all()
-    assert ((found >= 0) & (found <= 1)).all()
+    values = scores(detector, FEATURES)
+    assert ((values > 0.5) == detector.predict(FEATURES)).all()
+    assert ((values >= 0) & (values <= 1)).all()
 
 
 def test_classifiers_without_scores_say_yes_or_no() -> None:
     class Sure(DummyClassifier):
         predict_proba = property()
 
-    found = scores(trained(lambda: Sure(strategy="most_frequent"), FEATURES[:9], ADVERSARIAL[:9], 0), FEATURES[:4])
-    assert found.tolist() == [1.0] * 4
+    values = scores(trained(lambda: Sure(strategy="most_frequent"), FEATURES[:9], ADVERSARIAL[:9], 0), FEATURES[:4])
+    assert values.tolist() == [1.0] * 4
     assert scores(detector_named("forest")(), np.empty((0, 6))).tolist() == []
 
 
@@ -83,10 +83,10 @@ def test_importance_adds_up_over_layers() -> None:
     small = LogisticRegression(C=1e9).fit(FEATURES, ADVERSARIAL)
     support = LinearSVC().fit(FEATURES, ADVERSARIAL)
     for model, features in ((linear, FEATURES * 10), (small, FEATURES), (support, FEATURES)):
-        found = layer_importance(model, features, LAYERS)
-        assert found is not None
-        assert found.sum() == pytest.approx(1)
-        assert found[2] > 0.7
+        shares = layer_importance(model, features, LAYERS)
+        assert shares is not None
+        assert shares.sum() == pytest.approx(1)
+        assert shares[2] > 0.7
     assert layer_importance(KNeighborsClassifier().fit(FEATURES, ADVERSARIAL), FEATURES, LAYERS) is None
 
 
@@ -99,9 +99,9 @@ def test_small_detectors_are_scikit_learns() -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
             pipeline = make_pipeline(StandardScaler(), model).fit(FEATURES, ADVERSARIAL)
-        found = differentiable(FEATURES, ADVERSARIAL, kind=kind, seed=4)  # type: ignore[arg-type]
+        small = differentiable(FEATURES, ADVERSARIAL, kind=kind, seed=4)  # type: ignore[arg-type]
         np.testing.assert_allclose(
-            1 / (1 + np.exp(-found.logits(FEATURES))), pipeline.predict_proba(FEATURES)[:, 1], rtol=1e-6
+            1 / (1 + np.exp(-small.logits(FEATURES))), pipeline.predict_proba(FEATURES)[:, 1], rtol=1e-6
         )
 
 

@@ -11,7 +11,7 @@ from sklearn.ensemble import RandomForestClassifier
 
 from csg_analyze.analyzers.adversarial.detection import auroc_interval, rates
 from csg_analyze.analyzers.adversarial.limits import transfer_matrix
-from csg_analyze.analyzers.adversarial.study import Pool, detection_rows, study
+from csg_analyze.analyzers.adversarial.study import Pool, detection_rows, train_and_test
 from csg_analyze.metrics.statistics import largest_unseen, resampled
 from csg_analyze.report.writing import long_form
 
@@ -52,15 +52,15 @@ def test_a_study_without_an_error_has_an_interval() -> None:
         np.arange(n), clean, clean + 50, clean + 0.01, rng.random((2, 2, n)), {"layer": 3}
     )  # fmt: skip
     make = partial(RandomForestClassifier, n_estimators=5)
-    found = study(pool, make, protocol="paired", negatives="clean", sizes=(20,), test_size=40, seed=0)
-    judged = len({*found.trials[0][0].split.test_clean, *found.trials[0][1].split.test_clean})
-    (row,) = detection_rows("pgd", found, (20,))
+    study = train_and_test(pool, make, protocol="paired", negatives="clean", sizes=(20,), test_size=40, seed=0)
+    judged = len({*study.trials[0][0].split.test_clean, *study.trials[0][1].split.test_clean})
+    (row,) = detection_rows("pgd", study, (20,))
     assert row["error_percent"] == 0
     assert (row["error_percent_low"], row["error_percent_high"]) == (0, pytest.approx(100 * largest_unseen(judged)))
     assert row["noise_alarm_percent_high"] > 0
     assert (row["auroc"], row["auroc_high"]) == (1, 1)
     assert row["auroc_low"] == pytest.approx(1 - 2 * largest_unseen(judged))
     assert row["tpr_at_5_fpr_low"] < 1
-    (row,) = long_form(transfer_matrix({"pgd": found})).to_dict("records")
+    (row,) = long_form(transfer_matrix({"pgd": study})).to_dict("records")
     assert row["error_percent_high"] > 0
     assert row["auroc_low"] < 1

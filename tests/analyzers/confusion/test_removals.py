@@ -19,15 +19,15 @@ from csg_analyze.analyzers.confusion.removals import (
 def test_recall_by_plain_loops(n_classes: int, n: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     labels, predictions = rng.integers(0, n_classes, (2, n))
-    found = recall(labels, np.stack([predictions, labels]), n_classes)
+    recalls = recall(labels, np.stack([predictions, labels]), n_classes)
     for c in range(n_classes):
         own = labels == c
         if own.any():
-            assert found[0, c] == pytest.approx(np.mean(predictions[own] == c))
-            assert found[1, c] == 1
+            assert recalls[0, c] == pytest.approx(np.mean(predictions[own] == c))
+            assert recalls[1, c] == 1
         else:
-            assert np.isnan(found[:, c]).all()
-    np.testing.assert_array_equal(recall(labels, predictions, n_classes), found[0])
+            assert np.isnan(recalls[:, c]).all()
+    np.testing.assert_array_equal(recall(labels, predictions, n_classes), recalls[0])
 
 
 def test_a_mean_over_classes_leaves_blank_ones_out() -> None:

@@ -20,11 +20,11 @@ def filters(n_filters: int, length: int, seed: int) -> FloatArray:
 def test_dead_filters_count_nowhere() -> None:
     weights = filters(6, 10, 3)
     weights[[1, 4]] = 0
-    found, alive = correlation_matrix(weights), [0, 2, 3, 5]
+    correlations, alive = correlation_matrix(weights), [0, 2, 3, 5]
     members = np.array([[1, 1, 1, 0, 0, 0], [0, 0, 0, 1, 1, 1]], dtype=bool)
     for mean in (between_groups, within_groups):
-        overall, each = mean(found, members)
-        expected, expected_each = mean(found[np.ix_(alive, alive)], members[:, alive])
+        overall, each = mean(correlations, members)
+        expected, expected_each = mean(correlations[np.ix_(alive, alive)], members[:, alive])
         assert overall == pytest.approx(expected)
         np.testing.assert_allclose(each, expected_each)
 

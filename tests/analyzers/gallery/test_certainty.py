@@ -8,8 +8,8 @@ from csg_analyze.analyzers.gallery.certainty import information_margin, share_of
 
 def test_share_of_class_by_counting() -> None:
     labels = np.array([[0, 0, 1, 0], [2, 2, 2, 2], [1, 1, 0, 0], [1, 1, 1, 1]])
-    found = share_of_class(labels, np.array([0, 2, 3, 4]), 3)
-    np.testing.assert_array_equal(found, [0.75, 1, np.nan, np.nan])
+    shares = share_of_class(labels, np.array([0, 2, 3, 4]), 3)
+    np.testing.assert_array_equal(shares, [0.75, 1, np.nan, np.nan])
 
 
 @pytest.mark.parametrize(

@@ -48,8 +48,8 @@ def test_ious_of_filters_are_those_of_interpolated_maps(scene: tuple[np.ndarray,
     large = interpolated(maps.astype(np.float64), *region.shape[1:])
     # a value that equals the threshold but for rounding may be on either side of it
     clear = (np.abs(large - thresholds[:, None, None]) > 1e-12).all(axis=(2, 3))
-    found, expected = filter_ious(*scene), plain_ious(large, thresholds, region, counted)
-    assert np.allclose(found[clear], expected[clear], rtol=0, atol=1e-12, equal_nan=True)
+    ious, expected = filter_ious(*scene), plain_ious(large, thresholds, region, counted)
+    assert np.allclose(ious[clear], expected[clear], rtol=0, atol=1e-12, equal_nan=True)
 
 
 @given(st.integers(1, 6), st.integers(1, 6), st.sampled_from([1, 2, 4, 8]), st.integers(0, 2**32))
@@ -59,8 +59,8 @@ def test_a_pixel_equal_to_its_threshold_is_in_the_region(h: int, w: int, larger:
     maps, thresholds = rng.integers(0, 3, (2, 3, h, w)).astype(np.float32), np.array([0.5, 1.0, 2.0])
     region, counted = rng.random((2, 2, h * larger, w * larger)) < 0.6
     large = interpolated(maps.astype(np.float64), h * larger, w * larger)
-    found = filter_ious(maps, thresholds, region, counted)
-    assert np.allclose(found, plain_ious(large, thresholds, region, counted), rtol=0, atol=1e-12, equal_nan=True)
+    ious = filter_ious(maps, thresholds, region, counted)
+    assert np.allclose(ious, plain_ious(large, thresholds, region, counted), rtol=0, atol=1e-12, equal_nan=True)
 
 
 def plain_ious(large: np.ndarray, thresholds: np.ndarray, region: np.ndarray, counted: np.ndarray) -> np.ndarray:
@@ -82,11 +82,11 @@ def test_iou_of_a_mask_with_itself_is_one() -> None:
 def test_activation_thresholds_are_quantiles_of_all_positions_of_the_chosen_images() -> None:
     maps = RNG.normal(size=(7, 5, 3, 4)).astype(np.float32)
     chosen = np.array([0, 2, 5])
-    found = activation_thresholds(maps, chosen)
+    thresholds = activation_thresholds(maps, chosen)
     for k in range(5):
         values = sorted(value for i in chosen for value in maps[i, k].ravel().tolist())
-        assert found[k] == values[-int(0.3 * 36)]
-        assert sum(value >= found[k] for value in values) == 10  # of 10.8
+        assert thresholds[k] == values[-int(0.3 * 36)]
+        assert sum(value >= thresholds[k] for value in values) == 10  # of 10.8
 
 
 def test_the_top_pixels_of_a_map() -> None:
@@ -195,16 +195,16 @@ def test_scores_of_a_map_by_definitions_alone(seed: int, height: int, width: int
     corners = np.sort(rng.uniform(0, 12, (3, 2, 2)), axis=1).reshape(3, 4)
     corners[2] = np.nan
     threshold = float(np.median(values))
-    found = score_maps(values[None, None], np.array([[threshold]]), region[None], counted[None], corners[None], 10)
+    scores = score_maps(values[None, None], np.array([[threshold]]), region[None], counted[None], corners[None], 10)
     for name, expected in plain_scores(values, threshold, region, counted, corners, 10).items():
         own = pytest.approx(np.asarray(expected, float), abs=1e-12, nan_ok=True)
-        assert getattr(found, name)[0, 0] == own, name
+        assert getattr(scores, name)[0, 0] == own, name
 
 
 def test_thresholds_that_rounding_would_miss() -> None:
     # 0.29 * 100 is 28.999999999999996 in floating point, yet 0.29 reaches the threshold 29 / 100
     values = np.array([[0.0, 0.25, 1.0, 0.5]], np.float32)
-    found: MapScores = score_maps(
+    scores: MapScores = score_maps(
         values[None, None],
         np.zeros((1, 1)),
         np.ones((1, 1, 4), bool),
@@ -212,7 +212,7 @@ def test_thresholds_that_rounding_would_miss() -> None:
         np.zeros((1, 1, 4)),
         100,
     )
-    assert np.flatnonzero(found.on[0, 0]).tolist() == [0, 25, 50, 100]
+    assert np.flatnonzero(scores.on[0, 0]).tolist() == [0, 25, 50, 100]
 
 
 def test_pixel_average_precision_is_scikit_learns_where_every_value_has_its_threshold() -> None:
@@ -220,9 +220,9 @@ def test_pixel_average_precision_is_scikit_learns_where_every_value_has_its_thre
 
     values = (RNG.permutation(64).reshape(1, 1, 8, 8) / 63).astype(np.float32)
     region = RNG.random((1, 8, 8)) < 0.3
-    found = score_maps(values, np.zeros((1, 1)), region, np.ones_like(region), np.full((1, 1, 4), np.nan), 2000)
+    scores = score_maps(values, np.zeros((1, 1)), region, np.ones_like(region), np.full((1, 1, 4), np.nan), 2000)
     expected = average_precision_score(region.ravel(), values.ravel())
-    assert pixel_average_precision(found.on, found.off)[0, 0] == pytest.approx(expected)
+    assert pixel_average_precision(scores.on, scores.off)[0, 0] == pytest.approx(expected)
 
 
 def test_the_blur_is_torchvisions_at_the_papers_size() -> None:

@@ -54,16 +54,16 @@ def test_images_score_the_means_of_their_maps() -> None:
 
 
 def test_a_rate_may_ask_for_the_mean_of_an_images_maps() -> None:
-    found = gather(N, L, DELTAS, [(np.arange(N), MAPS)], rate_of_mean=True)
+    scores = gather(N, L, DELTAS, [(np.arange(N), MAPS)], rate_of_mean=True)
     for i in range(N):
         for delta in DELTAS:
-            assert found.rates[delta][i] == float(np.mean(MAPS.iou[i]) >= delta)
+            assert scores.rates[delta][i] == float(np.mean(MAPS.iou[i]) >= delta)
 
 
 def test_images_in_no_piece_score_nothing() -> None:
-    found = gather(N, L, DELTAS, [(np.array([3, 5]), map_scores(2, 1))])
-    assert np.flatnonzero(~np.isnan(found.iou)).tolist() == [3, 5]
-    assert np.isnan(found.curve[0]).all()
+    scores = gather(N, L, DELTAS, [(np.array([3, 5]), map_scores(2, 1))])
+    assert np.flatnonzero(~np.isnan(scores.iou)).tolist() == [3, 5]
+    assert np.isnan(scores.curve[0]).all()
 
 
 def plain(scores: ImageScores, images: list[int], levels: list[int] | None) -> list[float]:
@@ -96,15 +96,15 @@ def plain(scores: ImageScores, images: list[int], levels: list[int] | None) -> l
 @pytest.mark.parametrize("chosen_elsewhere", [False, True])
 def test_every_number_by_loops(chosen_elsewhere: bool) -> None:
     levels = np.array([1, 4, 2, 0]) if chosen_elsewhere else None
-    found = evaluate(SCORES, LABELS, SCORED, C, levels=levels)
-    assert found.shape == (len(metric_names(DELTAS)), C + 1)
+    numbers = evaluate(SCORES, LABELS, SCORED, C, levels=levels)
+    assert numbers.shape == (len(metric_names(DELTAS)), C + 1)
     total = plain(SCORES, SCORED.tolist(), None if levels is None else levels.tolist())
-    assert found[:, C] == pytest.approx(total)
+    assert numbers[:, C] == pytest.approx(total)
     # the classes are read off at the same thresholds as the total: one for the whole set
     at = best_levels(SCORES, LABELS, SCORED, C) if levels is None else levels
     for c in range(C):
         members = [i for i in SCORED.tolist() if LABELS[i] == c]
-        assert found[:, c] == pytest.approx(plain(SCORES, members, at.tolist()), nan_ok=True)
+        assert numbers[:, c] == pytest.approx(plain(SCORES, members, at.tolist()), nan_ok=True)
 
 
 def test_the_best_thresholds_are_those_of_the_total() -> None:
@@ -116,18 +116,18 @@ def test_the_best_thresholds_are_those_of_the_total() -> None:
 
 def test_a_total_may_weigh_classes_otherwise() -> None:
     weighted = replace(SCORES, class_weights=np.array([5.0, 0.0, 2.0, 3.0]))
-    found = evaluate(weighted, LABELS, SCORED, C, levels=np.zeros(4, int))
+    numbers = evaluate(weighted, LABELS, SCORED, C, levels=np.zeros(4, int))
     # the fourth class has weight but no image, and drops out
-    assert found[0, C] == pytest.approx((5 * found[0, 0] + 2 * found[0, 2]) / 7)
+    assert numbers[0, C] == pytest.approx((5 * numbers[0, 0] + 2 * numbers[0, 2]) / 7)
 
 
 def test_resampled_numbers_are_those_of_the_drawn_images() -> None:
     groups = np.arange(N) // 2
     draws = resampled_groups(groups[SCORED], resamples=7, seed=3)
-    found = evaluate(SCORES, LABELS, SCORED, C, multiplicities=draws)
+    numbers = evaluate(SCORES, LABELS, SCORED, C, multiplicities=draws)
     for b in range(7):
         images = [i for i, times in zip(SCORED.tolist(), draws[b], strict=True) for _ in range(int(times))]
-        assert found[b, :, C] == pytest.approx(plain(SCORES, images, None))
+        assert numbers[b, :, C] == pytest.approx(plain(SCORES, images, None))
 
 
 def test_an_interval_holds_the_truth_about_as_often_as_it_says() -> None:
@@ -139,8 +139,8 @@ def test_an_interval_holds_the_truth_about_as_often_as_it_says() -> None:
         others = {name: np.resize(getattr(SCORES, name), (80, *getattr(SCORES, name).shape[1:])) for name in names}
         scores = replace(SCORES, iou=values, rates={}, **others)
         draws = resampled_groups(np.arange(80), resamples=200, seed=run)
-        found = evaluate(scores, np.zeros(80, int), np.arange(80), 1, multiplicities=draws)
-        low, high = intervals(found[:, 0, -1][:, None])
+        numbers = evaluate(scores, np.zeros(80, int), np.arange(80), 1, multiplicities=draws)
+        low, high = intervals(numbers[:, 0, -1][:, None])
         held += bool(low[0] <= 0.5 <= high[0])
     assert held >= 50
 
@@ -190,11 +190,11 @@ def test_the_most_active_filters_of_every_class() -> None:
     activations = RNG.random((30, 8)).astype(np.float32)
     labels = np.arange(30) % 3
     chosen = np.arange(5, 25)
-    found = most_active_filters(activations, labels, chosen, 4, 3)
+    filters = most_active_filters(activations, labels, chosen, 4, 3)
     for c in range(3):
         means = [np.mean([activations[i, k] for i in chosen if labels[i] == c]) for k in range(8)]
-        assert found[c].tolist() == sorted(range(8), key=lambda k: -means[k])[:3]
-    assert (found[3] == -1).all()
+        assert filters[c].tolist() == sorted(range(8), key=lambda k: -means[k])[:3]
+    assert (filters[3] == -1).all()
 
 
 def test_a_filter_belongs_to_the_class_it_hits_most_often() -> None:
@@ -205,8 +205,8 @@ def test_a_filter_belongs_to_the_class_it_hits_most_often() -> None:
     assert classes_of_filters(ious, labels, 4, 0.3, first_of_ties=True)[4:].tolist() == [0, 0]  # as in the scripts
     no_first = classes_of_filters(ious[labels > 0], labels[labels > 0], 4, 0.3, first_of_ties=True)
     assert no_first[4:].tolist() == [1, 1]  # the first class that has images
-    found = classes_of_filters(ious, labels, 4, 0.3)
+    classes = classes_of_filters(ious, labels, 4, 0.3)
     for k in range(4):
         rates = [np.mean(ious[labels == c, k] > 0.3) for c in range(3)]
-        assert rates[found[k]] == max(rates)
-    assert found[4:].tolist() == [0, 2]
+        assert rates[classes[k]] == max(rates)
+    assert classes[4:].tolist() == [0, 2]

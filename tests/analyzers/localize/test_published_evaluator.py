@@ -10,7 +10,7 @@ from csg_analyze.analyzers.localize.baselines import smooth_noise
 from csg_analyze.analyzers.localize.gathering import gather
 from csg_analyze.analyzers.localize.map_scores import score_maps
 from csg_analyze.analyzers.localize.scores import BOX_DELTAS, evaluate, metric_names
-from csg_analyze.metrics.objects import filled
+from csg_analyze.metrics.objects import inside_boxes
 
 N, SIDE, LEVELS = 20, 48, 1000
 THRESHOLDS = np.arange(LEVELS) / LEVELS
@@ -30,20 +30,20 @@ def maps(boxes: np.ndarray) -> np.ndarray:
     Hills near the objects, uneven, so that there are several regions at most thresholds.
     """
     rows, columns = np.indices((SIDE, SIDE)) + 0.5
-    found = []
+    maps_in_grey = []
     for i, (x0, y0, x1, y1) in enumerate(boxes[:, 0]):
         noise = smooth_noise(SIDE, SIDE, 0, i)
         hill = np.hypot((rows - (y0 + y1) / 2) / (y1 - y0), (columns - (x0 + x1) / 2) / (x1 - x0))
         values = 0.3 * noise / noise.std() - hill
         grey = np.round(255 * (values - values.min()) / (values.max() - values.min()))
-        found.append(grey / 255)
-    return np.array(found, np.float32)
+        maps_in_grey.append(grey / 255)
+    return np.array(maps_in_grey, np.float32)
 
 
 def metrics(maps: np.ndarray, boxes: np.ndarray) -> dict[str, float]:
-    region = filled(boxes, SIDE, SIDE)
-    found = score_maps(maps[:, None], np.full((N, 1), 0.5), region, np.ones_like(region), boxes, LEVELS)
-    scores = gather(N, LEVELS, (), [(np.arange(N), found)])
+    region = inside_boxes(boxes, SIDE, SIDE)
+    by_map = score_maps(maps[:, None], np.full((N, 1), 0.5), region, np.ones_like(region), boxes, LEVELS)
+    scores = gather(N, LEVELS, (), [(np.arange(N), by_map)])
     total = evaluate(scores, np.zeros(N, int), np.arange(N), 1)[:, -1]
     return dict(zip(metric_names(()), total.tolist(), strict=True))
 
@@ -75,12 +75,12 @@ def published_max_box_acc_v2(maps: np.ndarray, boxes: np.ndarray, extra: int) ->
 
 
 def test_pxap_is_the_evaluators(maps: np.ndarray, boxes: np.ndarray) -> None:
-    expected = published_pxap(maps, filled(boxes, SIDE, SIDE))
+    expected = published_pxap(maps, inside_boxes(boxes, SIDE, SIDE))
     assert metrics(maps, boxes)["pxap"] == pytest.approx(expected, abs=1e-9)
 
 
 def test_max_box_acc_v2_is_the_evaluators_up_to_its_boxes_extra_pixel(maps: np.ndarray, boxes: np.ndarray) -> None:
-    found = metrics(maps, boxes)["max_box_acc_v2"]
-    assert 0.3 < found < 0.95
-    assert found == pytest.approx(published_max_box_acc_v2(maps, boxes, extra=0), abs=1e-6)
-    assert found == pytest.approx(published_max_box_acc_v2(maps, boxes, extra=1), abs=0.1)
+    accuracy = metrics(maps, boxes)["max_box_acc_v2"]
+    assert 0.3 < accuracy < 0.95
+    assert accuracy == pytest.approx(published_max_box_acc_v2(maps, boxes, extra=0), abs=1e-6)
+    assert accuracy == pytest.approx(published_max_box_acc_v2(maps, boxes, extra=1), abs=0.1)

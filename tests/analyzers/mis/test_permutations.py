@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from csg_analyze.analyzers.mis.permutations import (
     adjusted_p_values,
-    fewest_found,
+    fewest_significant,
     needed_permutations,
     permutation_test,
 )
@@ -92,10 +92,10 @@ def test_what_is_not_tested_does_not_count() -> None:
 @pytest.mark.parametrize("n_tests", [1, 3, 60, 64, 2048])
 @pytest.mark.parametrize("rate", [0.01, 0.05, 0.1])
 def test_permutations_that_the_procedure_needs(n_tests: int, rate: float) -> None:
-    for n_found in {1, (n_tests + 1) // 2, n_tests}:
-        needed = needed_permutations(n_tests, n_found, rate)
-        for n_permutations, found in ((needed, n_found), (needed - 1, 0)):
-            p_values = [1 / (n_permutations + 1)] * n_found + [1.0] * (n_tests - n_found)
-            assert sum(significant_by_a_loop(p_values, rate * (1 + 1e-12))) == found
-        assert fewest_found(n_tests, needed, rate) == n_found
-        assert fewest_found(n_tests, needed - 1, rate) > n_found
+    for n_significant in {1, (n_tests + 1) // 2, n_tests}:
+        needed = needed_permutations(n_tests, n_significant, rate)
+        for n_permutations, significant in ((needed, n_significant), (needed - 1, 0)):
+            p_values = [1 / (n_permutations + 1)] * n_significant + [1.0] * (n_tests - n_significant)
+            assert sum(significant_by_a_loop(p_values, rate * (1 + 1e-12))) == significant
+        assert fewest_significant(n_tests, needed, rate) == n_significant
+        assert fewest_significant(n_tests, needed - 1, rate) > n_significant

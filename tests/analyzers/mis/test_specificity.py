@@ -23,9 +23,9 @@ LABELS = np.repeat([0, 1, 3], [5, 3, 2])  # class 2 is absent
 
 
 def test_entropy_by_scipy() -> None:
-    for c, found in enumerate(class_entropy(LABELS, 4)):
+    for c, computed in enumerate(class_entropy(LABELS, 4)):
         p = float((c == LABELS).mean())
-        assert found == pytest.approx(entropy([p, 1 - p]))
+        assert computed == pytest.approx(entropy([p, 1 - p]))
 
 
 def test_a_filter_that_tells_all_has_normalised_information_one() -> None:
@@ -37,18 +37,18 @@ def test_a_filter_that_tells_all_has_normalised_information_one() -> None:
 
 def test_selectivity_by_the_definition() -> None:
     means = np.array([[4.0, 1, 0, 2, -1], [1.0, 1, 0, 0, 2], [np.nan] * 5, [2.0, 1, 0, 0, -3]])
-    found = class_selectivity(means)
-    np.testing.assert_allclose(found[[0, 1, 3]], [(4 - 1.5) / (4 + 1.5), 0, 1])
-    assert math.isnan(found[2])  # a dead filter
-    assert math.isnan(found[4])  # negative activations
+    selectivity = class_selectivity(means)
+    np.testing.assert_allclose(selectivity[[0, 1, 3]], [(4 - 1.5) / (4 + 1.5), 0, 1])
+    assert math.isnan(selectivity[2])  # a dead filter
+    assert math.isnan(selectivity[4])  # negative activations
 
 
 @given(arrays(np.float64, (4, 3), elements=st.floats(0.01, 100)), st.floats(0.01, 100))
 def test_selectivity_lies_in_0_1_and_knows_no_scale(means: np.ndarray, scale: float) -> None:
-    found = class_selectivity(means)
-    assert ((found >= 0) & (found <= 1)).all()
-    np.testing.assert_allclose(class_selectivity(means * scale), found, atol=1e-9)
-    np.testing.assert_allclose(class_selectivity(means[::-1]), found, atol=1e-9)
+    selectivity = class_selectivity(means)
+    assert ((selectivity >= 0) & (selectivity <= 1)).all()
+    np.testing.assert_allclose(class_selectivity(means * scale), selectivity, atol=1e-9)
+    np.testing.assert_allclose(class_selectivity(means[::-1]), selectivity, atol=1e-9)
 
 
 def test_score_and_overlap_by_plain_loops() -> None:

@@ -24,8 +24,10 @@ NAN = math.nan
 def test_cosines_equal_scikit_learns_and_the_definition() -> None:
     rng = np.random.default_rng(0)
     first, second = rng.normal(size=(5, 7)), rng.normal(size=(4, 7))
-    found = cosines(first.astype(np.float32), second)
-    np.testing.assert_allclose(found, cosine_similarity(first.astype(np.float32).astype(float), second), atol=1e-12)
+    similarities = cosines(first.astype(np.float32), second)
+    np.testing.assert_allclose(
+        similarities, cosine_similarity(first.astype(np.float32).astype(float), second), atol=1e-12
+    )
     by_hand = sum(a * b for a, b in zip(first[1], second[2], strict=True))
     by_hand /= math.sqrt(sum(a * a for a in first[1])) * math.sqrt(sum(b * b for b in second[2]))
     assert cosines(first, second)[1, 2] == pytest.approx(by_hand)
@@ -33,8 +35,8 @@ def test_cosines_equal_scikit_learns_and_the_definition() -> None:
 
 def test_what_has_no_direction_is_blank_where_scikit_learn_says_zero() -> None:
     rows = np.array([[1.0, 0.0], [0.0, 0.0], [NAN, NAN], [3.0, 4.0]])
-    found = cosines(rows, np.array([[0.0, 2.0], [0.0, 0.0]]))
-    np.testing.assert_allclose(found, [[0, NAN], [NAN, NAN], [NAN, NAN], [0.8, NAN]])
+    similarities = cosines(rows, np.array([[0.0, 2.0], [0.0, 0.0]]))
+    np.testing.assert_allclose(similarities, [[0, NAN], [NAN, NAN], [NAN, NAN], [0.8, NAN]])
 
 
 @settings(deadline=None, max_examples=30)
@@ -42,9 +44,9 @@ def test_what_has_no_direction_is_blank_where_scikit_learn_says_zero() -> None:
 def test_cosines_are_bounded_and_deaf_to_length(rows: int, length: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     matrix = rng.normal(size=(rows, length))
-    found = cosines(matrix, matrix)
-    assert (np.abs(found) <= 1).all()
-    np.testing.assert_allclose(cosines(matrix * rng.uniform(1e-6, 1e6, (rows, 1)), matrix), found, atol=1e-12)
+    similarities = cosines(matrix, matrix)
+    assert (np.abs(similarities) <= 1).all()
+    np.testing.assert_allclose(cosines(matrix * rng.uniform(1e-6, 1e6, (rows, 1)), matrix), similarities, atol=1e-12)
 
 
 MATRIX = np.array([[0.9, 0.2, NAN], [0.8, 0.7, NAN], [NAN, NAN, NAN]])

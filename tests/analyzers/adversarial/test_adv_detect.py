@@ -30,9 +30,9 @@ NEAREST = "sklearn.neighbors:KNeighborsClassifier"
 def run(
     classifier: Classifier = CLASSIFIER, *compared: Classifier, folder: Path | None = None, **options: Any
 ) -> Result:
-    what = plan(["adv-detect"], {"adv-detect": {**SMALL, **options}, "attacks": QUICK})
+    steps = plan(["adv-detect"], {"adv-detect": {**SMALL, **options}, "attacks": QUICK})
     together = tuple((each, DATA) for each in (compared or (classifier,)))
-    return analyze(classifier, DATA, what, compared=together, cache=Cache(folder)).results["adv-detect"]
+    return analyze(classifier, DATA, steps, compared=together, cache=Cache(folder)).results["adv-detect"]
 
 
 @pytest.fixture(scope="module")
@@ -188,8 +188,8 @@ def test_sources_that_no_step_moved_are_said() -> None:
 
 
 def test_too_few_end_a_command_of_their_own_and_are_skipped_in_a_report() -> None:
-    what = plan(["accuracy", "adv-detect"], {"adv-detect": {**SMALL, "eps": "0"}, "attacks": QUICK})
-    report = analyze(CLASSIFIER, DATA, what)
+    steps = plan(["accuracy", "adv-detect"], {"adv-detect": {**SMALL, "eps": "0"}, "attacks": QUICK})
+    report = analyze(CLASSIFIER, DATA, steps)
     assert set(report.results) == {"accuracy"}
     assert "of 150 by pgd" in report.skipped["adv-detect"]
     few = DATA.limited(40)

@@ -157,8 +157,8 @@ def test_a_gate_shares_and_closes_filters() -> None:
     result = run(GATE)
     assert result.summary["shared_filters"] == 1
     assert result.summary["unassigned_filters"] == 1
-    assert not any("flatters" in note for note in result.notes)
-    assert any("flatters" in note for note in run().notes)
+    assert not any("raises exemplar_share" in note for note in result.notes)
+    assert any("raises exemplar_share" in note for note in run().notes)
 
 
 @pytest.mark.parametrize(

@@ -27,9 +27,9 @@ DEEPFOOL = "foolbox:L2DeepFoolAttack"
 
 def run(classifier: Classifier = CLASSIFIER, folder: Path | None = None, **options: Any) -> Result:
     settings = {"attack": f"fgsm,{DEEPFOOL}", "eps": "4/255,1/255,0.05", "n_images": 50, **options}
-    what = plan(["robustness"], {"robustness": settings})
+    steps = plan(["robustness"], {"robustness": settings})
     together = tuple((each, DATA) for each in (CLASSIFIER, OTHER))
-    return analyze(classifier, DATA, what, compared=together, cache=Cache(folder)).results["robustness"]
+    return analyze(classifier, DATA, steps, compared=together, cache=Cache(folder)).results["robustness"]
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +120,7 @@ def test_captions_notes_and_figures(both: Mapping[str, Result]) -> None:
     result = both["small"]
     assert "50 images" in result.tables["robustness"].caption
     assert "one step of eps, Linf, eps 0.01569 (4/255), untargeted" in result.tables["robustness"].caption
-    assert "70 images instead of the 200 asked for" in run(n_images=200, eps="0", attack="fgsm").notes[0]
+    assert "70 images instead of the 200 requested" in run(n_images=200, eps="0", attack="fgsm").notes[0]
     aimed = run(targeted=True, attack=DEEPFOOL)
     assert f"{DEEPFOOL} cannot be aimed at a class and ran untargeted." in aimed.notes
     robust, minimal = (result.figures[name].draw(both) for name in ("robustness", "minimal_l2"))
@@ -157,8 +157,10 @@ def alone(network: Callable[[torch.nn.Sequential], object], **options: Any) -> R
     changed = small_classifier()
     with torch.no_grad():
         network(changed.network.network)  # type: ignore[arg-type]
-    what = plan(["robustness"], {"robustness": {"attack": "fgsm,pgd", "eps": "1/255,4/255", "n_images": 40, **options}})
-    return analyze(changed, DATA, what).results["robustness"]
+    steps = plan(
+        ["robustness"], {"robustness": {"attack": "fgsm,pgd", "eps": "1/255,4/255", "n_images": 40, **options}}
+    )
+    return analyze(changed, DATA, steps).results["robustness"]
 
 
 def with_head(factor: float) -> Callable[[torch.nn.Sequential], object]:
@@ -178,14 +180,14 @@ def test_images_that_no_step_moves_are_counted_and_said() -> None:
         layers[6].weight.zero_()
         layers[6].bias.copy_(torch.tensor([1.0, 0.0, 0.0, 0.0]))
 
-    found = alone(constant, attack="pgd", eps="2/255")
-    table = found.frame("robustness").iloc[0]
-    n = int(found.frame("attacks").iloc[0]["attacked"])
+    result = alone(constant, attack="pgd", eps="2/255")
+    table = result.frame("robustness").iloc[0]
+    n = int(result.frame("attacks").iloc[0]["attacked"])
     assert n > 0
-    assert found.summary["pgd@2/255/not_moved"] == table["not_moved"] == n
+    assert result.summary["pgd@2/255/not_moved"] == table["not_moved"] == n
     assert table["without_target"] == 0
-    assert found.summary["pgd@2/255/robust_accuracy"] == found.summary["clean_accuracy"]
-    (note,) = [note for note in found.notes if "no step moved" in note]
+    assert result.summary["pgd@2/255/robust_accuracy"] == result.summary["clean_accuracy"]
+    (note,) = [note for note in result.notes if "no step moved" in note]
     assert note.startswith(f"pgd at 2/255: no step moved {n} of {n} attacked images")
 
 
@@ -194,14 +196,14 @@ def test_images_without_a_target_leave_n(monkeypatch: pytest.MonkeyPatch) -> Non
         return np.where(sources % 2 == 0, (self.labels[sources] + 1) % 4, -1)
 
     monkeypatch.setattr(NetworkAttacks, "_targets", every_other)
-    found = alone(with_head(1), attack="fgsm", eps="8/255", targeted=True)
-    table = found.frame("robustness").iloc[0]
-    assert found.samples is not None
-    ids = np.array([list(DATA.sample_ids).index(name) for name in found.samples["sample_id"]])
-    right = found.samples["correct"].to_numpy()
+    result = alone(with_head(1), attack="fgsm", eps="8/255", targeted=True)
+    table = result.frame("robustness").iloc[0]
+    assert result.samples is not None
+    ids = np.array([list(DATA.sample_ids).index(name) for name in result.samples["sample_id"]])
+    right = result.samples["correct"].to_numpy()
     aimless = right & (ids % 2 == 1)
     assert table["without_target"] == aimless.sum() > 0
     assert table["n"] == 40 - aimless.sum()
-    robust = found.samples["robust fgsm@8/255"].to_numpy()
+    robust = result.samples["robust fgsm@8/255"].to_numpy()
     assert table["robust_accuracy"] == pytest.approx(robust[~aimless].mean())
-    assert any(f"{aimless.sum()} images have no class left" in note for note in found.notes)
+    assert any(f"{aimless.sum()} images have no class left" in note for note in result.notes)

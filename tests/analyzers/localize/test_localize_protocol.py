@@ -26,7 +26,7 @@ from csg_analyze.plan import plan
 from csg_analyze.result import Result
 from tests.examples import random_classifier
 
-CHECKPOINTS = Path(__file__).parents[2] / "reports" / "animals" / "checkpoints"
+CHECKPOINTS = Path(__file__).parents[3] / "reports" / "animals" / "checkpoints"
 TOLERANCE = 1e-6
 NEAR = 1e-6
 """Share of a map's largest value by which float32 sums may differ when taken in another order."""
@@ -58,12 +58,12 @@ class Authors:
 
     def cam(self) -> Ious:
         weight = self.classifier.layer(self.classifier.head).weight.detach()  # type: ignore[union-attr,operator]
-        found = []
+        computed = []
         for maps, label, inside in zip(self.maps, self.labels, self.objects, strict=True):
             cam = self.large((maps * weight[label].view(-1, 1, 1)).sum(0))
             n = int(cam.numel() * 0.3)
-            found.append(ious(cam, float(cam.flatten().sort().values[-n]), inside))
-        return np.array(found)
+            computed.append(ious(cam, float(cam.flatten().sort().values[-n]), inside))
+        return np.array(computed)
 
     def activmap(self) -> Ious:
         """(N, K, 3): of every image and filter."""
@@ -77,7 +77,7 @@ class Authors:
         )
 
     def gradmap(self, n_filters: int) -> Ious:
-        found = np.full((len(self.labels), n_filters, 3), np.nan)
+        computed = np.full((len(self.labels), n_filters, 3), np.nan)
         shorter = min(self.objects.shape[1:])
         radius, sigma = round(30 / 128 * shorter), 30 / 128 * shorter
         for c in self.labels.unique().tolist():
@@ -91,8 +91,8 @@ class Authors:
                 size = size / size.square().mean((1, 2), keepdim=True).sqrt()
                 blurred = gaussian_blur(size, [2 * radius + 1] * 2, [sigma] * 2)
                 for i, map_ in zip(members.tolist(), blurred, strict=True):
-                    found[i, place] = ious(map_, 1.0, self.objects[i], strictly=True)
-        return found.mean(axis=1)
+                    computed[i, place] = ious(map_, 1.0, self.objects[i], strictly=True)
+        return computed.mean(axis=1)
 
 
 def ious(values: torch.Tensor, cut: float, inside: torch.Tensor, strictly: bool = False) -> tuple[float, float, float]:

@@ -1,7 +1,8 @@
+"""The numbers, notes and figures of the confusion."""
+
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,49 +12,12 @@ from sklearn.metrics import confusion_matrix
 
 from csg_analyze.analysis import analyze
 from csg_analyze.analyzers.confusion.analysis import confusion
-from csg_analyze.analyzers.confusion.choice import chosen_classes
-from csg_analyze.errors import NotAvailable, UsageError
 from csg_analyze.metrics.ablation import CachedAblation
-from csg_analyze.metrics.arrays import BoolArray, FloatArray, IntArray
+from csg_analyze.metrics.arrays import BoolArray, FloatArray
 from csg_analyze.plan import plan
 from csg_analyze.report.writing import long_form
-from csg_analyze.result import Result
+from tests.analyzers.confusion.example_network import NAMES, C, Example, K, N, blocks
 from tests.examples import random_classifier, random_dataset, random_gate
-
-NAMES = ("ant", "bee", "cat", "dog", "elk", "fox", "gnu")
-C, K, N = 7, 30, 420
-
-
-class Example:
-    """A made-up network of 30 filters whose pooled activations tell 7 classes apart now and then."""
-
-    def __init__(self, seed: int = 0, absent: tuple[int, ...] = ()) -> None:
-        rng = np.random.default_rng(seed)
-        self.labels = rng.integers(0, C, N)
-        for label in absent:
-            self.labels[self.labels == label] = 0
-        own = np.arange(K) % C == self.labels[:, None]
-        self.activations = np.maximum(rng.normal(size=(N, K)) + 1.2 * own, 0).astype(np.float32)
-        self.weight = (rng.normal(size=(C, K)) * 0.3 + (np.arange(K) % C == np.arange(C)[:, None])).astype(np.float32)
-        self.bias = rng.normal(size=C).astype(np.float32) * 0.1
-        self.logits = self.activations @ self.weight.T + self.bias
-
-    def run(self, gate: FloatArray | None = None, **options: Any) -> Result:
-        ablation = CachedAblation(self.activations, self.logits, self.weight, self.bias, "on cached activations.")
-        ids = [f"s{i}" for i in range(N)]
-        predictions = self.logits.argmax(1)
-        return confusion(ablation, self.activations, predictions, self.labels, NAMES, ids, gate, **options)
-
-    def predicted_without(self, removed: BoolArray) -> IntArray:
-        """The plainest way: a loop over images and classes."""
-        found: list[int] = []
-        for image in self.activations.astype(float):
-            kept = [k for k in range(K) if not removed[k]]
-            found.append(int(np.argmax([sum(image[k] * row[k] for k in kept) for row in self.weight] + self.bias)))
-        return np.array(found)
-
-    def recalls(self, predictions: IntArray) -> list[float]:
-        return [float(np.mean(predictions[self.labels == c] == c)) for c in range(C)]
 
 
 def top(scores: FloatArray, count: int = 3) -> BoolArray:
@@ -151,16 +115,6 @@ def test_own_filters_and_complement_need_no_label() -> None:
     assert (right <= (shuffled.labels == example.labels)).all()  # one prediction cannot be right for two labels
 
 
-def blocks() -> tuple[CachedAblation, IntArray, FloatArray]:
-    """Two filters a class, which its images alone activate: without them every logit is the bias, highest for elk."""
-    labels = np.arange(70) % C
-    gate = (np.arange(14) // 2 == np.arange(C)[:, None]).astype(float)
-    activations = (gate[labels] * (1 + np.arange(70)[:, None] % 3)).astype(np.float32)
-    bias = np.array([0, 0, 0, 0, 0.5, 0, 0], np.float32)
-    weight = gate.astype(np.float32)
-    return CachedAblation(activations, activations @ weight.T + bias, weight, bias, "made up."), labels, gate
-
-
 def test_filters_that_belong_to_one_class_alone_are_indispensable() -> None:
     ablation, labels, gate = blocks()
     ids = [str(i) for i in range(70)]
@@ -188,7 +142,9 @@ def test_by_default_the_gate_decides_and_without_one_the_activation() -> None:
     pd.testing.assert_frame_equal(
         long_form(plain.matrices["matrix"]), long_form(example.run(gate, select="activation").matrices["matrix"])
     )
-    assert "the 10 % of all filters with the highest mean activation on its images: 3 a class, 3 for" in plain.notes[0]
+    assert (
+        "the 10 % of all filters with the highest mean activation on its images: 3 per class, 3 for" in plain.notes[0]
+    )
     assert plain.notes[-1] == "on cached activations."
     assert example.run(fraction=0.5).summary["removed_filters"] == 15
     assert example.run(fraction=0.001).summary["removed_filters"] == 1
@@ -220,7 +176,7 @@ def test_a_class_without_images_is_blank_and_in_no_mean(select: str) -> None:
     assert result.summary["indispensability"] == pytest.approx(present["drop_difference"].mean())
     assert result.summary["worst_single_kept"] == present["others_kept"].min()
     assert result.summary["classes_without_filters"] == 0
-    assert "no image of: bee, fox; their recall is blank, and in no mean." in result.notes
+    assert "no image of: bee, fox; their recall is blank and in no mean." in result.notes
     chosen = result.frame("chosen").set_index("removal")
     assert chosen["recall_after"].isna().to_dict() == {"ant": False, "fox": True, "ant+fox": False}
     assert result.summary["recall_removed"] == chosen.loc["ant+fox", "recall_after"]
@@ -234,7 +190,7 @@ def test_where_every_class_is_removed_the_others_are_blank() -> None:
     result = Example().run(classes=",".join(NAMES))
     assert result.summary["recall_others"] is None
     assert result.summary["recall_kept"] is None
-    assert any("no other class" in note for note in result.notes)
+    assert any("only the removed classes" in note for note in result.notes)
 
 
 def test_many_classes_have_no_empty_cells_in_the_table() -> None:
@@ -254,44 +210,6 @@ def test_many_classes_have_no_empty_cells_in_the_table() -> None:
         figure.draw_without_rendering()
         words = [label.get_text() for axes in figure.axes for label in axes.get_yticklabels()]
         assert name == "indispensability" or {"n0", "n5", "108 others"} <= set(words)
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [(None, [0, 5]), ("cat", [2]), ("0,5", [0, 5]), (" dog , ant,dog", [3, 0]), ("6", [6]), ("bee,2,", [1, 2])],
-)
-def test_classes_by_name_or_index(text: str | None, expected: list[int]) -> None:
-    assert chosen_classes(text, NAMES) == expected
-
-
-def test_classes_of_few_and_of_awkward_names() -> None:
-    assert chosen_classes(None, NAMES[:4]) == [0, 3]
-    names = ("tench, Tinca tinca", "tench", "1", "none")
-    assert chosen_classes("tench,Tinca tinca,tench", names) == [0, 1]
-    assert chosen_classes("1", names) == [2]  # a name goes before an index
-
-
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
-        ({"classes": "can"}, "unknown class 'can'; did you mean 'cat'"),
-        ({"classes": "cat,7"}, "there is no class 7: 7 classes are counted from 0 to 6"),
-        ({"classes": " , "}, "--classes names no class"),
-        ({"gate_threshold": 1.0}, "--gate-threshold must be at least 0 and below 1, not 1.0"),
-        ({"fraction": 0.0}, "--fraction must be above 0 and at most 1, not 0.0"),
-        ({"fraction": float("nan")}, "--fraction must be"),
-    ],
-)
-def test_bad_requests_are_named(options: dict[str, Any], words: str) -> None:
-    with pytest.raises(UsageError, match=words):
-        Example().run(random_gate(C, K), **options)
-
-
-def test_a_gate_that_is_missing_or_of_another_shape() -> None:
-    with pytest.raises(NotAvailable, match="no gate in this checkpoint"):
-        Example().run(select="gate")
-    with pytest.raises(UsageError, match=r"shape \(7, 29\), but classes x filters is \(7, 30\)"):
-        Example().run(random_gate(C, 29))
 
 
 def test_a_class_called_none_is_not_taken_for_no_removal() -> None:

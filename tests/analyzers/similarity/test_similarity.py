@@ -94,9 +94,9 @@ def test_a_gate_row_of_zeros_has_no_direction(data: Data) -> None:
     closed = gate.copy()
     closed[3] = 0
     result = similarity(activations, labels, predictions, NAMES, closed)
-    found = matrix_of(result, "tp")
-    assert np.isnan(found[:, 3]).all()
-    assert not np.isnan(np.delete(found, 3, axis=1)).any()
+    matrix = matrix_of(result, "tp")
+    assert np.isnan(matrix[:, 3]).all()
+    assert not np.isnan(np.delete(matrix, 3, axis=1)).any()
     assert result.summary["tp_blank_rows"] == 0
     assert "the gate row is zero for: dog" in result.notes[0]
     assert "dog" not in set(result.frame("pairs")["gate_of"])

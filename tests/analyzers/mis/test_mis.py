@@ -48,9 +48,9 @@ def test_options_reach_the_estimator(data: tuple[np.ndarray, np.ndarray]) -> Non
     expected = np.array(
         [mutual_info_classif(activations, labels == c, n_neighbors=5, random_state=4) for c in range(3)]
     ).T
-    found = mis(activations, labels, NAMES, None, n_neighbors=5, seed=4)
-    assert found.summary["mis"] == pytest.approx(expected.max(1).mean(), abs=1e-9)
-    assert "gate_overlap" not in found.summary
+    result = mis(activations, labels, NAMES, None, n_neighbors=5, seed=4)
+    assert result.summary["mis"] == pytest.approx(expected.max(1).mean(), abs=1e-9)
+    assert "gate_overlap" not in result.summary
 
 
 def test_a_class_without_images_is_said(data: tuple[np.ndarray, np.ndarray]) -> None:
@@ -93,7 +93,7 @@ def test_bad_options_are_refused(data: tuple[np.ndarray, np.ndarray], options: d
 
 
 def test_significance_is_corrected_for_the_number_of_filters() -> None:
-    """40 filters of noise: uncorrected, one in twenty passes; of five that tell of a class, all are found."""
+    """40 filters of noise: uncorrected, one in twenty passes; of five that tell of a class, all are result."""
     rng = np.random.default_rng(3)
     labels = np.arange(60) % 3
     activations = rng.normal(size=(60, 80))
@@ -101,12 +101,12 @@ def test_significance_is_corrected_for_the_number_of_filters() -> None:
     assert (noise.frame("filters")["best_p_value"] < 0.05).any()
     assert noise.summary["significant_filters"] == 0
     activations[:, :5] += 9 * (labels == 1)[:, None]
-    found = mis(activations[:, :40], labels, NAMES, None, permutations=199)
-    table = found.frame("filters")
+    result = mis(activations[:, :40], labels, NAMES, None, permutations=199)
+    table = result.frame("filters")
     expected = false_discovery_control(table["best_p_value"]) <= 0.05
     assert (table["adjusted_p_value"] <= 0.05).tolist() == expected.tolist()
     assert expected[:5].all()
-    assert found.summary["significant_filters"] == expected.mean()
+    assert result.summary["significant_filters"] == expected.mean()
 
 
 @pytest.mark.parametrize("options", [{}, {"estimator": "sklearn"}, {"permutations": 40}])

@@ -68,20 +68,20 @@ def odd_maps() -> np.ndarray:
 def test_maps_that_show_no_place_have_no_region_and_are_counted(method: str) -> None:
     result = localize_given(odd_maps(), method)
     assert result.samples is not None
-    found = result.samples[f"{method}_iou"].to_numpy()
-    assert found[[0, 1, 3, 4]].tolist() == [0, 0, 0, 0]
-    assert found[2] == pytest.approx(30 / (60 + 100 - 30))
-    assert found[5] == pytest.approx(100 / 200)  # all that tie are in: half of the image, the object half of that
+    ious = result.samples[f"{method}_iou"].to_numpy()
+    assert ious[[0, 1, 3, 4]].tolist() == [0, 0, 0, 0]
+    assert ious[2] == pytest.approx(30 / (60 + 100 - 30))
+    assert ious[5] == pytest.approx(100 / 200)  # all that tie are in: half of the image, the object half of that
     for i in (6, 7):
         cut = np.sort(odd_maps()[i].ravel())[-120]
         region = odd_maps()[i] >= cut
-        assert found[i] == pytest.approx(region[:10, :10].sum() / (120 + 100 - region[:10, :10].sum()))
+        assert ious[i] == pytest.approx(region[:10, :10].sum() / (120 + 100 - region[:10, :10].sum()))
     notes = " ".join(result.notes)
     for words in (
         "2 of 8 maps have values that are not finite",
         "2 of 8 maps are the same everywhere and show no place: their region is empty",
-        "1 of 8 maps are above their lowest value (for Grad-CAM: are positive) at fewer than 30 %",
-        "1 of 8 maps have so many equal values",
+        "1 of 8 maps are above their lowest value (for Grad-CAM: positive) at fewer than 30 %",
+        "1 of 8 maps have so many values equal",
     ):
         assert words in notes
     assert result.summary["all-ones/avg_iou"] == pytest.approx(0.25)  # the whole image, as ever
