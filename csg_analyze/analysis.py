@@ -9,7 +9,7 @@ import pandas as pd
 
 from csg_analyze.checkpoints import Classifier
 from csg_analyze.checkpoints.origin import origin_of
-from csg_analyze.data import Dataset, load_dataset
+from csg_analyze.data import DataInHand, Dataset, load_dataset
 from csg_analyze.errors import NotAvailable, UsageError
 from csg_analyze.inputs import Compared
 from csg_analyze.inputs.cache import Cache
@@ -23,26 +23,33 @@ from csg_analyze.result import Result, Table
 
 def open_dataset(
     classifier: Classifier,
-    data: str | None = None,
+    data: Any = None,
     split: Literal["train", "test"] = "test",
     limit: int | None = None,
     **loading: Any,
 ) -> Dataset:
     """The data this classifier is analysed on: `data` if given, else what its checkpoint remembers.
 
-    Classes come in the order of the network's outputs. Raises UsageError where no data is known or the classes
-    do not fit.
+    data: a spec, a Dataset, or what `DataInHand` takes; only a spec has splits. Classes come in the
+    order of the network's outputs; where the data has no names for them, its labels are indices of outputs. Raises
+    UsageError where no data is known or the classes do not fit.
     """
-    spec = data or classifier.data
-    if spec is None:
-        raise UsageError(f"{str(classifier.path)!r} does not say which data it was trained on; give --data.")
+    given = classifier.data if data is None else data
+    if given is None:
+        raise UsageError(f"{classifier.source!r} does not say which data it was trained on; give --data.")
     wanted = classifier.preprocessing
-    dataset = load_dataset(spec, split, size=wanted.size, resize=wanted.resize, limit=limit, **loading)
+    if isinstance(given, str):
+        dataset = load_dataset(given, split, size=wanted.size, resize=wanted.resize, limit=limit, **loading)
+    else:
+        in_hand = given if isinstance(given, DataInHand) else DataInHand(given)
+        dataset = in_hand.opened(wanted.size, wanted.resize, limit)
+    if not dataset.class_names:
+        return dataset.named(classifier.class_names or [str(i) for i in range(classifier.n_classes)])
     if classifier.class_names is not None:
         return dataset.relabelled(classifier.class_names)
     if classifier.n_classes != len(dataset.class_names):
         raise UsageError(
-            f"{str(classifier.path)!r} has {classifier.n_classes} classes, but {spec!r} has "
+            f"{classifier.source!r} has {classifier.n_classes} classes, but {dataset.spec!r} has "
             f"{len(dataset.class_names)}; give the data it was trained on with --data."
         )
     return dataset
@@ -87,7 +94,7 @@ def analyze(
             skipped[step.name] = str(reason)
     return ModelReport(
         name=classifier.name,
-        path=str(classifier.path),
+        path=classifier.source,
         sha256=classifier.sha256,
         architecture=classifier.architecture,
         training=classifier.training,
