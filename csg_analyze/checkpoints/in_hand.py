@@ -83,7 +83,10 @@ def _copied(module: nn.Module) -> nn.Module:
     try:
         return copy.deepcopy(module)
     except Exception as error:  # tensors that belong to a graph, or the user's own __deepcopy__
-        raise UsageError(f"{type(module).__name__} cannot be copied ({error}); save it and load it again.") from error
+        said = " ".join(str(error).split())
+        raise UsageError(
+            f"{type(module).__name__} cannot be copied ({said}); give a new module with the same state_dict()."
+        ) from error
 
 
 def _as_array(gate: FloatArray | Tensor | None) -> FloatArray | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
@@ -48,6 +48,14 @@ class Items:
     def __len__(self) -> int:
         return len(self.source)
 
+    def targets(self) -> Tensor | None:
+        """All labels without reading any image: the attribute `targets` of torchvision's datasets; None without one."""
+        try:
+            labels = class_indices(self.source.targets)
+        except (AttributeError, UsageError):
+            return None
+        return labels if labels.shape == (len(self),) else None
+
     def read(self, i: int) -> tuple[Tensor, Tensor]:
         """Item i as uint8 (3, H, W) and int64 (). Raises UsageError, naming it, for one that cannot be used."""
         image, label = pair(self.source[i], f"item {i}")
@@ -84,10 +92,10 @@ def pair(item: Any, what: str) -> tuple[Any, Any]:
 class ItemImages:
     """Images of a map-style dataset that is too large for memory: indexing reads them again.
 
-    digests: one SHA-256 per image, of its first reading.
+    digests: index of an item -> SHA-256 of its image at its first reading.
     """
 
-    def __init__(self, items: Items, chosen: Tensor, size: tuple[int, int], digests: list[bytes]) -> None:
+    def __init__(self, items: Items, chosen: Tensor, size: tuple[int, int], digests: Mapping[int, bytes]) -> None:
         self._items, self._chosen, self._digests = items, chosen, digests
         self.shape = (len(chosen), 3, *size)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -65,10 +66,9 @@ def as_class_of_models(built: nn.Module) -> nn.Module:
     """The same module as an instance of the class that can be imported, as a user pickles it."""
     sys.path.insert(0, ".")
     try:
-        from owncode.models import Small  # type: ignore[import-not-found]
+        built.__class__ = import_module("owncode.models").Small
     finally:
         sys.path.remove(".")
-    built.__class__ = Small
     return built
 
 

@@ -8,7 +8,15 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from torch.utils.data import DataLoader, IterableDataset, Subset, TensorDataset, WeightedRandomSampler
+from torch.utils.data import (
+    BatchSampler,
+    DataLoader,
+    IterableDataset,
+    RandomSampler,
+    Subset,
+    TensorDataset,
+    WeightedRandomSampler,
+)
 
 from csg_analyze.data import DataInHand, load_dataset, memory
 from csg_analyze.errors import UsageError
@@ -104,6 +112,31 @@ def test_limits_and_sizes_are_those_of_any_data(tmp_path: Path) -> None:
     assert torch.equal(arrays.images[0:7], items.images[0:7])
 
 
+def test_a_limit_reads_no_more_than_it_keeps_where_the_labels_are_known() -> None:
+    readings: list[int] = []
+
+    class Targets(Listed):
+        targets = LABELS.tolist()
+
+        def __getitem__(self, i: int) -> Any:
+            readings.append(i)
+            return IMAGES[i], int(LABELS[i])
+
+    data = Targets([None] * 12)
+    limited = DataInHand(data).opened(limit=4)
+    assert set(readings) == {0, 1, 2, 3}
+    assert limited.sample_ids == ("image 0", "image 1", "image 2", "image 3")
+    arrays = DataInHand((IMAGES, LABELS), data.classes).opened(limit=4)
+    for other in (arrays, DataInHand(as_pictures()).opened(limit=4)):
+        assert (other.fingerprint, other.sample_ids, other.notes) == (
+            limited.fingerprint,
+            limited.sample_ids,
+            limited.notes,
+        )
+    data.targets = [0] * 12  # they are not what the items say: all are read
+    assert DataInHand(data).opened(limit=4).fingerprint == limited.fingerprint
+
+
 def test_what_is_too_large_for_memory_is_read_on_access(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "memory_budget", lambda: 100)
     dataset = DataInHand(as_pictures()).opened(limit=9)
@@ -161,6 +194,9 @@ def test_a_loader_may_not_know_its_length() -> None:
         DataInHand(Stream())
 
 
+IN_BATCHES = DataLoader(
+    TensorDataset(IMAGES, LABELS), batch_sampler=BatchSampler(RandomSampler(range(12)), 4, drop_last=False)
+)
 SHUFFLED = DataLoader(TensorDataset(IMAGES, LABELS), shuffle=True)
 WEIGHTED = DataLoader(TensorDataset(IMAGES, LABELS), sampler=WeightedRandomSampler([1.0] * 12, 12))
 
@@ -185,6 +221,7 @@ WEIGHTED = DataLoader(TensorDataset(IMAGES, LABELS), sampler=WeightedRandomSampl
         ((IMAGES, torch.eye(12)), "one class index"),
         ((IMAGES, LABELS - 1), "a label is -1"),
         (SHUFFLED, r"new order each time \(RandomSampler\).*shuffle=False"),
+        (IN_BATCHES, "RandomSampler"),
         (WEIGHTED, "WeightedRandomSampler"),
         (Listed([IMAGES[0]]), "item 0 of the data is a Tensor"),
         (Listed([{"image": 1, "label": 2}]), "a dict of image, label"),
