@@ -25,13 +25,14 @@ AUTHORS_GATE = "lmask.mask"  # the paper's own checkpoints keep the gate here, a
 class Contents:
     """The content of a file: named tensors, a gate (C, K) or None, and plain values about them.
 
-    notes: remarks for a report.
+    notes: remarks for a report. module: the whole network, where the file holds one.
     """
 
     state_dict: dict[str, Tensor]
     gate: Tensor | None = None
     about: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    module: nn.Module | None = None
 
 
 def read_contents(path: Path, *, allow_pickle: bool = False) -> Contents:
@@ -79,10 +80,19 @@ def _load(path: Path, allow_pickle: bool) -> object:
                 "if you trust its author, add --allow-pickle, else save its state_dict() and give that."
             ) from error
         raise UsageError(f"{str(path)!r} is not a readable PyTorch checkpoint; give a .pt or .pth file.") from error
-    except Exception as error:  # torch raises many kinds of errors for damaged files
+    except (ImportError, AttributeError) as error:
+        if not allow_pickle:
+            raise UsageError(_unreadable(path)) from error
         raise UsageError(
-            f"{str(path)!r} cannot be read as a PyTorch checkpoint (cut off, damaged, or of another kind)."
+            f"{str(path)!r} needs code that cannot be imported here ({error}); run where that code lies, or save the "
+            "network's state_dict() and name the code with --arch package.module:factory."
         ) from error
+    except Exception as error:  # torch raises many kinds of errors for damaged files
+        raise UsageError(_unreadable(path)) from error
+
+
+def _unreadable(path: Path) -> str:
+    return f"{str(path)!r} cannot be read as a PyTorch checkpoint (cut off, damaged, or of another kind)."
 
 
 def _is_text(head: bytes) -> bool:
@@ -108,14 +118,15 @@ def _unwrap(path: Path, loaded: object) -> Contents:
             break
         about |= {str(k): v for k, v in loaded.items() if isinstance(v, str | int | float)}
         loaded = loaded[wrapper]
-    if isinstance(loaded, nn.Module):
-        loaded = loaded.state_dict()
+    module = loaded if isinstance(loaded, nn.Module) else None
+    if module is not None:
+        loaded = module.state_dict()
     tensors = {str(k): v for k, v in loaded.items() if isinstance(v, Tensor)} if isinstance(loaded, Mapping) else {}
     if not tensors:
         raise UsageError(f"{str(path)!r} holds no named weights (no state dict was found in it).")
     tensors = _strip_prefixes(tensors)
     gate = tensors.pop(AUTHORS_GATE, None)
-    return Contents(tensors, None if gate is None else gate.T.contiguous(), about)
+    return Contents(tensors, None if gate is None else gate.T.contiguous(), about, module=module)
 
 
 def _strip_prefixes(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
