@@ -9,12 +9,12 @@ from pathlib import Path
 import torch
 
 from csg_analyze.checkpoints.classifier import Classifier, PixelNetwork, Preprocessing
+from csg_analyze.checkpoints.containers import INDEX
 from csg_analyze.checkpoints.preprocessing import ASSUMED, find_preprocessing
 from csg_analyze.checkpoints.reading import read_contents
-from csg_analyze.checkpoints.recognising import class_count, restore_network
+from csg_analyze.checkpoints.recognising import restore_network
 from csg_analyze.devices import choose_device
 from csg_analyze.errors import UsageError
-from csg_analyze.files import sha256_of
 from csg_analyze.models import execution_order, find_layers
 
 
@@ -30,29 +30,31 @@ def load_classifier(
     allow_pickle: bool = False,
     device: str | None = None,
     name: str | None = None,
+    weights: str | None = None,
 ) -> Classifier:
-    """A classifier in eval mode from any checkpoint file; arguments that are not None replace what the file records.
+    """A classifier in eval mode from any checkpoint; arguments that are not None replace what it records.
 
     architecture: a name that `csg_analyze.models.build` takes. layer: the feature layer. mean, std: RGB, for pixels in
-    [0, 1]. size: in pixels. Raises UsageError if the file cannot become a classifier.
+    [0, 1]. size: in pixels. weights: which set of weights to take, where the file holds several (EMA, a teacher).
+    Raises UsageError if the file cannot become a classifier.
     """
     path = Path(path)
     contents = read_contents(path, allow_pickle=allow_pickle)
-    about = contents.about
+    about = contents.about if contents.own else {}  # other programs mean other things by these names
     try:
-        rows = class_count(contents.state_dict)
+        restored = restore_network(contents, architecture, weights)
+        network, architecture, rows = restored.network, restored.architecture, restored.n_classes
         if n_classes is not None and n_classes != rows:
             raise UsageError(f"--num-classes says {n_classes}, but the head has {rows} rows.")
-        network, architecture = restore_network(contents.state_dict, architecture or about.get("architecture"), rows)
         preprocessing = find_preprocessing(architecture, about.get("preprocessing"), mean=mean, std=std, size=size)
         pixels = PixelNetwork(network, preprocessing).eval()
         feature_layer, head = _layers(pixels, preprocessing)
     except UsageError as error:
         raise UsageError(f"{str(path)!r}: {error}") from error
     classifier = Classifier(
-        name=name or path.stem,
+        name=name or _name_of(path),
         path=path,
-        sha256=sha256_of(path),
+        sha256=contents.sha256,
         architecture=architecture,
         network=pixels.requires_grad_(False).to(choose_device(device)).to(memory_format=torch.channels_last),
         preprocessing=preprocessing,
@@ -61,16 +63,24 @@ def load_classifier(
         n_classes=rows,
         n_filters=0,  # set by _checked, after the layer
         class_names=tuple(about["class_names"]) if about.get("class_names") else None,
-        gate=None if contents.gate is None else contents.gate.double().numpy(),
-        training=about.get("training") or ("CSG" if contents.gate is not None else None),
+        gate=None if restored.gate is None else restored.gate.double().numpy(),
+        training=about.get("training") or ("CSG" if restored.gate is not None else None),
         data=about.get("data"),
         record=about.get("record", {}),
-        notes=(*contents.notes, *((f"preprocessing {ASSUMED}",) if ASSUMED in preprocessing.origin else ())),
+        notes=(
+            *contents.notes,
+            *restored.notes,
+            *((f"preprocessing {ASSUMED}",) if ASSUMED in preprocessing.origin else ()),
+        ),
     )
     if layer is not None:
         classifier.layer(layer)
         classifier = replace(classifier, feature_layer=layer)
     return _checked(classifier)
+
+
+def _name_of(path: Path) -> str:
+    return path.resolve().name if path.is_dir() else path.name.removesuffix(INDEX).rpartition(".")[0] or path.name
 
 
 def _layers(network: PixelNetwork, preprocessing: Preprocessing) -> tuple[str, str]:
