@@ -46,27 +46,28 @@ def open_container(path: Path, *, allow_pickle: bool = False) -> Container:
     Nothing in it is executed unless `allow_pickle` is True. Raises UsageError for what is missing, empty, damaged (by
     its checksums, too), of another kind, or needs unpickling.
     """
-    if not path.exists():
-        raise UsageError(f"there is no checkpoint at {str(path)!r}; check the path.")
-    if path.is_dir():
-        return _open_folder(path, allow_pickle)
-    if path.name.endswith(INDEX):
-        return _open_shards(path, allow_pickle)
-    return _open_file(path, allow_pickle)
+    try:
+        if not path.exists():
+            raise UsageError(f"there is no checkpoint at {str(path)!r}; check the path.")
+        if path.is_dir():
+            return _open_folder(path, allow_pickle)
+        if path.name.endswith(INDEX):
+            return _open_shards(path, allow_pickle)
+        return _open_file(path, allow_pickle)
+    except OSError as error:
+        raise UsageError(f"cannot read {str(path)!r}: {error.strerror or error}.") from error
 
 
 def _open_file(path: Path, allow_pickle: bool) -> Container:
-    try:
-        with path.open("rb") as stream:
-            head = stream.read(4096)
-    except OSError as error:
-        raise UsageError(f"cannot read {str(path)!r}: {error.strerror or error}.") from error
+    with path.open("rb") as stream:
+        head = stream.read(4096)
     if not head:
         raise UsageError(f"{str(path)!r} is empty (0 bytes); the file was not written or not copied whole.")
-    if reason := refusal(path, head):
-        raise UsageError(f"{str(path)!r} {reason}.")
+    # first of all: the length that safetensors begin with may look like any other kind's mark
     if is_safetensors(path, head):
         return Container(_read_safetensors(path), (path,), (UNCHECKED_SAFETENSORS,))
+    if reason := refusal(path, head):
+        raise UsageError(f"{str(path)!r} {reason}.")
     if reason := damage(path):
         raise UsageError(f"{str(path)!r} cannot be used, {reason}; copy, download or save it again.")
     if kind := program_kind(path):

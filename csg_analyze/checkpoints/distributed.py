@@ -40,23 +40,25 @@ def read_distributed(folder: Path) -> dict[str, Tensor]:
     damaged.
     """
     found = _read_metadata(folder / METADATA)
-    tensors: dict[str, Any] = {
-        name: torch.empty(entry.size, dtype=entry.properties.dtype, device="meta")
-        for name, entry in found.state_dict_metadata.items()
-        if isinstance(entry, metadata.TensorStorageMetadata)
-    }
-    places = {info.relative_path for info in found.storage_data.values()}
-    if lost := sorted(str(place) for place in places if not _is_file_in(folder, place)):
-        raise UsageError(f"{str(folder)!r} lacks {len(lost)} of its {len(places)} files (first: {lost[0]!r}).")
-    on_disk = sum((folder / place).stat().st_size for place in places)
-    if sum(tensor.numel() * tensor.element_size() for tensor in tensors.values()) > on_disk:
-        raise UsageError(f"{str(folder)!r} is damaged: its metadata tells of more than its files hold.")
     try:
+        places = {str(info.relative_path) for info in found.storage_data.values()}
+        if lost := sorted(place for place in places if not _is_file_in(folder, place)):
+            raise UsageError(f"{str(folder)!r} lacks {len(lost)} of its {len(places)} files (first: {lost[0]!r}).")
+        entries = {
+            name: torch.empty(entry.size, dtype=entry.properties.dtype, device="meta")
+            for name, entry in found.state_dict_metadata.items()
+            if isinstance(entry, metadata.TensorStorageMetadata)
+        }
+        on_disk = sum((folder / place).stat().st_size for place in places)
+        if sum(entry.nbytes for entry in entries.values()) > on_disk:
+            raise UsageError(f"{str(folder)!r} is damaged: its metadata tells of more than its files hold.")
+        # nothing but tensors is asked for, as the planner would unpickle the rest
+        tensors: dict[str, Any] = {name: torch.zeros_like(entry, device="cpu") for name, entry in entries.items()}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # it says that there is one process, which is meant
-            tensors = {name: torch.zeros(each.shape, dtype=each.dtype) for name, each in tensors.items()}
-            # nothing but tensors is asked for, as the planner would unpickle the rest
             load(tensors, storage_reader=_Reader(folder, found), no_dist=True)
+    except UsageError:
+        raise
     except Exception as error:  # torch raises many kinds of errors for damaged files
         raise UsageError(f"the tensors in {str(folder)!r} cannot be read: a file in it is damaged.") from error
     return tensors

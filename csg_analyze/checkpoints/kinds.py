@@ -38,6 +38,8 @@ def refusal(path: Path, head: bytes) -> str | None:
 
     head: its first 4096 bytes.
     """
+    if is_legacy(head):
+        return None
     for offset, signature, reason in _BY_BYTES:
         if head[offset : offset + len(signature)] == signature:
             return reason
@@ -50,7 +52,7 @@ def refusal(path: Path, head: bytes) -> str | None:
             return reason
     if head[:1] == b"\x08" and head[2:3] == b"\x12" and re.search(rb"pytorch|onnx|tf2onnx", head[:64]):
         return _BY_NAME[0][1]
-    if head[:1] == b"\x80" and not is_legacy(head):
+    if head[:1] == b"\x80":
         return "is a pickle that torch.save did not write, no PyTorch checkpoint; torch.save a state dict of it"
     return None
 
@@ -61,9 +63,14 @@ def is_legacy(head: bytes) -> bool:
 
 
 def is_safetensors(path: Path, head: bytes) -> bool:
-    """Whether the file begins as safetensors do: the length of a JSON header, then the header."""
+    """Whether the file begins as safetensors do: the length of a JSON header, then the header.
+
+    One that says so by its name, and begins as nothing else, is a damaged one.
+    """
     length = int.from_bytes(head[:8], "little")
-    return head[8:9] == b"{" and (2 <= length <= path.stat().st_size or path.suffix == ".safetensors")
+    if head[8:9] == b"{" and 2 <= length <= path.stat().st_size:
+        return True
+    return path.suffix == ".safetensors" and not (head.startswith((b"PK", b"\x80")) or refusal(path, head))
 
 
 def program_kind(path: Path) -> str | None:

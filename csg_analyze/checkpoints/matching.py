@@ -178,7 +178,7 @@ def _divergence(place: str, prefix: str) -> str:
     """The shortest beginning of a place that is no beginning of the prefix: `state_dict.criterion`."""
     keys = place.split(".")
     beginnings = (".".join(keys[:length]) for length in range(1, len(keys) + 1))
-    return next(each for each in beginnings if not prefix.startswith(each + "."))
+    return next((each for each in beginnings if not prefix.startswith(each + ".")), place)
 
 
 def _listed(names: Sequence[str]) -> str:

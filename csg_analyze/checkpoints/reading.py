@@ -13,7 +13,7 @@ from torch import Tensor
 
 from csg_analyze.checkpoints.containers import Container, open_container
 from csg_analyze.checkpoints.matching import AUTHORS_GATE
-from csg_analyze.checkpoints.unwrapping import default_prefix, dotted, outline, tensors_of
+from csg_analyze.checkpoints.unwrapping import default_prefix, dotted, outline, spelled, tensors_of
 from csg_analyze.checkpoints.writing import FORMAT, VERSION
 from csg_analyze.errors import UsageError
 
@@ -56,11 +56,14 @@ def _foreign(path: Path, container: Container) -> Contents:
     places = tensors_of(container.content)
     if not places:
         raise UsageError(f"{str(path)!r} holds no named weights; it holds {outline(container.content)}.")
-    tensors = {dotted(keys)[:-1]: tensor for keys, tensor in places.items()}
+    plain = {dotted(keys)[:-1]: tensor for keys, tensor in places.items()}
+    tensors = {spelled(place): tensor for place, tensor in plain.items()}
+    if len(tensors) < len(plain):  # two sets of weights would become one
+        tensors = plain
     prefix = default_prefix(places)
     state_dict = {
-        place.removeprefix(prefix): tensor for place, tensor in tensors.items() if place.startswith(prefix)
-    }  # fmt: skip
+        spelled(place.removeprefix(prefix)): tensor for place, tensor in plain.items() if place.startswith(prefix)
+    }
     gate = state_dict.pop(AUTHORS_GATE, None)
     return Contents(
         state_dict,

@@ -45,9 +45,10 @@ def read_torch_file(path: Path, *, allow_pickle: bool) -> object:
 
 
 def _load(path: Path, *, weights_only: bool) -> object:
-    with warnings.catch_warnings():
+    # opened here, as torch goes by a file's name where it is given one
+    with warnings.catch_warnings(), path.open("rb") as stream:
         warnings.simplefilter("ignore")  # torch warns about pickles of damaged files; the errors say it
-        return torch.load(path, map_location="cpu", weights_only=weights_only)
+        return torch.load(stream, map_location="cpu", weights_only=weights_only)
 
 
 def read_program(path: Path, kind: str, *, allow_pickle: bool) -> object:
@@ -61,10 +62,16 @@ def read_program(path: Path, kind: str, *, allow_pickle: bool) -> object:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             if kind == TORCHSCRIPT:
-                return dict(torch.jit.load(path, map_location="cpu").state_dict())  # type: ignore[no-untyped-call]
-            return dict(torch.export.load(path).state_dict)
+                weights = dict(torch.jit.load(path, map_location="cpu").state_dict())  # type: ignore[no-untyped-call]
+            else:
+                weights = dict(torch.export.load(path).state_dict)
     except Exception as error:
         raise _unreadable(path, error) from error
+    if not weights:
+        raise UsageError(
+            f"{str(path)!r} is a {kind} archive with its weights frozen into the code; save a state_dict()."
+        )
+    return weights
 
 
 def _blocked(path: Path, message: str) -> UsageError:

@@ -26,6 +26,10 @@ _TRANSPARENT = re.compile(r"(?:^|(?<=\.))(?:module|_orig_mod)\.")
 _SECONDARY = re.compile(
     r"(?:^|_)(?:ema|swa|avg|averaged?|teacher|momentum|target|shadow|k|key|grads?|optim\w*)(?:_|$)|ema$"
 )
+_WRAPPED = re.compile(r"(?:_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
+_OLD_DENSENET = re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12])\.")
+TOP = "top"
+"""What `--weights` calls the set of weights that lies in the file without a name."""
 DEPTH = 10
 SHOWN = 10
 
@@ -33,6 +37,14 @@ SHOWN = 10
 def tensors_of(content: object) -> dict[tuple[str, ...], Tensor]:
     """Keys on the way -> tensor, for every tensor in mappings, sequences and modules, and every array of floats."""
     return dict(_walk(content, ()))
+
+
+def spelled(place: str) -> str:
+    """A place without what torch.compile, FSDP and activation checkpointing put anywhere into the names of modules.
+
+    Names of torchvision's first DenseNet files, `norm.1`, are spelled as today: `norm1`.
+    """
+    return _OLD_DENSENET.sub(r"\1\2.", _WRAPPED.sub("", place))
 
 
 def default_prefix(places: Mapping[tuple[str, ...], Tensor]) -> str:
@@ -83,7 +95,7 @@ def is_secondary(prefix: str) -> bool:
 
 def name_of(prefix: str) -> str:
     """A set of weights as `--weights` names it: its place without DataParallel's and torch.compile's words."""
-    return _TRANSPARENT.sub("", prefix).rstrip(".") or prefix.rstrip(".") or "."
+    return _TRANSPARENT.sub("", prefix).rstrip(".") or prefix.rstrip(".") or TOP
 
 
 def dotted(keys: tuple[str, ...]) -> str:
@@ -109,7 +121,7 @@ def _walk(content: object, keys: tuple[str, ...]) -> Iterator[tuple[tuple[str, .
     if isinstance(content, nn.Module):
         content = content.state_dict()
     if isinstance(content, Tensor):
-        if keys:
+        if keys and not content.is_nested:
             yield keys, content.detach()
     elif len(keys) < DEPTH:
         for key, value in _entries(content):

@@ -123,4 +123,9 @@ FORMS = (
         written("w.safetensors", lambda n: save(n.state_dict())[:-9]),
         "is a safetensors file that is cut off or damaged",
     ),
+    refused(
+        "safetensors in name only",
+        written("w.safetensors", lambda n: bytes(range(129, 256)) * 9),
+        "is a safetensors file that is cut off or damaged",
+    ),
 )

@@ -120,6 +120,11 @@ FORMS = (
         "there are no weights 'swa' in it; --weights takes: model, model_ema",
         flags={"weights": "swa"},
     ),
+    Form(
+        "weights at the top and `ema`",
+        saved(lambda s: s | {"ema": other(s)}),
+        says="the weights 'top' were taken; --weights takes also: ema",
+    ),
     Form("`ema` alone", saved(lambda s: {"ema": s})),
     refused(
         "tensors missing",

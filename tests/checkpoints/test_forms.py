@@ -27,7 +27,7 @@ def test_every_form_gives_the_logits_of_its_module_or_is_refused_by_name(tmp_pat
         assert form.says in message
         assert str(path) in message
         assert "\n" not in message
-        assert "damaged" not in message or "cut off" in form.name
+        assert "damaged" not in message or "cut off" in form.name or "in name only" in form.name
         return
     classifier = load_classifier(path, size=32, **form.flags)
     assert (classifier.architecture, classifier.n_classes) == (form.architecture, 4)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from pathlib import Path
 
 import pytest
@@ -97,6 +98,27 @@ def test_each_set_has_the_head_that_lies_nearest() -> None:
         file |= {f"{wrapper}.head.weight": torch.ones(4, 64), f"{wrapper}.head.bias": torch.ones(4)}
     for wanted in ("model", "model_ema"):
         assert best_match(file, skeleton("resnet8"), wanted).head == f"{wanted}.head"
+
+
+def test_words_of_wrappers_in_the_midst_of_names_are_left_out(tmp_path: Path) -> None:
+    for word in ("_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"):
+        torch.save({n.replace("layer2.", f"layer2.{word}."): t for n, t in RESNET8.items()}, tmp_path / "w.pt")
+        assert load_classifier(tmp_path / "w.pt").architecture == "resnet8"
+
+
+def test_the_first_densenet_files_of_torchvision_are_spelled_as_today(tmp_path: Path) -> None:
+    state = build("densenet121", 3).state_dict()
+    old = {re.sub(r"(denselayer\d+\.(?:norm|conv))([12])", r"\1.\2", name): tensor for name, tensor in state.items()}
+    torch.save(old, tmp_path / "w.pth")
+    restored = load_classifier(tmp_path / "w.pth", architecture="densenet121", size=32).network.network.state_dict()
+    assert all(torch.equal(restored[name], tensor) for name, tensor in state.items())
+
+
+def test_a_head_in_a_sequence_with_dropout_is_found() -> None:
+    file = {name.replace("linear.", "linear.1."): tensor for name, tensor in RESNET8.items()}
+    assert best_match(file, skeleton("resnet8")).head == "linear.1"
+    hidden = {"linear.3.weight": torch.ones(4, 4), "linear.3.bias": torch.ones(4)}
+    assert best_match(file | hidden, skeleton("resnet8")).unknown == ("linear.3.weight", "linear.3.bias")
 
 
 def test_biases_of_other_classes_than_the_weights_are_refused() -> None:

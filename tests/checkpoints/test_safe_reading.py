@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 import torch.distributed.checkpoint as dcp
+from safetensors.torch import save_file
 
 from csg_analyze.checkpoints import load_classifier
 from csg_analyze.checkpoints.containers import open_container
@@ -162,3 +163,31 @@ def test_the_digest_of_a_file_is_its_own_and_that_of_a_folder_follows_its_files(
     first = open_container(distributed(tmp_path / "a")).sha256
     assert len(first) == len(digest)
     assert open_container(distributed(tmp_path / "b")).sha256 != first
+
+
+def test_a_safetensors_file_whose_length_looks_like_a_zip_s_mark_is_read(tmp_path: Path) -> None:
+    weights = {"a.weight": torch.ones(2)}
+    save_file(weights, tmp_path / "w.safetensors")
+    content = (tmp_path / "w.safetensors").read_bytes()
+    length = int.from_bytes(content[:8], "little")
+    padded = int.from_bytes(b"PK", "little")  # the header may end in spaces
+    header = content[8 : 8 + length].ljust(padded)
+    (tmp_path / "w.bin").write_bytes(padded.to_bytes(8, "little") + header + content[8 + length :])
+    assert (tmp_path / "w.bin").read_bytes()[:2] == b"PK"
+    loaded = open_container(tmp_path / "w.bin").content
+    assert isinstance(loaded, dict)
+    assert torch.equal(loaded["a.weight"], weights["a.weight"])
+
+
+def test_a_file_of_torch_s_named_safetensors_is_read_by_what_it_is(tmp_path: Path) -> None:
+    torch.save(build("resnet8", 4).state_dict(), tmp_path / "w.safetensors")
+    assert load_classifier(tmp_path / "w.safetensors").architecture == "resnet8"
+
+
+def test_frozen_torchscript_has_no_state_dict(tmp_path: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        script = torch.jit.trace(torch.nn.Conv2d(3, 2, 1).eval(), torch.zeros(1, 3, 4, 4))
+        torch.jit.freeze(script).save(tmp_path / "w.pt")
+    with pytest.raises(UsageError, match="frozen into the code"):
+        open_container(tmp_path / "w.pt", allow_pickle=True)
