@@ -18,8 +18,10 @@ UNCOUNTED = "num_batches_tracked"
 """Files from before torch 0.4.1 do not count the batches of batch norm; nothing in eval mode reads the count."""
 AUXILIARY = ("aux1.", "aux2.", "AuxLogits.")
 """Training-only branches of GoogLeNet and Inception."""
-_ASIDE = re.compile(r"optim|sched|criteri|loss|proj|queue|momentum|moment|teacher|ema|swa|avg|averag|aux|_k$|total_")
-_HEAD_WORDS = re.compile(r"head|fc|classif|linear|logit|cls")
+_ASIDE = re.compile(
+    r"optim|sched|criteri|loss|proj|predictor|contrast|dino|queue|moment|teacher|ema|swa|avg|averag|aux|_k$|total_"
+)
+_HEAD_WORDS = re.compile(r"head|fc|classif|linear|logit|cls|out|dense|last|top")
 
 SHOWN = 5
 
@@ -50,6 +52,8 @@ class Match:
     @property
     def differences(self) -> str:
         """What does not fit, in words; empty if all does."""
+        if not self.sources:
+            return f"none of its {len(self.missing)} weights is in the file, which holds {_listed([*self.ignored])}"
         parts = [_listed(self.misshapen)] if self.misshapen else []
         parts += [f"{len(self.missing)} weights are missing ({_listed(self.missing)})"] if self.missing else []
         parts += [f"{len(self.unknown)} are unknown to it ({_listed(self.unknown)})"] if self.unknown else []
@@ -145,7 +149,8 @@ def _of_the_network(place: str, tensor: Tensor, network: Skeleton, prefix: str) 
 def _head_elsewhere(left: Mapping[str, Tensor], network: Skeleton, prefix: str) -> str | None:
     """The module outside the network's own names that can only be its head: `head.fc` beside `backbone.`.
 
-    The nearest place counts, then the head's own name, then a name that says so. None if no or several modules do.
+    The nearest place counts, then the head's own name, then a name that says so. None if no or several modules do, or
+    if it is one layer of a head of several.
     """
     modules = {name.rpartition(".")[0] for name in network.head}
     if len(modules) != 1:
@@ -159,19 +164,18 @@ def _head_elsewhere(left: Mapping[str, Tensor], network: Skeleton, prefix: str) 
         if place.endswith(ending) and network.takes(weight, tuple(tensor.shape)) and len(tensor) > 1
         and all(f"{place.removesuffix(ending)}.{name.rpartition('.')[2]}" in left for name in network.head)
     ]  # fmt: skip
-    scopes = [prefix[: dot.end()] for dot in re.finditer(r"\.", prefix)][::-1]
-    for scope in (*scopes, ""):
-        near = [place for place in candidates if place.startswith(scope)]
-        named = [place for place in near if place.rpartition(".")[2] == own and not _ASIDE.search(place.lower())]
-        telling = [
-            place for place in near if _HEAD_WORDS.search(place.removeprefix(scope)) and not _ASIDE.search(place)
-        ]
-        for choice in (named, telling, near):
-            if len(choice) == 1:
-                return choice[0]
-        if near:
-            return None
-    return None
+    scopes = [scope for scope, _ in _splits(prefix)][::-1]
+    scope = next((scope for scope in scopes if any(place.startswith(scope) for place in candidates)), "")
+    apart = (place for place in candidates if place.startswith(scope))
+    near = [place for place in apart if not _ASIDE.search(place.removeprefix(scope).lower())]
+    named = [place for place in near if place.rpartition(".")[2] == own]
+    telling = [place for place in near if _HEAD_WORDS.search(place.removeprefix(scope).lower())]
+    head = next((choice[0] for choice in (named, telling) if len(choice) == 1), None)
+    if head is None:
+        return None
+    branch = scope + head.removeprefix(scope).partition(".")[0] + "."
+    more = [place for place in left if place.startswith(branch) and not place.startswith(head + ".")]
+    return None if more else head
 
 
 def _divergence(place: str, prefix: str) -> str:

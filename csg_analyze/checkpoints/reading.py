@@ -27,7 +27,8 @@ class Contents:
 
     state_dict: the weights that are probably meant, under their own names. tensors: all there are, by place, for
     `best_match` to choose from. gate: (C, K), or None. about: plain values; those of other programs' files mean
-    what their authors meant. own: whether this project wrote it. files: that were read. notes: remarks for a report.
+    what their authors meant. own: whether this project wrote it. sha256: of the file, or of those of a folder.
+    notes: remarks for a report.
     """
 
     state_dict: dict[str, Tensor]

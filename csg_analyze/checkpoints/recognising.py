@@ -16,7 +16,7 @@ from csg_analyze.checkpoints.unwrapping import is_secondary, name_of
 from csg_analyze.errors import UsageError
 from csg_analyze.models import NETWORKS, TORCHVISION, architectures, build
 
-_SAYING = ("arch", "architecture", "model_name")
+_SAYING = ("arch", "architecture", "model_name", "model")
 """Under which names other programs' files say which network they hold."""
 
 
@@ -103,10 +103,10 @@ def _restored(contents: Contents, architecture: str, match: Match) -> Restored:
 
 def _notes(match: Match, taken: dict[str, Tensor]) -> list[str]:
     notes = []
-    if match.rivals:
-        others = ", ".join(map(name_of, match.rivals))
+    if match.rivals or is_secondary(match.prefix):
         kind = "averaged or derived weights" if is_secondary(match.prefix) else "weights"
-        notes.append(f"the {kind} {name_of(match.prefix)!r} were taken; --weights takes also: {others}")
+        others = f"; --weights takes also: {', '.join(map(name_of, match.rivals))}" if match.rivals else ""
+        notes.append(f"the {kind} {name_of(match.prefix)!r} were taken{others}")
     if match.head is not None:
         notes.append(f"the head was taken from {match.head!r}")
     if match.ignored:

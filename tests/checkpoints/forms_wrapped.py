@@ -125,7 +125,7 @@ FORMS = (
         saved(lambda s: s | {"ema": other(s)}),
         says="the weights 'top' were taken; --weights takes also: ema",
     ),
-    Form("`ema` alone", saved(lambda s: {"ema": s})),
+    Form("`ema` alone", saved(lambda s: {"ema": s}), says="the averaged or derived weights 'ema' were taken"),
     refused(
         "tensors missing",
         saved(lambda s: {"model": under("", s, without=("layer2.0.bn1.weight", "layer2.0.bn1.bias"))}),
@@ -154,6 +154,12 @@ FORMS = (
         "quantised weights",
         saved(lambda s: s | {"conv1.weight": torch.ones(16, 3, 3, 3, dtype=torch.int8)}),
         "'conv1.weight' holds int8 instead of floating-point numbers",
+        flags={"architecture": "resnet8"},
+    ),
+    refused(
+        "an optimizer alone",
+        saved(lambda s: {"optimizer": adam(s)}),
+        "none of its 37 weights is in the file, which holds optimizer",
         flags={"architecture": "resnet8"},
     ),
     refused(

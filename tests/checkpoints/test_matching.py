@@ -76,7 +76,10 @@ def test_an_unknown_part_that_convolves_is_of_another_network_and_others_stand_a
         (["head.linear"], "head.linear"),
         (["projector.0", "head.cls"], "head.cls"),
         (["linear", "cls_head"], "linear"),
-        (["anything"], "anything"),
+        (["anything"], None),
+        (["projector"], None),
+        (["predictor", "output"], "output"),
+        (["head.0", "head.2"], None),
         (["head_a", "head_b"], None),
         ([], None),
     ],
@@ -118,7 +121,39 @@ def test_a_head_in_a_sequence_with_dropout_is_found() -> None:
     file = {name.replace("linear.", "linear.1."): tensor for name, tensor in RESNET8.items()}
     assert best_match(file, skeleton("resnet8")).head == "linear.1"
     hidden = {"linear.3.weight": torch.ones(4, 4), "linear.3.bias": torch.ones(4)}
-    assert best_match(file | hidden, skeleton("resnet8")).unknown == ("linear.3.weight", "linear.3.bias")
+    match = best_match(file | hidden, skeleton("resnet8"))
+    assert match.missing == ("linear.weight", "linear.bias")
+    assert {"linear.1.weight", "linear.3.weight"} <= {*match.unknown}
+
+
+def test_a_layer_of_a_head_of_several_is_no_head() -> None:
+    file = {name: tensor for name, tensor in behind("model.backbone.").items() if "linear" not in name}
+    for layer, (rows, columns) in {"fc": (64, 64), "out": (4, 64)}.items():
+        file |= {f"model.head.{layer}.weight": torch.ones(rows, columns), f"model.head.{layer}.bias": torch.ones(rows)}
+    assert best_match(file, skeleton("resnet8")).missing == ("linear.weight", "linear.bias")
+    file = {name: tensor for name, tensor in file.items() if "out" not in name}
+    assert best_match(file, skeleton("resnet8")).head == "model.head.fc"
+    file["model.head.norm.weight"] = torch.ones(64)
+    assert not best_match(file, skeleton("resnet8")).fits
+
+
+@pytest.mark.parametrize(
+    "tensor",
+    [
+        torch.ones(16, 3, 3, 3, device="meta"),
+        torch.ones(16, 3, 3, 3).to_sparse(),
+        torch.quantize_per_tensor(torch.ones(16, 3, 3, 3), 0.1, 0, torch.qint8),
+    ],
+    ids=["empty", "sparse", "quantised"],
+)
+def test_tensors_of_no_plain_numbers_are_named(tensor: Tensor) -> None:
+    match = best_match(RESNET8 | {"conv1.weight": tensor}, skeleton("resnet8"))
+    assert match.differences == "'conv1.weight' holds no plain numbers (it is quantised, sparse or empty)"
+
+
+def test_counters_of_a_profiler_stand_aside() -> None:
+    match = best_match(RESNET8 | {"layer1.total_ops": torch.zeros(1)}, skeleton("resnet8"))
+    assert (match.fits, match.ignored) == (True, {"layer1": 1})
 
 
 def test_biases_of_other_classes_than_the_weights_are_refused() -> None:

@@ -6,6 +6,7 @@ import argparse
 import json
 import pickle
 import warnings
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -79,6 +80,22 @@ def test_a_damaged_distributed_checkpoint_is_named(tmp_path: Path, damage: str) 
     with pytest.raises(UsageError, match=r"lacks 1 of its 1 files|damaged") as caught:
         open_container(folder)
     assert str(folder) in str(caught.value)
+
+
+def test_metadata_of_more_than_the_files_hold_asks_for_no_memory(tmp_path: Path) -> None:
+    folder = distributed(tmp_path)
+    found = pickle.loads((folder / ".metadata").read_bytes())
+    found.state_dict_metadata["model.conv1.weight"].size = torch.Size([2**40, 2**20])
+    (folder / ".metadata").write_bytes(pickle.dumps(found))
+    with pytest.raises(UsageError, match="more than its files hold"):
+        open_container(folder)
+    (folder / ".metadata").write_bytes(pickle.dumps(torch.Size([2])))
+    with pytest.raises(UsageError, match="is not the metadata"):
+        open_container(folder)
+    found.storage_data = {0: torch.Size([2])}
+    (folder / ".metadata").write_bytes(pickle.dumps(found))
+    with pytest.raises(UsageError, match="cannot be read: a file in it is damaged"):
+        open_container(folder)
 
 
 def test_what_is_admitted_is_plain(tmp_path: Path) -> None:
@@ -182,6 +199,27 @@ def test_a_safetensors_file_whose_length_looks_like_a_zip_s_mark_is_read(tmp_pat
 def test_a_file_of_torch_s_named_safetensors_is_read_by_what_it_is(tmp_path: Path) -> None:
     torch.save(build("resnet8", 4).state_dict(), tmp_path / "w.safetensors")
     assert load_classifier(tmp_path / "w.safetensors").architecture == "resnet8"
+
+
+def test_leave_to_unpickle_is_no_cure_for_damage(tmp_path: Path) -> None:
+    torch.save(build("resnet8", 4).state_dict(), tmp_path / "w.pt", _use_new_zipfile_serialization=False)
+    (tmp_path / "w.pt").write_bytes((tmp_path / "w.pt").read_bytes()[:-9])
+    with pytest.raises(UsageError, match="cut off or damaged"):
+        open_container(tmp_path / "w.pt", allow_pickle=True)
+
+
+def test_shards_that_lack_a_tensor_are_refused(tmp_path: Path) -> None:
+    save_file({"a.weight": torch.ones(2)}, tmp_path / "w.safetensors")
+    (tmp_path / "m.safetensors.index.json").write_text(json.dumps({"weight_map": {"b.weight": "w.safetensors"}}))
+    with pytest.raises(UsageError, match=r"expects 'b.weight' in 'w.safetensors', which does not hold it"):
+        open_container(tmp_path)
+
+
+def test_an_exported_program_that_cannot_be_read_says_why(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "w.pt2", "w") as archive:
+        archive.writestr("w/archive_format", "pt2")
+    with pytest.raises(UsageError, match=r"cannot be read as a PyTorch checkpoint \(.+\); save its state_dict\(\)"):
+        open_container(tmp_path / "w.pt2", allow_pickle=True)
 
 
 def test_frozen_torchscript_has_no_state_dict(tmp_path: Path) -> None:
