@@ -43,6 +43,7 @@ class Loading:
     mean: Annotated[str | None, "Channel means for pixels in [0, 1], e.g. .485,.456,.406"] = None
     std: Annotated[str | None, "Channel standard deviations, e.g. .229,.224,.225"] = None
     size: Annotated[int | None, "Image size in pixels."] = None
+    weights: Annotated[str | None, "Which weights, where a file holds several sets: model_ema, teacher ..."] = None
     allow_pickle: Annotated[
         bool, typer.Option("--allow-pickle", help="Run Python code in the file; only if you trust it.")
     ] = False
@@ -62,6 +63,7 @@ class Loading:
             mean=_numbers("mean", self.mean),
             std=_numbers("std", self.std),
             size=self.size,
+            weights=self.weights,
             allow_pickle=self.allow_pickle,
             device=self.device,
         )

@@ -13,14 +13,14 @@ import torch
 from torch import nn
 
 from csg_analyze.checkpoints.classifier import Classifier, PixelNetwork, Preprocessing
+from csg_analyze.checkpoints.containers import INDEX
 from csg_analyze.checkpoints.factories import build_by, fill, importable_here, names_factory
 from csg_analyze.checkpoints.modules import answered, prepared, unwrapped, with_size
 from csg_analyze.checkpoints.preprocessing import ASSUMED, find_preprocessing
 from csg_analyze.checkpoints.reading import Contents, read_contents
-from csg_analyze.checkpoints.recognising import class_count, restore_network
+from csg_analyze.checkpoints.recognising import restore_network
 from csg_analyze.devices import choose_device
 from csg_analyze.errors import UsageError
-from csg_analyze.files import sha256_of
 from csg_analyze.models import execution_order, find_layers
 
 
@@ -37,29 +37,30 @@ def load_classifier(
     allow_pickle: bool = False,
     device: str | None = None,
     name: str | None = None,
+    weights: str | None = None,
 ) -> Classifier:
-    """A classifier in eval mode from any checkpoint file; arguments that are not None replace what the file records.
+    """A classifier in eval mode from any checkpoint; arguments that are not None replace what it records.
 
     architecture: a name that `csg_analyze.models.build` takes, or package.module:factory, code of the user's own that
     is imported and called with `arch_options`; without one, a module in the file is used as it is. layer: the feature
-    layer. mean, std: RGB, for pixels in [0, 1]. size: in pixels. Raises UsageError if the file cannot become a
-    classifier.
+    layer. mean, std: RGB, for pixels in [0, 1]. size: in pixels. weights: which set of weights to take, if the file
+    holds several (EMA, a teacher). Raises UsageError if the file cannot become a classifier.
     """
     path = Path(path)
     # classes of a pickled module may lie in the working directory
     with importable_here() if allow_pickle else nullcontext():
         contents = read_contents(path, allow_pickle=allow_pickle)
-    about = contents.about
+    about = contents.about if contents.own else {}  # other programs mean other things by these names
+    gate, code = contents.gate, None
     notes: tuple[str, ...] = ()
-    code: str | None = None
     try:
         users = _users_network(contents, architecture, arch_options or {})
         flagged = partial(find_preprocessing, recorded=about.get("preprocessing"), mean=mean, std=std, size=size)
         if users is None:
-            rows = class_count(contents.state_dict)
+            restored = restore_network(contents, architecture, weights)
+            network, architecture, rows = restored.network, restored.architecture, restored.n_classes
+            gate, notes = restored.gate, restored.notes
             _check_count(n_classes, rows)
-            known = architecture or about.get("architecture")
-            network, architecture = restore_network(contents.state_dict, known, rows)
             preprocessing = flagged(architecture)
         else:
             network, notes = prepared(users)
@@ -72,9 +73,9 @@ def load_classifier(
     except UsageError as error:
         raise UsageError(f"{str(path)!r}: {error}") from error
     classifier = Classifier(
-        name=name or path.stem,
+        name=name or _name_of(path),
         path=path,
-        sha256=sha256_of(path),
+        sha256=contents.sha256,
         architecture=architecture,
         network=pixels.requires_grad_(False).to(choose_device(device)).to(memory_format=torch.channels_last),
         preprocessing=preprocessing,
@@ -83,8 +84,8 @@ def load_classifier(
         n_classes=rows,
         n_filters=0,  # set by `checked`, after the layer
         class_names=tuple(about["class_names"]) if about.get("class_names") else None,
-        gate=None if contents.gate is None else contents.gate.double().numpy(),
-        training=about.get("training") or ("CSG" if contents.gate is not None else None),
+        gate=None if gate is None else gate.double().numpy(),
+        training=about.get("training") or ("CSG" if gate is not None else None),
         data=about.get("data"),
         record=about.get("record", {}),
         notes=(*contents.notes, *notes, *((f"preprocessing {ASSUMED}",) if ASSUMED in preprocessing.origin else ())),
@@ -94,6 +95,10 @@ def load_classifier(
         classifier.layer(layer)
         classifier = replace(classifier, feature_layer=layer)
     return checked(classifier)
+
+
+def _name_of(path: Path) -> str:
+    return path.resolve().name if path.is_dir() else path.name.removesuffix(INDEX).rpartition(".")[0] or path.name
 
 
 def _users_network(contents: Contents, architecture: str | None, options: Mapping[str, Any]) -> nn.Module | None:

@@ -191,5 +191,5 @@ def test_a_module_whose_code_is_missing_is_not_called_damaged(monkeypatch: pytes
     for name in ("owncode", "owncode.models"):
         del sys.modules[name]
     monkeypatch.chdir(tmp_path.parent)
-    with pytest.raises(UsageError, match=r"code that cannot be imported here \(No module named 'owncode'\)"):
+    with pytest.raises(UsageError, match=r"whose code is not here \(No module named 'owncode'\)"):
         load_classifier(tmp_path / "w.pt", allow_pickle=True)
