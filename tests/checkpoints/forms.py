@@ -19,7 +19,7 @@ REFUSED = "refused"
 @dataclass(frozen=True)
 class Form:
     """name: as in the table. flags: of the command line. outcome: `loaded` or `refused`. says: words of the note or of
-    the refusal, for the table. architecture: of the network in it. loaded_as: what the classifier calls it, if otherwise.
+    the refusal, for the table. architecture: of the network in it. loaded_as: the classifier's, if another.
     """
 
     name: str
