@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from csg_analyze.analysis import analyze
-    from csg_analyze.checkpoints import Classifier, load_classifier, save_checkpoint
+    from csg_analyze.checkpoints import Classifier, classifier_of, load_classifier, save_checkpoint
     from csg_analyze.data import Dataset, load_dataset
     from csg_analyze.errors import NotAvailable, UsageError
     from csg_analyze.metrics.mutual_information import mutual_information
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Classifier": "csg_analyze.checkpoints",
+    "classifier_of": "csg_analyze.checkpoints",
     "load_classifier": "csg_analyze.checkpoints",
     "save_checkpoint": "csg_analyze.checkpoints",
     "Dataset": "csg_analyze.data",
@@ -52,6 +53,7 @@ __all__ = [
     "__version__",
     "analyze",
     "build",
+    "classifier_of",
     "load_classifier",
     "load_dataset",
     "mutual_information",

@@ -9,7 +9,7 @@ import pandas as pd
 
 from csg_analyze.checkpoints import Classifier
 from csg_analyze.checkpoints.origin import origin_of
-from csg_analyze.data import Dataset, load_dataset
+from csg_analyze.data import DataInHand, Dataset, load_dataset
 from csg_analyze.errors import NotAvailable, UsageError
 from csg_analyze.inputs import Compared
 from csg_analyze.inputs.cache import Cache
@@ -23,26 +23,33 @@ from csg_analyze.result import Result, Table
 
 def open_dataset(
     classifier: Classifier,
-    data: str | None = None,
+    data: Any = None,
     split: Literal["train", "test"] = "test",
     limit: int | None = None,
     **loading: Any,
 ) -> Dataset:
     """The dataset of a classifier: `data`, or if None the one that its checkpoint records.
 
-    Classes are in the order of the network's outputs. Raises UsageError if no data is named or recorded, or if the
-    classes do not fit.
+    data: a spec, a Dataset, or what `DataInHand` takes; only a spec has splits. Classes are in the order of the
+    network's outputs; if the data does not name them, its labels are indices of outputs. Raises UsageError if no data
+    is named or recorded, or if the classes do not fit.
     """
-    spec = data or classifier.data
-    if spec is None:
-        raise UsageError(f"{str(classifier.path)!r} does not say which data it was trained on; give --data.")
+    data = classifier.data if data is None else data
+    if data is None:
+        raise UsageError(f"{classifier.source!r} does not say which data it was trained on; give --data.")
     expected = classifier.preprocessing
-    dataset = load_dataset(spec, split, size=expected.size, resize=expected.resize, limit=limit, **loading)
+    if isinstance(data, str):
+        dataset = load_dataset(data, split, size=expected.size, resize=expected.resize, limit=limit, **loading)
+    else:
+        in_hand = data if isinstance(data, DataInHand) else DataInHand(data)
+        dataset = in_hand.opened(expected.size, expected.resize, limit)
+    if not dataset.class_names:
+        return dataset.named(classifier.class_names or [str(i) for i in range(classifier.n_classes)])
     if classifier.class_names is not None:
         return dataset.relabelled(classifier.class_names)
     if classifier.n_classes != len(dataset.class_names):
         raise UsageError(
-            f"{str(classifier.path)!r} has {classifier.n_classes} classes, but {spec!r} has "
+            f"{classifier.source!r} has {classifier.n_classes} classes, but {dataset.spec!r} has "
             f"{len(dataset.class_names)}; give the data it was trained on with --data."
         )
     return dataset
@@ -87,7 +94,7 @@ def analyze(
             skipped[step.name] = str(reason)
     return ModelReport(
         name=classifier.name,
-        path=str(classifier.path),
+        path=classifier.source,
         sha256=classifier.sha256,
         architecture=classifier.architecture,
         training=classifier.training,

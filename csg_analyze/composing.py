@@ -46,7 +46,7 @@ def compose(
         command,
         seeds={name: values["seed"] for name, values in settings.items() if "seed" in values},
         device=str(classifiers[0].device),
-        checkpoints={str(classifier.path): classifier.sha256 for classifier in classifiers},
+        checkpoints={classifier.source: classifier.sha256 for classifier in classifiers},
         data=data,
     )
     return Report(

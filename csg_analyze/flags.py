@@ -8,12 +8,20 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import MISSING, fields, is_dataclass
+from dataclasses import MISSING, dataclass, fields, is_dataclass
 from inspect import Parameter
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import typer
 from typer.models import ParameterInfo
+
+
+@dataclass(frozen=True)
+class OnCommandLine:
+    """Annotated to a field that takes more in Python than on the command line: its type there, and what it is."""
+
+    kind: Any
+    words: ParameterInfo | str
 
 
 def command(
@@ -83,9 +91,8 @@ def _built(kind: Any, values: dict[str, Any]) -> Any:
 def flag(name: str, annotation: Any, default: Any) -> Parameter:
     """One flag. annotation: its type with its help, as in `command`."""
     plain, words = parted(annotation)
-    if not isinstance(words, ParameterInfo):
-        annotation = Annotated[plain, typer.Option(help=words)]
-    return Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+    info = words if isinstance(words, ParameterInfo) else typer.Option(help=words)
+    return Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[plain, info])
 
 
 def parted(annotation: Any) -> tuple[Any, ParameterInfo | str | None]:
@@ -93,6 +100,9 @@ def parted(annotation: Any) -> tuple[Any, ParameterInfo | str | None]:
     if get_origin(annotation) is not Annotated:
         return annotation, None
     plain, *extras = get_args(annotation)
+    for extra in extras:
+        if isinstance(extra, OnCommandLine):
+            return extra.kind, extra.words
     texts = [getattr(extra, "description", None) or extra for extra in extras]  # pydantic's Field has a description
     return plain, next((words for words in texts if isinstance(words, ParameterInfo | str)), None)
 

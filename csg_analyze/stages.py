@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from csg_analyze.errors import UsageError
+from csg_analyze.flags import OnCommandLine
 from csg_analyze.plan import Options, Plan, plan
 from csg_analyze.progress import say, track, untracked
 
@@ -28,12 +30,20 @@ if TYPE_CHECKING:
 class Loading:
     """How to load a classifier, as far as its file does not record it. mean, std: numbers, or text as typed."""
 
-    arch: Annotated[str | None, "Architecture, if the file does not record it: resnet20, resnet18 ..."] = None
+    arch: Annotated[
+        str | None,
+        "Architecture, if the file does not record it: resnet20, resnet18 ...; or package.module:factory, your own "
+        "code, which is imported and run.",
+    ] = None
+    arch_option: Annotated[
+        list[str] | None, "NAME=VALUE for that factory, e.g. num_classes=12; may be given several times."
+    ] = None
     num_classes: Annotated[int | None, "Number of classes the head must have."] = None
     layer: Annotated[str | None, "Feature layer; default: the last convolutional stage."] = None
     mean: Annotated[str | None, "Channel means for pixels in [0, 1], e.g. .485,.456,.406"] = None
     std: Annotated[str | None, "Channel standard deviations, e.g. .229,.224,.225"] = None
     size: Annotated[int | None, "Image size in pixels."] = None
+    weights: Annotated[str | None, "Which weights, where a file holds several sets: model_ema, teacher ..."] = None
     allow_pickle: Annotated[
         bool, typer.Option("--allow-pickle", help="Run Python code in the file; only if you trust it.")
     ] = False
@@ -42,15 +52,18 @@ class Loading:
     def load(self, path: Path) -> Classifier:
         """The classifier in a file. Raises UsageError as `load_classifier` does, and if mean or std are no numbers."""
         from csg_analyze.checkpoints import load_classifier
+        from csg_analyze.checkpoints.factories import option_values
 
         return load_classifier(
             path,
             architecture=self.arch,
+            arch_options=option_values(self.arch_option or ()),
             n_classes=self.num_classes,
             layer=self.layer,
             mean=_numbers("mean", self.mean),
             std=_numbers("std", self.std),
             size=self.size,
+            weights=self.weights,
             allow_pickle=self.allow_pickle,
             device=self.device,
         )
@@ -60,15 +73,21 @@ class Loading:
 class Run:
     """The settings of a run. Annotated fields are flags as well.
 
+    checkpoints: files, or classifiers in hand. data: a spec, or data in hand, see `DataInHand`. class_names: of data in
+    hand, in the order of its labels.
     analyzers: names; None: all. options: of analyzers and inputs, by name. out: None writes no folder. command: the
     command line to record in the report.
     """
 
     checkpoints: Annotated[
-        list[Path], typer.Argument(help="Checkpoint files to analyse and compare.", show_default=False)
+        Sequence[Any],
+        OnCommandLine(list[Path], typer.Argument(help="Checkpoint files to analyse and compare.", show_default=False)),
     ]
     data: Annotated[
-        str | None, "scenes | folder:PATH | voc:ROOT | cifar10:ROOT; default: as recorded in the checkpoint."
+        Any,
+        OnCommandLine(
+            str | None, "scenes | folder:PATH | voc:ROOT | cifar10:ROOT; default: as recorded in the checkpoint."
+        ),
     ] = None
     split: Annotated[Literal["test", "train"], "Which part of the data."] = "test"
     limit: Annotated[int | None, "Largest number of images, classes balanced."] = None
@@ -87,6 +106,7 @@ class Run:
     analyzers: Sequence[str] | None = None
     options: Options = field(default_factory=dict)
     command: Sequence[str] = ()
+    class_names: Sequence[str] | None = None
 
 
 @dataclass(frozen=True)
@@ -115,17 +135,30 @@ def plan_analyses(state: State) -> State:
 
 
 def load_classifiers(state: State) -> State:
-    """Load all checkpoints, with distinct names."""
-    loaded = [state.run.loading.load(Path(path)) for path in state.run.checkpoints]
+    """Load every checkpoint that is not loaded yet, and give all of them distinct names."""
+    from csg_analyze.checkpoints import Classifier
+
+    loaded = []
+    for each in state.run.checkpoints:
+        if not isinstance(each, Classifier | str | PathLike):
+            kind = type(each).__name__
+            raise UsageError(f"{kind} is neither a file nor a classifier; make one with classifier_of(module).")
+        loaded.append(each if isinstance(each, Classifier) else state.run.loading.load(Path(each)))
     return replace(state, classifiers=tuple(distinct_names(loaded)))
 
 
 def open_datasets(state: State) -> State:
     """Open the dataset of each classifier, and print the notes on both."""
     from csg_analyze.analysis import open_dataset
+    from csg_analyze.data import DataInHand
 
     run = state.run
-    datasets = tuple(open_dataset(c, run.data, run.split, run.limit) for c in state.classifiers)
+    data = run.data
+    if data is not None and not isinstance(data, str | DataInHand):
+        data = DataInHand(data, run.class_names)  # once: a loader is iterated once for all classifiers
+    elif run.class_names is not None:
+        raise UsageError("class_names are for data in hand; a spec names its classes itself.")
+    datasets = tuple(open_dataset(each, data, run.split, run.limit) for each in state.classifiers)
     for classifier, dataset in zip(state.classifiers, datasets, strict=True):
         for note in (*classifier.notes, *dataset.notes, *(f"left out: {reason}" for reason in dataset.left_out)):
             say(f"note: {classifier.name}: {note}")
@@ -171,12 +204,13 @@ STAGES: tuple[Callable[[State], State], ...] = (
 )  # fmt: skip
 
 
-def run(settings: Run | Sequence[Path | str], **changes: Any) -> Report:
-    """Run all stages, and return the report on some checkpoints.
+def run(settings: Run | Sequence[Path | str | Classifier], **changes: Any) -> Report:
+    """All stages, one after the other: the report of some checkpoints.
 
-    settings: a `Run`, or checkpoint files. changes: fields of `Run`. Raises UsageError for unusable settings or files.
+    settings: a `Run`, or checkpoint files and classifiers; changes: fields of `Run`. Raises UsageError for whatever
+    cannot be used.
     """
-    settings = settings if isinstance(settings, Run) else Run([Path(path) for path in settings])
+    settings = settings if isinstance(settings, Run) else Run(settings)
     state = State(replace(settings, **changes))
     for stage in STAGES:
         state = stage(state)
@@ -188,7 +222,8 @@ def distinct_names(classifiers: Sequence[Classifier]) -> list[Classifier]:
     """The classifiers with distinct names: equal names get their folders' names in front, then numbers."""
     names = [c.name for c in classifiers]
     if len(set(names)) < len(names):
-        names = [f"{c.path.parent.name}/{c.name}" if names.count(c.name) > 1 else c.name for c in classifiers]
+        in_folders = [c.name if c.path is None else f"{c.path.parent.name}/{c.name}" for c in classifiers]
+        names = [name if names.count(name) == 1 else longer for name, longer in zip(names, in_folders, strict=True)]
     if len(set(names)) < len(names):
         names = [f"{name} ({i})" for i, name in enumerate(names, 1)]
     return [replace(c, name=name) for c, name in zip(classifiers, names, strict=True)]

@@ -90,7 +90,7 @@ def test_a_light_report_is_one_flag_away(here: Path) -> None:
     assert call(*command) == 0
     assert (here / "run" / "index.html").exists()
     assert not (here / "run" / "pages").exists()
-    assert "left out of this light report: pages/filters-std;" in (here / "run" / "index.html").read_text()
+    assert "pages/filters-std; without --light" in (here / "run" / "index.html").read_text()
 
 
 def test_what_a_reader_must_know_is_said(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

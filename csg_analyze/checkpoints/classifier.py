@@ -51,14 +51,16 @@ class PixelNetwork(nn.Module):
 class Classifier:
     """A network in eval mode, with what its file records about it.
 
-    name: in tables and figures. feature_layer, head: names of modules inside `network.network`. n_classes, n_filters: C
+    name: in tables and figures. path: of its file; None for a network in hand. sha256: of the file, or of the weights
+    in hand. feature_layer, head: names of modules inside `network.network`. n_classes, n_filters: C
     and K (of the feature layer). gate: (C, K) in [0, 1], or None. class_names: None if not recorded. training: "STD",
     "CSG" or None. data: the data spec it was trained on. record: other recorded values (recipe, seed, epoch, metrics,
-    versions). notes: remarks for a report.
+    versions). notes: remarks for a report. code: a fingerprint of how a network computes that neither this project nor
+    torchvision builds; else None.
     """
 
     name: str
-    path: Path
+    path: Path | None
     sha256: str
     architecture: str
     network: PixelNetwork = field(repr=False)
@@ -73,6 +75,18 @@ class Classifier:
     data: str | None = None
     record: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    code: str | None = None
+
+    @property
+    def source(self) -> str:
+        """Where it comes from, for people: the path of its file, or that it is in memory."""
+        return f"{self.name} (in memory)" if self.path is None else str(self.path)
+
+    @property
+    def identity(self) -> tuple[Any, ...]:
+        """What determines its numbers besides preprocessing, for cache keys: texts and tensors."""
+        code = () if self.code is None else (self.code,)
+        return (self.architecture, *code, *self.network.state_dict().values())
 
     @property
     def device(self) -> torch.device:

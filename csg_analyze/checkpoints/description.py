@@ -14,7 +14,7 @@ def describe(classifier: Classifier) -> str:
     size = f"{preprocessing.size}x{preprocessing.size}" if preprocessing.size else "any size"
     resize = f", shorter side resized to {preprocessing.resize}" if preprocessing.resize else ""
     lines = {
-        "file": f"{classifier.path}  (sha256 {classifier.sha256[:16]})",
+        "file": f"{classifier.source}  (sha256 {classifier.sha256[:16]})",
         "architecture": f"{classifier.architecture}, {parameters:,} parameters",
         "training": classifier.training or "not recorded",
         "feature layer": f"{classifier.feature_layer}, K = {classifier.n_filters} filters",

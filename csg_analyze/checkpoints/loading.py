@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
+from torch import nn
 
 from csg_analyze.checkpoints.classifier import Classifier, PixelNetwork, Preprocessing
+from csg_analyze.checkpoints.containers import INDEX
+from csg_analyze.checkpoints.factories import build_by, fill, importable_here, names_factory
+from csg_analyze.checkpoints.modules import answered, prepared, unwrapped, with_size
 from csg_analyze.checkpoints.preprocessing import ASSUMED, find_preprocessing
-from csg_analyze.checkpoints.reading import read_contents
-from csg_analyze.checkpoints.recognising import class_count, restore_network
+from csg_analyze.checkpoints.reading import Contents, read_contents
+from csg_analyze.checkpoints.recognising import restore_network
 from csg_analyze.devices import choose_device
 from csg_analyze.errors import UsageError
-from csg_analyze.files import sha256_of
 from csg_analyze.models import execution_order, find_layers
 
 
@@ -22,6 +28,7 @@ def load_classifier(
     path: Path | str,
     *,
     architecture: str | None = None,
+    arch_options: Mapping[str, Any] | None = None,
     n_classes: int | None = None,
     layer: str | None = None,
     mean: Sequence[float] | None = None,
@@ -30,50 +37,100 @@ def load_classifier(
     allow_pickle: bool = False,
     device: str | None = None,
     name: str | None = None,
+    weights: str | None = None,
 ) -> Classifier:
-    """A classifier in eval mode from any checkpoint file; arguments that are not None replace what the file records.
+    """A classifier in eval mode from any checkpoint; arguments that are not None replace what it records.
 
-    architecture: a name that `csg_analyze.models.build` takes. layer: the feature layer. mean, std: RGB, for pixels in
-    [0, 1]. size: in pixels. Raises UsageError if the file cannot become a classifier.
+    architecture: a name that `csg_analyze.models.build` takes, or package.module:factory, code of the user's own that
+    is imported and called with `arch_options`; without one, a module in the file is used as it is. layer: the feature
+    layer. mean, std: RGB, for pixels in [0, 1]. size: in pixels. weights: which set of weights to take, if the file
+    holds several (EMA, a teacher). Raises UsageError if the file cannot become a classifier.
     """
     path = Path(path)
-    contents = read_contents(path, allow_pickle=allow_pickle)
-    about = contents.about
+    # classes of a pickled module may lie in the working directory
+    with importable_here() if allow_pickle else nullcontext():
+        contents = read_contents(path, allow_pickle=allow_pickle)
+    about = contents.about if contents.own else {}  # other programs mean other things by these names
+    gate, code = contents.gate, None
+    notes: tuple[str, ...] = ()
     try:
-        rows = class_count(contents.state_dict)
-        if n_classes is not None and n_classes != rows:
-            raise UsageError(f"--num-classes says {n_classes}, but the head has {rows} rows.")
-        network, architecture = restore_network(contents.state_dict, architecture or about.get("architecture"), rows)
-        preprocessing = find_preprocessing(architecture, about.get("preprocessing"), mean=mean, std=std, size=size)
+        users = _users_network(contents, architecture, arch_options or {})
+        flagged = partial(find_preprocessing, recorded=about.get("preprocessing"), mean=mean, std=std, size=size)
+        if users is None:
+            restored = restore_network(contents, architecture, weights)
+            network, architecture, rows = restored.network, restored.architecture, restored.n_classes
+            gate, notes = restored.gate, restored.notes
+            _check_count(n_classes, rows)
+            preprocessing = flagged(architecture)
+        else:
+            network, notes = prepared(users)
+            architecture = architecture or type(users).__name__
+            preprocessing = with_size(network, flagged(None))
+            rows, code = answered(network, preprocessing)
+            _check_count(n_classes, rows)
         pixels = PixelNetwork(network, preprocessing).eval()
-        feature_layer, head = _layers(pixels, preprocessing)
+        feature_layer, head = found_layers(pixels, preprocessing)
     except UsageError as error:
         raise UsageError(f"{str(path)!r}: {error}") from error
     classifier = Classifier(
-        name=name or path.stem,
+        name=name or _name_of(path),
         path=path,
-        sha256=sha256_of(path),
+        sha256=contents.sha256,
         architecture=architecture,
         network=pixels.requires_grad_(False).to(choose_device(device)).to(memory_format=torch.channels_last),
         preprocessing=preprocessing,
         feature_layer=about.get("feature_layer", feature_layer),
         head=head,
         n_classes=rows,
-        n_filters=0,  # set by _checked, after the layer
+        n_filters=0,  # set by `checked`, after the layer
         class_names=tuple(about["class_names"]) if about.get("class_names") else None,
-        gate=None if contents.gate is None else contents.gate.double().numpy(),
-        training=about.get("training") or ("CSG" if contents.gate is not None else None),
+        gate=None if gate is None else gate.double().numpy(),
+        training=about.get("training") or ("CSG" if gate is not None else None),
         data=about.get("data"),
         record=about.get("record", {}),
-        notes=(*contents.notes, *((f"preprocessing {ASSUMED}",) if ASSUMED in preprocessing.origin else ())),
+        notes=(*contents.notes, *notes, *((f"preprocessing {ASSUMED}",) if ASSUMED in preprocessing.origin else ())),
+        code=code,
     )
     if layer is not None:
         classifier.layer(layer)
         classifier = replace(classifier, feature_layer=layer)
-    return _checked(classifier)
+    return checked(classifier)
 
 
-def _layers(network: PixelNetwork, preprocessing: Preprocessing) -> tuple[str, str]:
+def _name_of(path: Path) -> str:
+    return path.resolve().name if path.is_dir() else path.name.removesuffix(INDEX).rpartition(".")[0] or path.name
+
+
+def _users_network(contents: Contents, architecture: str | None, options: Mapping[str, Any]) -> nn.Module | None:
+    """The network that the user's own code builds: by the factory that --arch names, else the module in the file.
+
+    None if there is neither. Raises UsageError for a factory that nobody but the file names: it is not run by itself.
+    """
+    recorded = contents.about.get("architecture")
+    if architecture is not None and names_factory(architecture):
+        network = build_by(architecture, options)
+        fill(network, contents.state_dict, architecture)
+        return network
+    if options:
+        raise UsageError("--arch-option is for --arch package.module:factory, code of your own.")
+    if architecture is not None:
+        return None
+    if contents.module is not None:
+        return unwrapped(contents.module)
+    if isinstance(recorded, str) and names_factory(recorded):
+        raise UsageError(
+            f"the file says that {recorded!r} builds its network; that is code, which runs only if you add "
+            f"--arch {recorded}."
+        )
+    return None
+
+
+def _check_count(n_classes: int | None, rows: int) -> None:
+    if n_classes is not None and n_classes != rows:
+        raise UsageError(f"--num-classes says {n_classes}, but the head has {rows} rows.")
+
+
+def found_layers(network: PixelNetwork, preprocessing: Preprocessing) -> tuple[str, str]:
     """Feature layer and head, from a forward pass over one grey image of the network's own size."""
     size = preprocessing.size or 224
     try:
@@ -82,14 +139,14 @@ def _layers(network: PixelNetwork, preprocessing: Preprocessing) -> tuple[str, s
         raise UsageError(f"the network does not take {size}x{size} images; give --size.") from error
 
 
-def _checked(classifier: Classifier) -> Classifier:
+def checked(classifier: Classifier) -> Classifier:
     """The classifier with its number of filters. Raises UsageError if layer, gate or class names do not fit."""
     classifier.layer()  # raises for a layer that does not exist
     size = classifier.preprocessing.size or 224
     probe = torch.full((1, 3, size, size), 0.5, device=classifier.device)
     order = execution_order(classifier.network.network, probe)
     maps = [executed.shape for executed in order if executed.name == classifier.feature_layer]
-    where = f"{str(classifier.path)!r}: "
+    where = f"{classifier.source!r}: "
     if not maps or len(maps[-1]) != 4:
         raise UsageError(
             f"{where}layer {classifier.feature_layer!r} has no filters (its output is no (N, K, h, w) map); choose one "

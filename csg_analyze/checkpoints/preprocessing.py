@@ -17,7 +17,7 @@ ASSUMED = (
 
 
 def find_preprocessing(
-    architecture: str,
+    architecture: str | None,
     recorded: Mapping[str, Any] | None,
     *,
     mean: Sequence[float] | None = None,
@@ -26,6 +26,7 @@ def find_preprocessing(
 ) -> Preprocessing:
     """The preprocessing that the file records, torchvision's or ImageNet's, with the values of flags in their place.
 
+    architecture: None for a network that neither this project nor torchvision builds.
     Raises UsageError for flags without exactly three numbers, a std that is not positive, a size below 1.
     """
     preprocessing = _without_flags(architecture, recorded)
@@ -48,10 +49,12 @@ def find_preprocessing(
     return replace(preprocessing, **flagged, origin=origin)
 
 
-def _without_flags(architecture: str, recorded: Mapping[str, Any] | None) -> Preprocessing:
+def _without_flags(architecture: str | None, recorded: Mapping[str, Any] | None) -> Preprocessing:
     if recorded is not None:
         mean, std = _three("mean", recorded["mean"]), _three("std", recorded["std"])
         return Preprocessing(mean, std, recorded.get("size"), recorded.get("resize"), "the checkpoint's own record")
+    if architecture is None:
+        return Preprocessing(IMAGENET_MEAN, IMAGENET_STD, origin=ASSUMED)
     if architecture in NETWORKS:
         return Preprocessing(IMAGENET_MEAN, IMAGENET_STD, size=32, origin=ASSUMED)
     from torchvision.models import get_model_weights

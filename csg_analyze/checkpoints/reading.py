@@ -1,137 +1,152 @@
-"""A checkpoint file -> tensors and plain values, without executing any content of the file."""
+"""A checkpoint -> tensors and what is said of them: this project's own format, or a state dict in any wrapping."""
 
 from __future__ import annotations
 
-import pickle
-import warnings
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+import numbers
+from argparse import Namespace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
-from csg_analyze.checkpoints.checksums import UNCHECKED, damage, has_checksums
+from csg_analyze.checkpoints.containers import Container, open_container
+from csg_analyze.checkpoints.matching import AUTHORS_GATE
+from csg_analyze.checkpoints.unwrapping import default_prefix, dotted, outline, spelled, tensors_of
 from csg_analyze.checkpoints.writing import FORMAT, VERSION
 from csg_analyze.errors import UsageError
 
-WRAPPERS = ("state_dict", "model_state_dict", "model", "net")
-PREFIXES = ("module.", "_orig_mod.", "model.", "net.")
-AUTHORS_GATE = "lmask.mask"  # the paper's own checkpoints keep the gate here, as (K, C)
+SETTINGS = ("config", "hyper_parameters", "args")
+"""Where training programs keep their options in a checkpoint."""
 
 
 @dataclass(frozen=True)
 class Contents:
-    """The content of a file: named tensors, a gate (C, K) or None, and plain values about them.
+    """The content of a checkpoint.
 
-    notes: remarks for a report.
+    state_dict: the weights that are probably meant, under their own names. tensors: all there are, by place, for
+    `best_match` to choose from. gate: (C, K), or None. about: plain values; those of other programs' files mean
+    what their authors meant. own: whether this project wrote it. sha256: of the file, or of those of a folder.
+    notes: remarks for a report. module: the whole network, if the file holds one.
     """
 
     state_dict: dict[str, Tensor]
     gate: Tensor | None = None
     about: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    tensors: Mapping[str, Tensor] = field(default_factory=dict)
+    own: bool = False
+    sha256: str = ""
+    module: nn.Module | None = None
 
 
 def read_contents(path: Path, *, allow_pickle: bool = False) -> Contents:
-    """Read a `.pt`/`.pth` file: this project's own, or a state dict in one of the usual wrappings.
+    """Read a file or folder: this project's own, or a state dict in any wrapping.
 
-    Nothing in the file is executed unless `allow_pickle` is True. Raises UsageError for a file that is missing, empty,
-    damaged (by its checksums, too) or no checkpoint, that needs unpickling, or that holds weights that are not finite.
+    Nothing in the file is executed unless `allow_pickle` is True. Raises UsageError for what `open_container` refuses,
+    for a file without weights, and for one of this project's own whose values are not what they should be.
     """
-    loaded = _load(path, allow_pickle)
+    container = open_container(path, allow_pickle=allow_pickle)
+    loaded = container.content
     if isinstance(loaded, Mapping) and loaded.get("format") == FORMAT:
-        if loaded.get("version", 0) > VERSION:
-            raise UsageError(f"{str(path)!r} was written by a newer csg-analyze; update this one to read it.")
-        contents = Contents(dict(loaded["state_dict"]), loaded.get("gate"), loaded)
-    else:
-        contents = _unwrap(path, loaded)
-    _check_finite(path, contents)
-    return contents if has_checksums(path) else replace(contents, notes=(UNCHECKED,))
+        return _own(path, loaded, container)
+    return _foreign(path, container)
 
 
-def _load(path: Path, allow_pickle: bool) -> object:
-    if not path.exists():
-        raise UsageError(f"there is no checkpoint at {str(path)!r}; check the path.")
-    if path.is_dir():
-        raise UsageError(f"{str(path)!r} is a folder; give the checkpoint file inside it.")
-    try:
-        with path.open("rb") as stream:
-            head = stream.read(4096)
-    except OSError as error:
-        raise UsageError(f"cannot read {str(path)!r}: {error.strerror or error}.") from error
-    if not head:
-        raise UsageError(f"{str(path)!r} is empty (0 bytes); the file was not written or not copied whole.")
-    if _is_text(head):
-        raise UsageError(f"{str(path)!r} is a text file, not a PyTorch checkpoint; give a .pt or .pth file.")
-    if reason := damage(path):
-        raise UsageError(f"{str(path)!r} cannot be used, {reason}; copy, download or save it again.")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch warns about pickles of damaged files; the error below says it
-            return torch.load(path, map_location="cpu", weights_only=not allow_pickle)
-    except pickle.UnpicklingError as error:
-        blockers = _unsafe_names(path)
-        if blockers:
-            raise UsageError(
-                f"{str(path)!r} holds Python objects ({', '.join(blockers)}) that loading would execute; "
-                "if you trust its author, add --allow-pickle, else save its state_dict() and give that."
-            ) from error
-        raise UsageError(f"{str(path)!r} is not a readable PyTorch checkpoint; give a .pt or .pth file.") from error
-    except Exception as error:  # torch raises many kinds of errors for damaged files
-        raise UsageError(
-            f"{str(path)!r} cannot be read as a PyTorch checkpoint (cut off, damaged, or of another kind)."
-        ) from error
+def _foreign(path: Path, container: Container) -> Contents:
+    places = tensors_of(container.content)
+    if not places:
+        raise UsageError(f"{str(path)!r} holds no named weights; it holds {outline(container.content)}.")
+    plain = {dotted(keys)[:-1]: tensor for keys, tensor in places.items()}
+    tensors = {spelled(place): tensor for place, tensor in plain.items()}
+    if len(tensors) < len(plain):  # two sets of weights would become one
+        tensors = plain
+    prefix = default_prefix(places)
+    state_dict = {
+        spelled(place.removeprefix(prefix)): tensor for place, tensor in plain.items() if place.startswith(prefix)
+    }
+    gate = state_dict.pop(AUTHORS_GATE, None)
+    return Contents(
+        state_dict,
+        None if gate is None else gate.T.contiguous(),
+        said_about(container.content, prefix),
+        container.notes,
+        tensors,
+        sha256=container.sha256,
+        module=_module_in(container.content),
+    )
 
 
-def _is_text(head: bytes) -> bool:
-    try:
-        return all(character.isprintable() or character.isspace() for character in head.decode())
-    except UnicodeDecodeError:
-        return False
+def _module_in(content: object) -> nn.Module | None:
+    """The one module that a file holds, by itself or beside other things."""
+    values = content.values() if isinstance(content, Mapping) else (content,)
+    modules = [value for value in values if isinstance(value, nn.Module)]
+    return modules[0] if len(modules) == 1 else None
 
 
-def _unsafe_names(path: Path) -> list[str]:
-    """Names of Python objects that block a safe load; empty if the file is too old or too damaged to list them."""
-    try:
-        return sorted(torch.serialization.get_unsafe_globals_in_checkpoint(path))[:5]
-    except Exception:
-        return []
-
-
-def _unwrap(path: Path, loaded: object) -> Contents:
+def said_about(content: object, prefix: str) -> dict[str, Any]:
+    """Plain values beside the weights, from the file's top down to them; first those of the training's settings."""
     about: dict[str, Any] = {}
-    while isinstance(loaded, Mapping):
-        wrapper = next((w for w in WRAPPERS if isinstance(loaded.get(w), Mapping | nn.Module)), None)
-        if wrapper is None:
+    for key in (*prefix.split("."), ""):
+        if not isinstance(content, Mapping):
             break
-        about |= {str(k): v for k, v in loaded.items() if isinstance(v, str | int | float)}
-        loaded = loaded[wrapper]
-    if isinstance(loaded, nn.Module):
-        loaded = loaded.state_dict()
-    tensors = {str(k): v for k, v in loaded.items() if isinstance(v, Tensor)} if isinstance(loaded, Mapping) else {}
-    if not tensors:
-        raise UsageError(f"{str(path)!r} holds no named weights (no state dict was found in it).")
-    tensors = _strip_prefixes(tensors)
-    gate = tensors.pop(AUTHORS_GATE, None)
-    return Contents(tensors, None if gate is None else gate.T.contiguous(), about)
+        for settings in SETTINGS:
+            about |= _plain(content.get(settings))
+        about |= _plain(content)
+        content = content.get(key)
+    return about
 
 
-def _strip_prefixes(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Remove the prefixes that DataParallel, torch.compile and wrapping modules put before all names."""
-    for _ in PREFIXES:
-        for prefix in PREFIXES:
-            if all(name.startswith(prefix) for name in tensors):
-                tensors = {name.removeprefix(prefix): value for name, value in tensors.items()}
-    return tensors
+def _plain(content: object) -> dict[str, Any]:
+    if isinstance(content, Namespace):
+        content = vars(content)
+    values = content.items() if isinstance(content, Mapping) else ()
+    return {str(key): value for key, value in values if isinstance(value, str | int | float)}
 
 
-def _check_finite(path: Path, contents: Contents) -> None:
-    everything = contents.state_dict | ({} if contents.gate is None else {"gate": contents.gate})
-    broken = [name for name, t in everything.items() if t.is_floating_point() and not torch.isfinite(t).all()]
-    if broken:
-        raise UsageError(
-            f"{str(path)!r} holds NaN or infinite weights in {len(broken)} of {len(everything)} tensors "
-            f"(first: {broken[0]!r}); the training diverged, use an earlier checkpoint."
-        )
+_OWN_FIELDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
+    "state_dict": (
+        lambda v: isinstance(v, Mapping) and all(isinstance(t, Tensor) for t in v.values()),
+        "named tensors",
+    ),
+    "gate": (lambda v: v is None or (isinstance(v, Tensor) and v.ndim == 2), "a matrix of classes x filters"),
+    "architecture": (lambda v: v is None or isinstance(v, str), "a name"),
+    "class_names": (lambda v: v is None or _all(v, str), "a list of names"),
+    "preprocessing": (lambda v: v is None or _is_preprocessing(v), "mean, std, size and resize"),
+    "feature_layer": (lambda v: isinstance(v, str), "the name of a layer"),
+    "data": (lambda v: v is None or isinstance(v, str), "a data spec"),
+    "training": (lambda v: v is None or isinstance(v, str), "STD, CSG or CONTROL"),
+    "record": (lambda v: isinstance(v, Mapping), "named values"),
+}
+
+
+def _own(path: Path, loaded: Mapping[str, Any], container: Container) -> Contents:
+    version = loaded.get("version", 0)
+    if isinstance(version, int) and version > VERSION:
+        raise UsageError(f"{str(path)!r} was written by a newer csg-analyze; update this one to read it.")
+    for name, (is_right, expected) in _OWN_FIELDS.items():
+        if (name in loaded or name == "state_dict") and not is_right(loaded.get(name)):
+            found = type(loaded.get(name)).__name__
+            raise UsageError(
+                f"{str(path)!r} says that csg-analyze wrote it, but its {name!r} is not {expected} (found {found}); "
+                "save it again with csg_analyze.checkpoints.save_checkpoint."
+            )
+    weights = {str(name): tensor for name, tensor in loaded["state_dict"].items()}
+    gate = loaded.get("gate")
+    return Contents(weights, gate, loaded, container.notes, weights, own=True, sha256=container.sha256)
+
+
+def _all(values: object, kind: type) -> bool:
+    return isinstance(values, list | tuple) and all(isinstance(value, kind) for value in values)
+
+
+def _is_preprocessing(value: object) -> bool:
+    if not isinstance(value, Mapping) or not {"mean", "std"} <= value.keys():
+        return False
+    sizes = (value.get("size"), value.get("resize"))
+    return (
+        all(_all(value[name], numbers.Real) and len(value[name]) == 3 for name in ("mean", "std"))
+        and min(value["std"]) > 0
+        and all(size is None or (isinstance(size, int) and size > 0) for size in sizes)
+    )

@@ -1,62 +1,128 @@
-"""The network that a state dict belongs to."""
+"""The network that the weights in a file belong to."""
 
 from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from csg_analyze.checkpoints.matching import AUTHORS_GATE, Match, best_match
+from csg_analyze.checkpoints.reading import Contents
+from csg_analyze.checkpoints.skeletons import skeleton
+from csg_analyze.checkpoints.unwrapping import is_secondary, name_of
 from csg_analyze.errors import UsageError
 from csg_analyze.models import NETWORKS, TORCHVISION, architectures, build
 
-
-def class_count(state_dict: dict[str, Tensor]) -> int:
-    """Rows of the last matrix, which is the head's weight; without a matrix, of the last convolution."""
-    matrices = [t for t in state_dict.values() if t.ndim == 2] or [t for t in state_dict.values() if t.ndim == 4]
-    if not matrices:
-        raise UsageError("the checkpoint holds no layer with weights; it is no CNN classifier.")
-    return len(matrices[-1])
+_SAYING = ("arch", "architecture", "model_name", "model")
+"""Under which names other programs' files say which network they hold."""
 
 
-def restore_network(
-    state_dict: dict[str, Tensor],
-    architecture: str | None,
-    n_classes: int | None,
-) -> tuple[nn.Module, str]:
-    """The network of that architecture with these weights, in eval mode, and the architecture's name.
+@dataclass(frozen=True)
+class Restored:
+    """A network in eval mode with the weights of a file. gate: (C, K), or None. notes: what was taken, and how."""
 
-    Without an architecture, this project's own networks are recognised by the names and shapes of their weights.
+    network: nn.Module
+    architecture: str
+    n_classes: int
+    gate: Tensor | None
+    notes: tuple[str, ...]
+
+
+def restore_network(contents: Contents, architecture: str | None, weights: str | None = None) -> Restored:
+    """The network of that architecture with the weights in a file that fit it best.
+
+    Without an architecture, the one counts that the file names; else this project's own networks are recognised by
+    the names and shapes of their weights. weights: the set of weights to take where there are several.
     Raises UsageError if none fits, or if the named one does not fit, saying what differs.
     """
-    n_classes = n_classes or class_count(state_dict)
-    if architecture is None:
-        architecture = next((name for name in NETWORKS if not _differences(name, state_dict, n_classes)), None)
-        if architecture is None:
-            raise UsageError(
-                f"the file does not say which network it is, and its {len(state_dict)} tensors fit none of "
-                f"{', '.join(NETWORKS)}; name it with --arch (any torchvision network, e.g. --arch resnet18)."
+    said = None if architecture else _said(contents)
+    if architecture is None and said is None:
+        architecture, match = _recognised(contents, weights)
+    else:
+        architecture, match = _fitted(contents, architecture or str(said), weights)
+        if not match.fits:
+            source = (
+                f"the file says that it is {architecture!r}, but its weights do not fit"
+                if said
+                else (f"the weights do not fit architecture {architecture!r}")
             )
-    elif TORCHVISION + architecture in architectures() and _differences(architecture, state_dict, n_classes):
-        architecture = TORCHVISION + architecture  # a name of two networks (alexnet): the weights decide
-    differences = _differences(architecture, state_dict, n_classes)
-    if differences:
-        raise UsageError(f"the weights do not fit architecture {architecture!r}: {differences}; check --arch.")
+            raise UsageError(f"{source}: {match.differences}; check --arch.")
+    return _restored(contents, architecture, match)
+
+
+def _fitted(contents: Contents, architecture: str, weights: str | None) -> tuple[str, Match]:
+    """For a name of two networks (alexnet), the weights decide."""
+    match = best_match(contents.tensors, skeleton(architecture), weights)
+    if not match.fits and TORCHVISION + architecture in architectures():
+        architecture = TORCHVISION + architecture
+        match = best_match(contents.tensors, skeleton(architecture), weights)
+    return architecture, match
+
+
+def _recognised(contents: Contents, weights: str | None) -> tuple[str, Match]:
+    tensors = contents.tensors
+    if not any(tensor.ndim in (2, 4) for tensor in tensors.values()):
+        raise UsageError("the checkpoint holds no layer with weights; it is no CNN classifier.")
+    for name in NETWORKS:
+        match = best_match(tensors, skeleton(name), weights)
+        if match.fits:
+            return name, match
+    raise UsageError(
+        f"the file does not say which network it is, and its {len(contents.state_dict)} tensors fit none of "
+        f"{', '.join(NETWORKS)}; name it with --arch (any torchvision network, e.g. --arch resnet18)."
+    )
+
+
+def _said(contents: Contents) -> str | None:
+    """The architecture that the file names, if it is one that can be built; in an own file, whatever it names."""
+    if contents.own:
+        return contents.about.get("architecture")
+    names = (contents.about.get(key) for key in _SAYING)
+    return next((name for name in names if isinstance(name, str) and name in architectures()), None)
+
+
+def _restored(contents: Contents, architecture: str, match: Match) -> Restored:
+    taken = {name: contents.tensors[place] for name, place in match.sources.items()}
+    gate = contents.tensors.get(match.prefix + AUTHORS_GATE)
+    gate = contents.gate if contents.own else None if gate is None else gate.T.contiguous()
+    _check_finite(taken | ({} if gate is None else {"gate": gate}))
+    n_classes = next(len(taken[name]) for name in skeleton(architecture).head)
     with torch.random.fork_rng():  # building draws initial weights from the global generator
         network = build(architecture, n_classes)
-    network.load_state_dict(state_dict, strict=False)
-    return network.eval(), architecture
+    state: Any = OrderedDict(
+        (name, tensor.float() if tensor.is_floating_point() else tensor) for name, tensor in taken.items()
+    )
+    # names and shapes are today's, so that nothing is to be converted from an older version of a module
+    state._metadata = getattr(network.state_dict(), "_metadata", None)
+    network.load_state_dict(state, strict=False)
+    return Restored(network.eval(), architecture, n_classes, gate, tuple(_notes(match, taken)))
 
 
-def _differences(architecture: str, state_dict: dict[str, Tensor], n_classes: int) -> str:
-    """The differences between these weights and the architecture's, in words; empty if there are none."""
-    with torch.device("meta"):
-        expected = build(architecture, n_classes).state_dict()
-    # files from before torch 0.4.1 do not count the batches of batch norm; nothing in eval mode reads the count
-    missing = [n for n in expected if n not in state_dict and not n.endswith("num_batches_tracked")]
-    auxiliary = ("aux1.", "aux2.", "AuxLogits.")  # training-only branches of googlenet and inception
-    unexpected = [name for name in state_dict if name not in expected and not name.startswith(auxiliary)]
-    for name, tensor in state_dict.items():
-        if name in expected and expected[name].shape != tensor.shape:
-            return f"{name!r} has shape {tuple(tensor.shape)} instead of {tuple(expected[name].shape)}"
-    parts = [f"{len(missing)} weights are missing (first: {missing[0]!r})"] if missing else []
-    parts += [f"{len(unexpected)} are unknown to it (first: {unexpected[0]!r})"] if unexpected else []
-    return " and ".join(parts)
+def _notes(match: Match, taken: dict[str, Tensor]) -> list[str]:
+    notes = []
+    if match.rivals or is_secondary(match.prefix):
+        kind = "averaged or derived weights" if is_secondary(match.prefix) else "weights"
+        others = f"; --weights takes also: {', '.join(map(name_of, match.rivals))}" if match.rivals else ""
+        notes.append(f"the {kind} {name_of(match.prefix)!r} were taken{others}")
+    if match.head is not None:
+        notes.append(f"the head was taken from {match.head!r}")
+    if match.ignored:
+        parts = (f"{name} ({count} tensor{'s' * (count > 1)})" for name, count in match.ignored.items())
+        notes.append(f"ignored, as no part of the network: {', '.join(parts)}")
+    kinds = {tensor.dtype for tensor in taken.values() if tensor.is_floating_point()} - {torch.float32}
+    if kinds:
+        names = " and ".join(sorted(str(kind).removeprefix("torch.") for kind in kinds))
+        notes.append(f"weights in {names} were cast to float32")
+    return notes
+
+
+def _check_finite(tensors: dict[str, Tensor]) -> None:
+    broken = [name for name, t in tensors.items() if t.is_floating_point() and not torch.isfinite(t).all()]
+    if broken:
+        raise UsageError(
+            f"NaN or infinite weights in {len(broken)} of {len(tensors)} tensors (first: {broken[0]!r}); "
+            "the training diverged, use an earlier checkpoint."
+        )

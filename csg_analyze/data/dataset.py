@@ -44,7 +44,8 @@ class OnAccess(Images, Protocol):
 class Dataset:
     """One split of a labelled image dataset.
 
-    images: uint8 (N, 3, H, W), RGB. labels: int64 (N,), indices into `class_names`.
+    images: uint8 (N, 3, H, W), RGB. labels: int64 (N,), indices into `class_names`, which is empty for data in hand
+    whose classes have no names: labels are then indices of a network's outputs, see `named`.
     boxes: float32 (N, M, 4) as x0, y0, x1, y1 in pixels, x1 and y1 exclusive: one box per object of the image's class,
     at most M; rows without a box are NaN. None if the data has no boxes.
     masks: bool (N, H, W), True on all objects of the image's class. None if the data has no masks.
@@ -52,7 +53,7 @@ class Dataset:
     mask). None if all masks are defined everywhere.
     sources: N names of the pictures that images were cut from, where several may come from one; else None.
     fingerprint: SHA-256 in hex of everything an analysis can see (pixels or encoded files, labels, names ...).
-    spec: what the user wrote to name it ("scenes", "folder:PATH"); split: "train" or "test".
+    spec: what the user wrote to name it ("scenes", "folder:PATH"); split: "train" or "test"; empty for data in hand.
     notes: sentences for a report (resized, mapped, limited). left_out: what the data has and this dataset has not, one
     phrase per reason, with its number ("3 images without an annotation").
     """
@@ -109,6 +110,16 @@ class Dataset:
             sources=None if self.sources is None else tuple(self.sources[i] for i in index.tolist()),
             notes=(*self.notes, note),
         )
+
+    def named(self, class_names: Sequence[str]) -> Dataset:
+        """The same images with names for its classes, which have none. Raises UsageError for a label without a name."""
+        highest = int(self.labels.max()) if len(self) else 0
+        if highest >= len(class_names):
+            raise UsageError(
+                f"a label of the data is {highest}, but there are {len(class_names)} classes ({_some(class_names)}); "
+                "class indices count from 0 to one below that."
+            )
+        return replace(self, class_names=tuple(class_names))
 
     def relabelled(self, class_names: Sequence[str]) -> Dataset:
         """The same images with the class names of a checkpoint, in its order.

@@ -75,7 +75,7 @@ class DecodedOnAccess:
         def decode(i: int) -> None:
             image, place = _opened(self._source.read(names[i]), names[i], self._size, self._resize)
             _check_size(place, names[i], self.shape, self._names[0])
-            pixels[i] = _rgb(image, place, names[i])
+            pixels[i] = rgb_pixels(image, place, names[i])
 
         for _ in _threaded(decode, len(names)):
             pass
@@ -114,7 +114,7 @@ def decode_all(
         image, place = _opened(data, names[i], size, resize)
         _check_size(place, names[i], shape, names[0])
         if pixels is not None:
-            pixels[i] = _rgb(image, place, names[i])
+            pixels[i] = rgb_pixels(image, place, names[i])
         return hashlib.sha256(data).hexdigest(), place, _orientation(image) > 1
 
     digests, placements, oriented = [], [], 0
@@ -136,7 +136,7 @@ def decode(data: bytes, name: str, size: int | None = None, resize: int | None =
     As with torchvision's ImageFolder and Resize, transparency is dropped, 16 bits become 8, an animation gives its
     first image, and EXIF rotation is not applied. Raises UsageError, naming it, for a broken image.
     """
-    return _rgb(*_opened(data, name, size, resize), name)
+    return rgb_pixels(*_opened(data, name, size, resize), name)
 
 
 def opened_rgb(data: bytes, name: str, *, upright: bool = False) -> Image.Image:
@@ -183,7 +183,8 @@ def _opened(data: bytes, name: str, size: int | None, resize: int | None) -> tup
     return image, placement(image.height, image.width, size, resize)
 
 
-def _rgb(image: Image.Image, place: Placement, name: str) -> Pixels:
+def rgb_pixels(image: Image.Image, place: Placement, name: str) -> Pixels:
+    """A PIL image of any mode as RGB (3, H, W), scaled and cropped. Raises UsageError, naming it, for a broken one."""
     # PIL, not OpenCV, which returns half an image of a truncated file, without an error
     try:
         rgb = _eight_bits(image)

@@ -155,7 +155,7 @@ class BlockAttacks:
         network = self.classifier.network
         return {
             "version": ATTACKS_VERSION,
-            "weights": fingerprint_of(self.classifier.architecture, *network.state_dict().values()),
+            "weights": fingerprint_of(*self.classifier.identity),
             "mean": network.mean.flatten().tolist(),
             "std": network.std.flatten().tolist(),
             "device": self.classifier.device.type,

@@ -62,7 +62,7 @@ def forward_pass(
     layers = tuple(classifier.convolutions()) if "layer_activations" in requested else ()
     key = {
         "version": FORWARD_VERSION,
-        "weights": fingerprint_of(classifier.architecture, *classifier.network.state_dict().values()),
+        "weights": fingerprint_of(*classifier.identity),
         "data": dataset.fingerprint,
         "preprocessing": {k: v for k, v in asdict(classifier.preprocessing).items() if k != "origin"},
         "layer": classifier.feature_layer,

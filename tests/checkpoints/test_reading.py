@@ -222,6 +222,6 @@ def test_unusable_files_are_named_in_one_sentence(
 ) -> None:
     path = damaged(kind, tmp_path, weights)
     with pytest.raises(UsageError, match=words) as caught:
-        read_contents(path)
+        load_classifier(path)
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
