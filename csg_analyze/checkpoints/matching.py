@@ -23,7 +23,7 @@ _ASIDE = re.compile(
 )
 _HEAD_WORDS = re.compile(r"head|fc|classif|linear|logit|cls|out|dense|last|top")
 
-SHOWN = 5
+NAMED_TENSORS = 5
 
 
 @dataclass(frozen=True)
@@ -186,8 +186,8 @@ def _divergence(place: str, prefix: str) -> str:
 
 
 def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more
+    more = f" and {len(names) - NAMED_TENSORS} more" if len(names) > NAMED_TENSORS else ""
+    return ", ".join(names[:NAMED_TENSORS]) + more
 
 
 def _shape(shape: Iterable[object]) -> str:

@@ -15,7 +15,7 @@ from csg_analyze.checkpoints.admitted import ADMITTED
 from csg_analyze.checkpoints.kinds import TORCHSCRIPT, is_legacy
 from csg_analyze.errors import UsageError
 
-SHOWN = 5
+NAMED_OBJECTS = 5
 """How many names of Python objects a sentence lists."""
 
 
@@ -80,9 +80,9 @@ def _blocked(path: Path, message: str) -> UsageError:
     names = _unsafe_names(path) or ([named[1]] if named else [])
     if not names:
         return _unreadable(path, message)
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    more = f" and {len(names) - NAMED_OBJECTS} more" if len(names) > NAMED_OBJECTS else ""
     return UsageError(
-        f"{str(path)!r} holds Python objects ({', '.join(names[:SHOWN])}{more}) that loading would execute; "
+        f"{str(path)!r} holds Python objects ({', '.join(names[:NAMED_OBJECTS])}{more}) that loading would execute; "
         "if you trust its author, add --allow-pickle, else save its state_dict() and give that."
     )
 

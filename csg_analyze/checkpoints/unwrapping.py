@@ -31,7 +31,7 @@ _OLD_DENSENET = re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12])\.")
 TOP = "top"
 """What `--weights` calls the set of weights that lies in the file without a name."""
 DEPTH = 10
-SHOWN = 10
+NAMED_KEYS = 10
 
 
 def tensors_of(content: object) -> dict[tuple[str, ...], Tensor]:
@@ -108,8 +108,8 @@ def outline(content: object) -> str:
     if not isinstance(content, Mapping):
         return f"a {type(content).__name__}"
     entries = [f"{key} ({type(value).__name__})" for key, value in content.items()]
-    more = f" and {len(entries) - SHOWN} more" if len(entries) > SHOWN else ""
-    return (", ".join(entries[:SHOWN]) + more) or "nothing"
+    more = f" and {len(entries) - NAMED_KEYS} more" if len(entries) > NAMED_KEYS else ""
+    return (", ".join(entries[:NAMED_KEYS]) + more) or "nothing"
 
 
 def _walk(content: object, keys: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Tensor]]:

@@ -11,7 +11,7 @@ import numpy as np
 from csg_analyze.metrics.arrays import BoolArray, FloatArray
 from csg_analyze.metrics.resizing import upsampled
 
-SIDE = 64
+PICTURE_SIDE = 64
 """Pixels that the longer side of a picture has at most; images of half that size and less are enlarged."""
 
 FADED = 0.42
@@ -50,7 +50,7 @@ def pictures(images: np.ndarray, maps: FloatArray) -> np.ndarray:
     outlined, and the rest faded. Where nothing is positive, everything is faded.
     """
     height, width = images.shape[1:3]
-    times = max(1, SIDE // max(height, width))
+    times = max(1, PICTURE_SIDE // max(height, width))
     drawn = np.empty((len(images), height * times, width * times, 3), np.uint8)
     for start in range(0, len(images), PIECE):
         piece = slice(start, start + PIECE)

@@ -31,7 +31,7 @@ MARKED = 0.1
 MOST_BOUNDARIES = 40
 """Groups beyond which their boundaries would cover what they bound."""
 MOST_NAMES = 25
-STRONG = 99.0
+SCALE_PERCENTILE = 99.0
 """Percentile of the magnitudes off the diagonal at which the scale ends: a scale up to 1 would hide them."""
 
 
@@ -120,7 +120,7 @@ def _limit(matrices: Sequence[FloatArray]) -> tuple[float, bool]:
     """Where the shared scale ends, and whether anything lies beyond it."""
     values = [np.abs(matrix[~np.eye(len(matrix), dtype=bool)]) for matrix in matrices]
     off = np.concatenate([value[~np.isnan(value)] for value in values])
-    limit = max(float(np.percentile(off, STRONG)) if len(off) else 1.0, MARKED)  # or mere noise would glow
+    limit = max(float(np.percentile(off, SCALE_PERCENTILE)) if len(off) else 1.0, MARKED)  # or mere noise would glow
     highest = max((float(np.nanmax(np.abs(matrix), initial=0)) for matrix in matrices), default=0.0)
     return limit, highest > limit
 

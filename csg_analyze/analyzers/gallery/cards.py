@@ -47,7 +47,7 @@ class Gallery:
 
 
 @dataclass(frozen=True)
-class Bar:
+class ClassBar:
     """A class in the bars of a filter. up, down: heights of mutual information and gate, in percent."""
 
     name: str
@@ -69,7 +69,7 @@ class Card:
     filter: int
     facts: Mapping[str, Any]
     exemplars: tuple[tuple[tuple[int, int], bool, str], ...]
-    bars: tuple[Bar, ...]
+    bars: tuple[ClassBar, ...]
     strongest: str
     nearest: tuple[int, str] | None
 
@@ -107,7 +107,7 @@ def decimals(scale: float) -> int:
     return max(3, 2 - int(np.floor(np.log10(scale))))
 
 
-def _bars(gallery: Gallery, k: int, scale: float) -> Iterator[Bar]:
+def _bars(gallery: Gallery, k: int, scale: float) -> Iterator[ClassBar]:
     """The classes in order; of more than 20 the 20 strongest by mutual information and gate, strongest first."""
     information = gallery.information[k]
     gate = None if gallery.gate is None else gallery.gate[:, k]
@@ -116,7 +116,7 @@ def _bars(gallery: Gallery, k: int, scale: float) -> Iterator[Bar]:
         strength = information / (information.max() or 1.0) + (0 if gate is None else gate)
         classes = np.argsort(-strength, kind="stable")[:MOST_BARS].tolist()
     for c in classes:
-        yield Bar(
+        yield ClassBar(
             name=gallery.name(c),
             information=float(information[c]),
             up=round(100 * float(information[c]) / scale),

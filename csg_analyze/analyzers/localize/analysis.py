@@ -13,7 +13,6 @@ import pandas as pd
 from csg_analyze.about import about
 from csg_analyze.analyzers.localize.baselines import BASELINES
 from csg_analyze.analyzers.localize.comparisons import caption, compare_localization, table_2
-from csg_analyze.analyzers.localize.evaluation import Evaluation, Scored
 from csg_analyze.analyzers.localize.figures import draw_iou_curves, draw_maps
 from csg_analyze.analyzers.localize.methods import (
     FilterChoice,
@@ -44,6 +43,7 @@ from csg_analyze.analyzers.localize.tables import (
     sample_table,
     wide,
 )
+from csg_analyze.analyzers.localize.task import LocalizationTask, Scored
 from csg_analyze.analyzers.localize.text import CURVES_FIGURE, MAPS_FIGURE, MEASURES, READING
 from csg_analyze.errors import NotAvailable
 from csg_analyze.metrics.arrays import FloatArray, IntArray
@@ -98,46 +98,44 @@ def localize(
     rates = rates_of(deltas)
     check_counts(gradmap_filters=gradmap_filters, levels=levels, bootstrap=bootstrap)
     requested, notes = chosen_methods(methods, feature_maps)
-    evaluation = _evaluation(objects, labels, len(class_names), protocol, rates, levels, seed)
-    choice = choose_filters(evaluation, feature_maps) if "activmap" in requested else None
+    task = _task(objects, labels, len(class_names), protocol, rates, levels, seed)
+    choice = choose_filters(task, feature_maps) if "activmap" in requested else None
     oracle = protocol == "paper"
     scored: dict[str, Scored] = {}
     numbers = []
     for name in (*requested, *BASELINES):
-        of_method = _run(name, evaluation, feature_maps, attribution, activations, choice, gradmap_filters, seed)
+        of_method = _run(name, task, feature_maps, attribution, activations, choice, gradmap_filters, seed)
         numbers.append(
-            numbers_of(name, of_method.scores, evaluation, class_names, oracle=oracle, bootstrap=bootstrap, seed=seed)
+            numbers_of(name, of_method.scores, task, class_names, oracle=oracle, bootstrap=bootstrap, seed=seed)
         )
         # only one method's scores at every threshold are in memory at a time
         scored[name] = replace(of_method, scores=of_method.scores.without_thresholds())
     per_class = pd.concat(numbers, ignore_index=True)
-    settings = caption(evaluation, protocol, class_names, requested, gradmap_filters)
-    examples = drawn_at_random(evaluation, len(class_names), seed)
+    settings = caption(task, protocol, class_names, requested, gradmap_filters)
+    examples = drawn_at_random(task, len(class_names), seed)
     tables = {
         **{title: Table(wide(per_class, class_names, metrics), settings) for title, metrics in parts_of(rates).items()},
         "per_class": Table(per_class),
-        "iou_by_threshold": Table(iou_curves(evaluation, scored)),
-        "examples": Table(example_table(evaluation, examples, scored, requested, class_names, sample_ids)),
+        "iou_by_threshold": Table(iou_curves(task, scored)),
+        "examples": Table(example_table(task, examples, scored, requested, class_names, sample_ids)),
     }
     if choice is not None:
-        tables["filters"] = Table(filter_table(evaluation, choice, class_names))
+        tables["filters"] = Table(filter_table(task, choice, class_names))
     if "gradmap" in requested:
         notes.append(attribution.gradient_origin)
-    notes += notes_on(
-        evaluation, {name: scored[name] for name in requested}, choice, feature_maps, class_names, per_class
-    )
-    ranking = Ranking(evaluation, {name: scored[name] for name in requested}, class_names, sample_ids, pictures)
+    notes += notes_on(task, {name: scored[name] for name in requested}, choice, feature_maps, class_names, per_class)
+    ranking = Ranking(task, {name: scored[name] for name in requested}, class_names, sample_ids, pictures)
     return Result(
-        summary=_summary(per_class, list(scored), evaluation, protocol),
+        summary=_summary(per_class, list(scored), task, protocol),
         tables=tables,
-        pictures={"examples": example_pictures(evaluation, examples, scored, requested, pictures)},
+        pictures={"examples": example_pictures(task, examples, scored, requested, pictures)},
         comparisons={
             "table_2": partial(table_2, title=REGIONS),
             "table_2_boxes_and_pixels": partial(table_2, title=BOXES_AND_PIXELS),
         },
         paired={"differences": partial(compare_localization, n=bootstrap, seed=seed)},
         figures={"maps": Drawing(draw_maps, MAPS_FIGURE), "iou_curves": Drawing(draw_iou_curves, CURVES_FIGURE)},
-        samples=sample_table(evaluation, scored, requested, class_names, sample_ids),
+        samples=sample_table(task, scored, requested, class_names, sample_ids),
         notes=tuple(notes),
         pages=partial(extremes_pages, ranking),
     )
@@ -145,7 +143,7 @@ def localize(
 
 def _run(
     name: str,
-    evaluation: Evaluation,
+    task: LocalizationTask,
     features: FeatureMaps,
     attribution: Attribution,
     activations: FloatArray,
@@ -154,21 +152,21 @@ def _run(
     seed: int,
 ) -> Scored:
     if name in BASELINES:
-        return score_baseline(evaluation, name, seed)
+        return score_baseline(task, name, seed)
     if name == "cam":
-        return score_class_maps(evaluation, class_activation_maps(evaluation, features))
+        return score_class_maps(task, class_activation_maps(task, features))
     if name == "activmap" and choice is not None:
-        return score_activation_maps(evaluation, features, choice)
+        return score_activation_maps(task, features, choice)
     if name == "gradmap":
-        filters = gradient_filters(evaluation, activations, n_filters)
-        return score_gradient_maps(evaluation, gradient_maps(evaluation, attribution, filters))
+        filters = gradient_filters(task, activations, n_filters)
+        return score_gradient_maps(task, gradient_maps(task, attribution, filters))
     method = "LayerGradCam" if name == "gradcam" else name.removeprefix("captum:")
-    images = evaluation.images
-    pieces = attribution.of_class(method, images, evaluation.labels[images])
-    return score_class_maps(evaluation, ((images[places], maps) for places, maps in pieces))
+    images = task.images
+    pieces = attribution.of_class(method, images, task.labels[images])
+    return score_class_maps(task, ((images[places], maps) for places, maps in pieces))
 
 
-def _evaluation(
+def _task(
     objects: Objects,
     labels: IntArray,
     n_classes: int,
@@ -176,7 +174,7 @@ def _evaluation(
     deltas: tuple[float, ...],
     levels: int,
     seed: int,
-) -> Evaluation:
+) -> LocalizationTask:
     usable = np.flatnonzero(objects.usable)
     chosen = scored = usable
     if protocol == "heldout":
@@ -186,22 +184,22 @@ def _evaluation(
             raise NotAvailable(
                 "too few images for two halves; give more, or choose and score on the same images with --protocol paper"
             )
-    return Evaluation(objects, labels, n_classes, chosen, scored, deltas, levels, as_authors=protocol == "paper")
+    return LocalizationTask(objects, labels, n_classes, chosen, scored, deltas, levels, as_authors=protocol == "paper")
 
 
 def _summary(
-    per_class: pd.DataFrame, methods: Sequence[str], evaluation: Evaluation, protocol: str
+    per_class: pd.DataFrame, methods: Sequence[str], task: LocalizationTask, protocol: str
 ) -> dict[str, Number]:
     """The totals as <method>/<metric>, the protocol, and the number of images."""
     totals = per_class[per_class["class"] == TOTAL].set_index(["method", "metric"])["value"]
-    metrics = [*parts_of(evaluation.deltas)[REGIONS], "max_box_acc_v2", "pxap"]
+    metrics = [*parts_of(task.deltas)[REGIONS], "max_box_acc_v2", "pxap"]
     summary: dict[str, Number] = {
         f"{method}/{metric}": or_none(float(totals[method, metric])) for method in methods for metric in metrics
     }
     return summary | {
         "protocol": protocol,
-        "truth": evaluation.objects.kind,
-        "n_images": len(evaluation.scored),
-        "n_chosen_on": len(evaluation.chosen),
-        "n_left_out": int((~evaluation.objects.usable).sum()),
+        "truth": task.objects.kind,
+        "n_images": len(task.scored),
+        "n_chosen_on": len(task.chosen),
+        "n_left_out": int((~task.objects.usable).sum()),
     }

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from csg_analyze.analyzers.localize.baselines import BASELINES
-from csg_analyze.analyzers.localize.evaluation import Evaluation
+from csg_analyze.analyzers.localize.task import LocalizationTask
 from csg_analyze.metrics.statistics import intervals, resampled_groups
 from csg_analyze.result import Result, Table
 from csg_analyze.wording import listed
@@ -39,16 +39,16 @@ CUTS = {
 
 
 def caption(
-    evaluation: Evaluation, protocol: str, class_names: Sequence[str], methods: Sequence[str], n_filters: int
+    task: LocalizationTask, protocol: str, class_names: Sequence[str], methods: Sequence[str], n_filters: int
 ) -> str:
     """The settings behind the numbers, for the reader: protocol, truth, counts, thresholds, images left out."""
-    counts = np.bincount(evaluation.labels[evaluation.scored], minlength=len(class_names)).tolist()
+    counts = np.bincount(task.labels[task.scored], minlength=len(class_names)).tolist()
     by_class = listed([f"{name} {count}" for name, count in zip(class_names, counts, strict=True)], most=12)
-    height, width = evaluation.objects.size
-    scored = f"{len(evaluation.scored)} images of {width}x{height} pixels ({by_class})"
+    height, width = task.objects.size
+    scored = f"{len(task.scored)} images of {width}x{height} pixels ({by_class})"
     if protocol == "heldout":
         selection = (
-            f"Held-out protocol: filters, their classes and thresholds chosen on {len(evaluation.chosen)} images, "
+            f"Held-out protocol: filters, their classes and thresholds chosen on {len(task.chosen)} images, "
             f"scored on {scored}. Thresholds of MaxBoxAcc and MaxBoxAccV2 are the best on the former images."
         )
     else:
@@ -56,12 +56,12 @@ def caption(
             f"The authors' protocol: filters, their classes and thresholds chosen on the images that are scored, "
             f"{scored}. Thresholds of MaxBoxAcc and MaxBoxAccV2 are oracles: the best on these same images."
         )
-    truth = {"masks": "masks of the objects", "boxes": "the objects' boxes, filled"}[evaluation.objects.kind]
+    truth = {"masks": "masks of the objects", "boxes": "the objects' boxes, filled"}[task.objects.kind]
     cuts = [CUTS[name].format(n_filters) for name in methods if name in CUTS]
     others = "the highest 30 % of the pixels of " + " and ".join(
         ["the baselines", *(name for name in methods if name not in CUTS)]
     )
-    left_out = "; ".join(evaluation.objects.left_out) or "nothing"
+    left_out = "; ".join(task.objects.left_out) or "nothing"
     return (
         f"{selection} Compared with {truth}. Regions: {'; '.join([*cuts, others])}. Left out: {left_out}. low, high: "
         "95 % bootstrap interval of the total over images."

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from csg_analyze.analyzers.localize.baselines import baseline_maps
-from csg_analyze.analyzers.localize.evaluation import Cut, Evaluation, Scored, in_pieces
 from csg_analyze.analyzers.localize.filter_regions import filter_ious
 from csg_analyze.analyzers.localize.gradients import THRESHOLD, smooth_gradients
 from csg_analyze.analyzers.localize.selection import classes_of_filters, most_active_filters
+from csg_analyze.analyzers.localize.task import Cut, LocalizationTask, Scored, in_pieces
 from csg_analyze.analyzers.localize.thresholds import (
     activation_thresholds,
     n_highest,
@@ -39,7 +39,7 @@ Pieces = Iterator[tuple[IntArray, FloatArray]]
 """Images (m,) and their maps (m, h, w), piece by piece."""
 
 
-def score_class_maps(evaluation: Evaluation, pieces: Pieces) -> Scored:
+def score_class_maps(task: LocalizationTask, pieces: Pieces) -> Scored:
     """Score one map per image, (m, h, w) of any size: its region is the highest 30 % of the pixels at the image's size.
 
     A map with a value that is not finite counts as flat.
@@ -48,11 +48,11 @@ def score_class_maps(evaluation: Evaluation, pieces: Pieces) -> Scored:
     def cuts() -> Iterator[Cut]:
         for images, maps in pieces:
             finite: BoolArray = np.asarray(np.isfinite(maps).all(axis=(1, 2)))
-            large = upsampled(np.where(finite[:, None, None], maps, 0), *evaluation.objects.size)[:, None]
+            large = upsampled(np.where(finite[:, None, None], maps, 0), *task.objects.size)[:, None]
             thresholds = top_pixels(large)
             yield Cut(images, large, thresholds, odd=_oddities(large, thresholds, finite[:, None]))
 
-    return evaluation.run(cuts())
+    return task.run(cuts())
 
 
 def _oddities(maps: FloatArray, thresholds: FloatArray, finite: BoolArray) -> dict[str, BoolArray]:
@@ -62,23 +62,23 @@ def _oddities(maps: FloatArray, thresholds: FloatArray, finite: BoolArray) -> di
     return {NOT_FINITE: ~finite, FLAT: flat & finite, FEW: few, TIED: sizes > n_highest(n_pixels, TIED_SHARE)}
 
 
-def class_activation_maps(evaluation: Evaluation, features: FeatureMaps) -> Pieces:
+def class_activation_maps(task: LocalizationTask, features: FeatureMaps) -> Pieces:
     """CAM of the labelled class, from the maps of the feature layer."""
-    at_once = min(evaluation.at_once(1), evaluation.at_once(features.maps.shape[1]) * 16)
-    for images in in_pieces(evaluation.images, at_once):
-        yield images, features.class_activation(images, evaluation.labels[images])
+    at_once = min(task.at_once(1), task.at_once(features.maps.shape[1]) * 16)
+    for images in in_pieces(task.images, at_once):
+        yield images, features.class_activation(images, task.labels[images])
 
 
-def score_baseline(evaluation: Evaluation, name: str, seed: int) -> Scored:
+def score_baseline(task: LocalizationTask, name: str, seed: int) -> Scored:
     """Score a baseline: the whole image, or the highest 30 % of the pixels, as for class maps."""
 
     def cuts() -> Iterator[Cut]:
-        for images in in_pieces(evaluation.images, evaluation.at_once(1)):
-            maps = baseline_maps(name, images, *evaluation.objects.size, seed)[:, None]
+        for images in in_pieces(task.images, task.at_once(1)):
+            maps = baseline_maps(name, images, *task.objects.size, seed)[:, None]
             everything = np.full(maps.shape[:2], -np.inf, np.float32)
             yield Cut(images, maps, everything if name == "all-ones" else top_pixels(maps))
 
-    return evaluation.run(cuts())
+    return task.run(cuts())
 
 
 @dataclass(frozen=True)
@@ -95,24 +95,24 @@ class FilterChoice:
     everywhere: BoolArray
 
 
-def choose_filters(evaluation: Evaluation, features: FeatureMaps) -> FilterChoice:
-    """Choose every filter's threshold and class on `evaluation.chosen`, and compute its IoU on all images."""
+def choose_filters(task: LocalizationTask, features: FeatureMaps) -> FilterChoice:
+    """Choose every filter's threshold and class on `task.chosen`, and compute its IoU on all images."""
     maps = features.maps
-    thresholds = activation_thresholds(maps, evaluation.chosen)
-    ious: FloatArray = np.full((len(evaluation.labels), maps.shape[1]), np.nan)
+    thresholds = activation_thresholds(maps, task.chosen)
+    ious: FloatArray = np.full((len(task.labels), maps.shape[1]), np.nan)
     lowest: FloatArray = np.full(maps.shape[1], np.inf)
-    for images in in_pieces(evaluation.images, evaluation.at_once(1)):
-        region, counted = evaluation.objects.regions(images)
+    for images in in_pieces(task.images, task.at_once(1)):
+        region, counted = task.objects.regions(images)
         ious[images] = filter_ious(maps[images], thresholds, region, counted)
         lowest = np.minimum(lowest, maps[images].min(axis=(0, 2, 3)))
-    chosen = evaluation.chosen
+    chosen = task.chosen
     classes = classes_of_filters(
-        ious[chosen], evaluation.labels[chosen], evaluation.n_classes, FILTER_DELTA, first_of_ties=evaluation.as_authors
+        ious[chosen], task.labels[chosen], task.n_classes, FILTER_DELTA, first_of_ties=task.as_authors
     )
     return FilterChoice(thresholds, classes, ious, np.asarray(thresholds <= lowest))
 
 
-def score_activation_maps(evaluation: Evaluation, features: FeatureMaps, choice: FilterChoice) -> Scored:
+def score_activation_maps(task: LocalizationTask, features: FeatureMaps, choice: FilterChoice) -> Scored:
     """ActivMap: every filter's region, where its map reaches its threshold, on the images of its class.
 
     The numbers of a class are averages over its filters, the total is the average over all filters. Images of a class
@@ -122,38 +122,38 @@ def score_activation_maps(evaluation: Evaluation, features: FeatureMaps, choice:
     def cuts() -> Iterator[Cut]:
         for c in np.unique(choice.classes):
             filters = np.flatnonzero(choice.classes == c)
-            members = evaluation.images[evaluation.labels[evaluation.images] == c]
-            for images in in_pieces(members, evaluation.at_once(len(filters))):
-                large = upsampled(features.maps[images][:, filters], *evaluation.objects.size)
+            members = task.images[task.labels[task.images] == c]
+            for images in in_pieces(members, task.at_once(len(filters))):
+                large = upsampled(features.maps[images][:, filters], *task.objects.size)
                 limits = np.broadcast_to(choice.thresholds[filters], large.shape[:2])
                 yield Cut(images, large, limits, choice.ious[np.ix_(images, filters)])
 
-    weights = np.bincount(choice.classes, minlength=evaluation.n_classes).astype(np.float64)
-    return evaluation.run(cuts(), class_weights=weights)
+    weights = np.bincount(choice.classes, minlength=task.n_classes).astype(np.float64)
+    return task.run(cuts(), class_weights=weights)
 
 
-def gradient_filters(evaluation: Evaluation, activations: FloatArray, n_filters: int) -> IntArray:
-    """The filters of every class with the highest mean activation on its images in `evaluation.chosen`, (C, F)."""
+def gradient_filters(task: LocalizationTask, activations: FloatArray, n_filters: int) -> IntArray:
+    """The filters of every class with the highest mean activation on its images in `task.chosen`, (C, F)."""
     n = min(n_filters, activations.shape[1])
-    return most_active_filters(activations, evaluation.labels, evaluation.chosen, evaluation.n_classes, n)
+    return most_active_filters(activations, task.labels, task.chosen, task.n_classes, n)
 
 
-def gradient_images(evaluation: Evaluation, filters: IntArray) -> IntArray:
+def gradient_images(task: LocalizationTask, filters: IntArray) -> IntArray:
     """The images whose class has filters, class by class."""
-    images: IntArray = evaluation.images[filters[evaluation.labels[evaluation.images], 0] >= 0]
-    ordered: IntArray = images[np.argsort(evaluation.labels[images], kind="stable")]
+    images: IntArray = task.images[filters[task.labels[task.images], 0] >= 0]
+    ordered: IntArray = images[np.argsort(task.labels[images], kind="stable")]
     return ordered
 
 
-def gradient_maps(evaluation: Evaluation, attribution: Attribution, filters: IntArray) -> Pieces:
+def gradient_maps(task: LocalizationTask, attribution: Attribution, filters: IntArray) -> Pieces:
     """GradMaps of the filters (C, F) of each image's class: (m, F, H, W), normalised and blurred."""
-    images = gradient_images(evaluation, filters)
-    own = filters[evaluation.labels[images]]
-    for places, magnitudes in attribution.gradients(images, own, normalized=evaluation.as_authors):
+    images = gradient_images(task, filters)
+    own = filters[task.labels[images]]
+    for places, magnitudes in attribution.gradients(images, own, normalized=task.as_authors):
         yield images[places], smooth_gradients(magnitudes)
 
 
-def score_gradient_maps(evaluation: Evaluation, pieces: Pieces) -> Scored:
+def score_gradient_maps(task: LocalizationTask, pieces: Pieces) -> Scored:
     """GradMap: the region is where the map exceeds 1. IoU is a mean over an image's filters, its rate IoU >= delta."""
     above = np.nextafter(np.float32(THRESHOLD), np.float32(np.inf))
 
@@ -162,4 +162,4 @@ def score_gradient_maps(evaluation: Evaluation, pieces: Pieces) -> Scored:
             blank: BoolArray = np.asarray(~maps.any(axis=(2, 3)))
             yield Cut(images, maps, np.full(maps.shape[:2], above), odd={FLAT: blank})
 
-    return evaluation.run(cuts(), rate_of_mean=True)
+    return task.run(cuts(), rate_of_mean=True)

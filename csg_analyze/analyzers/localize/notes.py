@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 
 from csg_analyze.analyzers.localize.baselines import BASELINES
-from csg_analyze.analyzers.localize.evaluation import Evaluation, Scored
 from csg_analyze.analyzers.localize.figures import short
 from csg_analyze.analyzers.localize.methods import FEW, FLAT, NOT_FINITE, TIED, FilterChoice
 from csg_analyze.analyzers.localize.tables import TOTAL
+from csg_analyze.analyzers.localize.task import LocalizationTask, Scored
 from csg_analyze.metrics.attribution import FeatureMaps
 from csg_analyze.wording import listed
 
@@ -29,7 +29,7 @@ EVALUATOR_THRESHOLDS = 1000
 
 
 def notes_on(
-    evaluation: Evaluation,
+    task: LocalizationTask,
     scored: Mapping[str, Scored],
     choice: FilterChoice | None,
     features: FeatureMaps,
@@ -38,7 +38,7 @@ def notes_on(
 ) -> list[str]:
     """Classes without images or filters, odd maps, definitions, and the methods that beat no baseline."""
     notes = []
-    present = np.bincount(evaluation.labels[evaluation.scored], minlength=len(class_names)) > 0
+    present = np.bincount(task.labels[task.scored], minlength=len(class_names)) > 0
     absent = [name for name, scored_class in zip(class_names, present, strict=True) if not scored_class]
     if absent:
         notes.append(f"no scored image of: {listed(absent)}; their columns are blank.")
@@ -49,8 +49,8 @@ def notes_on(
         if len(unweighted):
             names = listed([class_names[c] for c in unweighted.tolist()])
             notes.append(f"CAM: all weights of the head are zero for {names}; maps of it are the same everywhere.")
-    notes += _on_maps(evaluation, scored)
-    notes += _on_definitions(evaluation, scored)
+    notes += _on_maps(task, scored)
+    notes += _on_definitions(task, scored)
     totals = per_class[(per_class["class"] == TOTAL) & (per_class["metric"] == "avg_iou")].set_index("method")["value"]
     best = max(BASELINES, key=lambda name: totals[name])
     below = [name for name in scored if totals[name] <= totals[best]]
@@ -78,12 +78,12 @@ def _on_filters(choice: FilterChoice, class_names: Sequence[str]) -> list[str]:
     return notes
 
 
-def _on_maps(evaluation: Evaluation, scored: Mapping[str, Scored]) -> list[str]:
+def _on_maps(task: LocalizationTask, scored: Mapping[str, Scored]) -> list[str]:
     notes = []
     for method, of_method in scored.items():
-        n = int(of_method.n_maps[evaluation.scored].sum())
+        n = int(of_method.n_maps[task.scored].sum())
         for oddity, by_image in of_method.odd.items():
-            count = int(by_image[evaluation.scored].sum())
+            count = int(by_image[task.scored].sum())
             if count and method == "gradmap":
                 notes.append(f"{short(method)}: {count} of {n} gradients {NO_GRADIENT}")
             elif count:
@@ -91,25 +91,23 @@ def _on_maps(evaluation: Evaluation, scored: Mapping[str, Scored]) -> list[str]:
     return notes
 
 
-def _on_definitions(evaluation: Evaluation, scored: Mapping[str, Scored]) -> list[str]:
+def _on_definitions(task: LocalizationTask, scored: Mapping[str, Scored]) -> list[str]:
     notes = []
     if "gradmap" in scored:
         notes.append(
             "GradMap differentiates with respect to the network's normalised input, as the authors' scripts do."
-            if evaluation.as_authors
+            if task.as_authors
             else "GradMap differentiates with respect to pixels in [0, 1]; the authors' scripts, and --protocol paper, "
             "use the network's normalised input, which weights the colours slightly differently."
         )
     if "activmap" in scored:
         preferred = (
-            "the first of them, as in the authors' scripts" if evaluation.as_authors else "that of the higher mean IoU"
+            "the first of them, as in the authors' scripts" if task.as_authors else "that of the higher mean IoU"
         )
         notes.append(f"ActivMap: a filter that hits several classes equally often belongs to {preferred}.")
-    compared = (
-        "as in" if evaluation.n_levels == EVALUATOR_THRESHOLDS else f"where {EVALUATOR_THRESHOLDS:,} are asked for by"
-    )
+    compared = "as in" if task.n_levels == EVALUATOR_THRESHOLDS else f"where {EVALUATOR_THRESHOLDS:,} are asked for by"
     notes.append(
-        f"MaxBoxAcc, MaxBoxAccV2 and PxAP try {evaluation.n_levels:,} thresholds, {compared} the evaluator published "
+        f"MaxBoxAcc, MaxBoxAccV2 and PxAP try {task.n_levels:,} thresholds, {compared} the evaluator published "
         "by Choe et al. (2020). Its boxes reach one pixel further to the right and below than their region; the boxes "
         "here do not."
     )

@@ -8,12 +8,12 @@ from csg_analyze.metrics.arrays import BoolArray, FloatArray
 from csg_analyze.metrics.resizing import upsampled
 from csg_analyze.plots.style import colour_map
 
-SIDE = 96
+LEAST_SIDE = 96
 """Pixels that the longer side of a picture has at least: smaller images are enlarged by a whole number."""
 
 COLOURS = "magma"
 OUTLINE = (0, 255, 200)
-STRONG = 0.75
+OPACITY = 0.75
 """How much of the image a map hides where it is highest."""
 
 
@@ -23,7 +23,7 @@ def overlays(images: np.ndarray, maps: FloatArray | None, regions: BoolArray) ->
     maps: None draws the images alone. A map of NaN, where there is none, leaves the image grey. The map is scaled to
     its own minimum and maximum: bright is highest. uint8 (n, T, S, 3), enlarged by a whole number.
     """
-    times = max(1, -(-SIDE // max(images.shape[1:3])))
+    times = max(1, -(-LEAST_SIDE // max(images.shape[1:3])))
     drawn = []
     for i, image in enumerate(images):
         large = image.repeat(times, axis=0).repeat(times, axis=1)
@@ -46,7 +46,7 @@ def _heat(image: np.ndarray, values: FloatArray) -> np.ndarray:
     scaled = (large - low) / (high - low) if high > low else np.zeros_like(large)
     colours = np.asarray(colour_map(COLOURS)(scaled))[..., :3] * 255
     # low values are shown as well, faintly: what is left grey would look as if nothing was measured there
-    weight = (0.25 + (STRONG - 0.25) * scaled)[..., None]
+    weight = (0.25 + (OPACITY - 0.25) * scaled)[..., None]
     mixed: FloatArray = paper * (1 - weight) + colours * weight
     return np.asarray(np.rint(mixed).clip(0, 255), np.uint8)
 

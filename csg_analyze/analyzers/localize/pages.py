@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from csg_analyze.analyzers.localize.comparisons import NAMES
-from csg_analyze.analyzers.localize.evaluation import Evaluation, Scored
 from csg_analyze.analyzers.localize.overlays import overlays
+from csg_analyze.analyzers.localize.task import LocalizationTask, Scored
 from csg_analyze.html import environment
 from csg_analyze.metrics.arrays import FloatArray, IntArray
 from csg_analyze.plots.sprites import sprite
@@ -28,7 +28,7 @@ PICTURE_BYTES = 12_000
 class Ranking:
     """The contents of the pages: the scored images, their scores by every method, and their pictures."""
 
-    evaluation: Evaluation
+    task: LocalizationTask
     scored: Mapping[str, Scored]
     class_names: Sequence[str]
     sample_ids: Sequence[str]
@@ -61,12 +61,12 @@ def extremes_pages(ranking: Ranking, model: str) -> Iterator[tuple[str, bytes]]:
     files = {name: "index.html" if place == 0 else f"{_stem(name)}.html" for place, name in enumerate(methods)}
     template = templates.get_template("localization.html.j2")
     for name in methods:
-        iou = ranking.scored[name].scores.iou[ranking.evaluation.scored]
+        iou = ranking.scored[name].scores.iou[ranking.task.scored]
         images, groups = _ends(ranking, iou)
         sheet = None
         if len(images):
             maps = ranking.scored[name].previews[images].astype(np.float32)
-            regions = ranking.evaluation.objects.regions(images)[0]
+            regions = ranking.task.objects.regions(images)[0]
             sheet = sprite(overlays(ranking.pictures(images), maps, regions), PICTURE_BYTES)
         rows = [] if sheet is None else [_row(ranking, name, group, sheet.offset) for group in groups]
         text = template.render(
@@ -103,9 +103,9 @@ class _Group:
 
 def _ends(ranking: Ranking, iou: FloatArray) -> tuple[IntArray, list[_Group]]:
     """The images on the sheet, class by class, the best first."""
-    evaluation = ranking.evaluation
-    with_map, values = evaluation.scored[~np.isnan(iou)], iou[~np.isnan(iou)]
-    members = [np.flatnonzero(evaluation.labels[with_map] == c) for c in range(len(ranking.class_names))]
+    task = ranking.task
+    with_map, values = task.scored[~np.isnan(iou)], iou[~np.isnan(iou)]
+    members = [np.flatnonzero(task.labels[with_map] == c) for c in range(len(ranking.class_names))]
     means = {c: values[places].mean() for c, places in enumerate(members) if len(places)}
     chosen = sorted(sorted(means, key=lambda c: means[c])[:CLASSES_PER_PAGE])
     images: list[int] = []

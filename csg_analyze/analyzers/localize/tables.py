@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from csg_analyze.analyzers.localize.evaluation import Evaluation, Scored
 from csg_analyze.analyzers.localize.figures import IMAGES, REGIONS_OF
 from csg_analyze.analyzers.localize.gathering import curve_levels
 from csg_analyze.analyzers.localize.methods import FilterChoice
@@ -17,6 +16,7 @@ from csg_analyze.analyzers.localize.scores import (
     evaluate,
     metric_names,
 )
+from csg_analyze.analyzers.localize.task import LocalizationTask, Scored
 from csg_analyze.metrics.arrays import FloatArray, IntArray
 from csg_analyze.metrics.statistics import intervals, resampled_groups
 from csg_analyze.result import Pictures
@@ -35,7 +35,7 @@ EXAMPLES = 8
 def numbers_of(
     method: str,
     scores: ImageScores,
-    evaluation: Evaluation,
+    task: LocalizationTask,
     class_names: Sequence[str],
     *,
     oracle: bool,
@@ -44,14 +44,14 @@ def numbers_of(
 ) -> pd.DataFrame:
     """One row per metric and class, the total last: value, 95 % interval, number of images.
 
-    oracle: the thresholds of boxes are the best on the scored images, else the best on `evaluation.chosen`.
+    oracle: the thresholds of boxes are the best on the scored images, else the best on `task.chosen`.
     """
-    n_classes, images, labels = len(class_names), evaluation.scored, evaluation.labels
-    levels = None if oracle else best_levels(scores, labels, evaluation.chosen, n_classes)
+    n_classes, images, labels = len(class_names), task.scored, task.labels
+    levels = None if oracle else best_levels(scores, labels, task.chosen, n_classes)
     values = evaluate(scores, labels, images, n_classes, levels=levels)
-    draws = resampled_groups(evaluation.objects.groups[images], resamples=bootstrap, seed=seed)
+    draws = resampled_groups(task.objects.groups[images], resamples=bootstrap, seed=seed)
     low, high = intervals(evaluate(scores, labels, images, n_classes, levels=levels, multiplicities=draws))
-    metrics = metric_names(evaluation.deltas)
+    metrics = metric_names(task.deltas)
     counted = labels[images][~np.isnan(scores.iou[images])]
     counts = [*np.bincount(counted, minlength=n_classes).tolist(), len(counted)]
     return pd.DataFrame(
@@ -86,45 +86,45 @@ def wide(per_class: pd.DataFrame, class_names: Sequence[str], metrics: Sequence[
     return pd.concat([heads, pd.DataFrame({**columns, **ends})], axis=1)
 
 
-def iou_curves(evaluation: Evaluation, scored: Mapping[str, Scored]) -> pd.DataFrame:
+def iou_curves(task: LocalizationTask, scored: Mapping[str, Scored]) -> pd.DataFrame:
     """Mean IoU of the scaled map's region by threshold, at most 100 thresholds, evenly spaced.
 
     The area under the curve needs no choice of a threshold.
     """
-    thresholds = curve_levels(evaluation.n_levels) / evaluation.n_levels
+    thresholds = curve_levels(task.n_levels) / task.n_levels
     parts = []
     for name, of_method in scored.items():
-        curves = of_method.scores.curve[evaluation.scored]
+        curves = of_method.scores.curve[task.scored]
         curves = curves[~np.isnan(curves[:, 0])]
         if len(curves):
             parts.append(pd.DataFrame({"method": name, "threshold": thresholds, "mean_iou": curves.mean(axis=0)}))
     return pd.concat(parts, ignore_index=True)
 
 
-def filter_table(evaluation: Evaluation, choice: FilterChoice, class_names: Sequence[str]) -> pd.DataFrame:
+def filter_table(task: LocalizationTask, choice: FilterChoice, class_names: Sequence[str]) -> pd.DataFrame:
     """ActivMap's filters one by one, scored on the images of their class."""
     rows = []
     for k, (threshold, c) in enumerate(zip(choice.thresholds.tolist(), choice.classes.tolist(), strict=True)):
-        ious = choice.ious[evaluation.scored[evaluation.labels[evaluation.scored] == c], k]
-        rates = {f"ap{round(100 * delta):02d}": _mean(ious > delta) for delta in evaluation.deltas}
+        ious = choice.ious[task.scored[task.labels[task.scored] == c], k]
+        rates = {f"ap{round(100 * delta):02d}": _mean(ious > delta) for delta in task.deltas}
         row = {"filter": k, "class": class_names[c], "threshold": threshold, "avg_iou": _mean(ious), **rates}
         rows.append({**row, "whole_image": bool(choice.everywhere[k]), "n": len(ious)})
     return pd.DataFrame(rows)
 
 
 def sample_table(
-    evaluation: Evaluation,
+    task: LocalizationTask,
     scored: Mapping[str, Scored],
     methods: Sequence[str],
     class_names: Sequence[str],
     sample_ids: Sequence[str],
 ) -> pd.DataFrame:
     """One row per scored image; images with the same `picture` were cut from it, and are resampled together."""
-    images = evaluation.scored
+    images = task.scored
     columns: dict[str, object] = {
         "sample_id": [sample_ids[i] for i in images.tolist()],
-        "class": [class_names[c] for c in evaluation.labels[images].tolist()],
-        "picture": evaluation.objects.groups[images],
+        "class": [class_names[c] for c in task.labels[images].tolist()],
+        "picture": task.objects.groups[images],
     }
     for name in methods:
         scores = scored[name].scores
@@ -134,20 +134,20 @@ def sample_table(
     return pd.DataFrame(columns)
 
 
-def drawn_at_random(evaluation: Evaluation, n_classes: int, seed: int) -> IntArray:
+def drawn_at_random(task: LocalizationTask, n_classes: int, seed: int) -> IntArray:
     """At most `EXAMPLES` scored images, of as many classes as possible, in the classes' order.
 
     The draw depends on the images only: models scored on the same images have the same examples.
     """
-    rng = np.random.default_rng([seed, len(evaluation.scored)])
-    by_class = [rng.permutation(evaluation.scored[evaluation.labels[evaluation.scored] == c]) for c in range(n_classes)]
+    rng = np.random.default_rng([seed, len(task.scored)])
+    by_class = [rng.permutation(task.scored[task.labels[task.scored] == c]) for c in range(n_classes)]
     classes = np.sort(rng.permutation([c for c, members in enumerate(by_class) if len(members)])[:EXAMPLES])
     rounds = [by_class[c][turn] for turn in range(EXAMPLES) for c in classes if turn < len(by_class[c])]
-    return np.array(sorted(rounds[:EXAMPLES], key=lambda i: evaluation.labels[i]))
+    return np.array(sorted(rounds[:EXAMPLES], key=lambda i: task.labels[i]))
 
 
 def example_table(
-    evaluation: Evaluation,
+    task: LocalizationTask,
     images: IntArray,
     scored: Mapping[str, Scored],
     methods: Sequence[str],
@@ -158,14 +158,14 @@ def example_table(
     return pd.DataFrame(
         {
             "sample_id": [sample_ids[i] for i in images.tolist()],
-            "class": [class_names[c] for c in evaluation.labels[images].tolist()],
+            "class": [class_names[c] for c in task.labels[images].tolist()],
             **{f"{name}_iou": scored[name].scores.iou[images] for name in methods},
         }
     )
 
 
 def example_pictures(
-    evaluation: Evaluation,
+    task: LocalizationTask,
     images: IntArray,
     scored: Mapping[str, Scored],
     methods: Sequence[str],
@@ -173,7 +173,7 @@ def example_pictures(
 ) -> Pictures:
     """The examples' images, uint8 (H, W, 3), objects' regions (H, W), and maps (h, w) of every method."""
     maps = {name: scored[name].previews[images] for name in methods}
-    return Pictures({IMAGES: pictures(images), REGIONS_OF: evaluation.objects.regions(images)[0], **maps})
+    return Pictures({IMAGES: pictures(images), REGIONS_OF: task.objects.regions(images)[0], **maps})
 
 
 def _mean(values: FloatArray) -> float:

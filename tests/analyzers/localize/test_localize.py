@@ -103,7 +103,7 @@ def test_boxes_and_left_out_images(classifier: Classifier, scenes: Dataset) -> N
 def test_results_do_not_depend_on_batches_or_pieces(
     classifier: Classifier, scenes: Dataset, heldout: Result, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("csg_analyze.analyzers.localize.evaluation.PIXELS_AT_ONCE", 5000)
+    monkeypatch.setattr("csg_analyze.analyzers.localize.task.PIXELS_AT_ONCE", 5000)
     steps = plan(
         ["localize"],
         {

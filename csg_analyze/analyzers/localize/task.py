@@ -50,7 +50,7 @@ class Scored:
 
 
 @dataclass(frozen=True)
-class Evaluation:
+class LocalizationTask:
     """N images with objects and labels (N,), and the settings that all methods share.
 
     chosen, scored: indices of the usable images that filters and thresholds are chosen on, and of those that are
