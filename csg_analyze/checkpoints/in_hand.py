@@ -69,10 +69,7 @@ def classifier_of(
         notes=notes,
         code=code,
     )
-    if layer is not None:
-        classifier.layer(layer)
-        classifier = replace(classifier, feature_layer=layer)
-    classifier = checked(classifier)
+    classifier = checked(classifier, layer)
     if gate is not None and classifier.gate is None:
         shape = (classifier.n_classes, classifier.n_filters)
         raise UsageError(f"the gate has shape {tuple(gate.shape)}, but classes x filters is {shape}.")

@@ -91,10 +91,7 @@ def load_classifier(
         notes=(*contents.notes, *notes, *((f"preprocessing {ASSUMED}",) if ASSUMED in preprocessing.origin else ())),
         code=code,
     )
-    if layer is not None:
-        classifier.layer(layer)
-        classifier = replace(classifier, feature_layer=layer)
-    return checked(classifier)
+    return checked(classifier, layer)
 
 
 def _name_of(path: Path) -> str:
@@ -139,8 +136,13 @@ def found_layers(network: PixelNetwork, preprocessing: Preprocessing) -> tuple[s
         raise UsageError(f"the network does not take {size}x{size} images; give --size.") from error
 
 
-def checked(classifier: Classifier) -> Classifier:
-    """The classifier with its number of filters. Raises UsageError if layer, gate or class names do not fit."""
+def checked(classifier: Classifier, layer: str | None = None) -> Classifier:
+    """The classifier with its number of filters, and with `layer` as its feature layer if one is named.
+
+    Raises UsageError if layer, gate or class names do not fit.
+    """
+    if layer is not None:
+        classifier = replace(classifier, feature_layer=layer)
     classifier.layer()  # raises for a layer that does not exist
     size = classifier.preprocessing.size or 224
     probe = torch.full((1, 3, size, size), 0.5, device=classifier.device)

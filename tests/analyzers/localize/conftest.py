@@ -76,7 +76,7 @@ class Plain:
         return F.interpolate(maps[None, None], (32, 32), mode="bilinear", align_corners=False)[0, 0].numpy()
 
     def cam(self, images: list[int]) -> list[float]:
-        weight = self.classifier.network.network.linear.weight.double()  # type: ignore[union-attr,operator]
+        weight = self.classifier.network.network.linear.weight.double()  # type: ignore[union-attr]
         ious_of_images = []
         for i in images:
             values = self.large((weight[self.labels[i], :, None, None] * self.maps[i]).sum(0))
