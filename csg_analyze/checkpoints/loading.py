@@ -55,6 +55,10 @@ def load_classifier(
     notes: tuple[str, ...] = ()
     try:
         users = _users_network(contents, architecture, arch_options or {})
+        if users is not None and weights is not None:
+            raise UsageError(
+                "--weights chooses for networks that csg-analyze builds itself; save that set as a file of its own."
+            )
         flagged = partial(find_preprocessing, recorded=about.get("preprocessing"), mean=mean, std=std, size=size)
         if users is None:
             restored = restore_network(contents, architecture, weights)

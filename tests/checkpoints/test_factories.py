@@ -193,3 +193,9 @@ def test_a_module_whose_code_is_missing_is_not_called_damaged(monkeypatch: pytes
     monkeypatch.chdir(tmp_path.parent)
     with pytest.raises(UsageError, match=r"whose code is not here \(No module named 'owncode'\)"):
         load_classifier(tmp_path / "w.pt", allow_pickle=True)
+
+
+def test_weights_are_not_chosen_for_a_network_of_ones_own() -> None:
+    torch.save({"model": module().state_dict(), "model_ema": module().state_dict()}, "w.pt")
+    with pytest.raises(UsageError, match="--weights chooses for networks that csg-analyze builds itself"):
+        load_classifier("w.pt", architecture="owncode.models:small", weights="model_ema", **HOW)
