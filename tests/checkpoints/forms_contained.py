@@ -97,7 +97,7 @@ def exported(network: nn.Module, folder: Path) -> Path:
     return folder / "model.pt2"
 
 
-CLASSES = "holds Python objects (csg_analyze.models.CifarResNet, "
+CLASSES = "holds Python objects (csg_analyze.models.cifar.CifarResNet, "
 FORMS = (
     *(
         Form(f"`{ending}` of torch.save", saved(lambda s: {"state_dict": s}, "w" + ending))
@@ -147,7 +147,9 @@ FORMS = (
     Form("`.pt2` of torch.export, with leave", exported, {"allow_pickle": True}),
     refused("a whole module", whole(), CLASSES),
     refused(
-        "a whole module before 1.6 (legacy)", whole(old=True), "holds Python objects (csg_analyze.models.CifarResNet)"
+        "a whole module before 1.6 (legacy)",
+        whole(old=True),
+        "holds Python objects (csg_analyze.models.cifar.CifarResNet)",
     ),
     refused(
         "TorchScript",

@@ -1,0 +1,52 @@
+"""One way to build any network by name: this project's own, and torchvision's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from torch import nn
+
+from csg_analyze.errors import UsageError, unknown
+from csg_analyze.models.cifar import CifarAlexNet, CifarResNet
+
+NETWORKS: dict[str, Callable[[int], nn.Module]] = {
+    "resnet8": partial(CifarResNet, 1),
+    "resnet20": partial(CifarResNet, 3),
+    "resnet32": partial(CifarResNet, 5),
+    "resnet44": partial(CifarResNet, 7),
+    "resnet56": partial(CifarResNet, 9),
+    "alexnet": CifarAlexNet,
+}
+"""This project's own networks: from a number of classes to a freshly initialised network."""
+
+TORCHVISION = "torchvision:"
+
+
+def architectures() -> list[str]:
+    """All names that `build` takes: the project's own networks, then torchvision's classification networks."""
+    import torchvision.models
+    from torchvision.models import list_models
+
+    theirs = list_models(module=torchvision.models)
+    return [*NETWORKS, *(name if name not in NETWORKS else TORCHVISION + name for name in theirs)]
+
+
+def build(architecture: str, n_classes: int) -> nn.Module:
+    """A freshly initialised network in train mode, drawing from torch's global generator.
+
+    For a name of two networks (alexnet), `torchvision:NAME` is torchvision's, and NAME the project's own.
+    Raises UsageError for an unknown name, suggesting the nearest, and for fewer than two classes.
+    """
+    if n_classes < 2:
+        raise UsageError(f"a classifier needs at least 2 classes, not {n_classes}.")
+    if architecture in NETWORKS:
+        return NETWORKS[architecture](n_classes)
+    if architecture not in architectures():
+        raise unknown("architecture", architecture, architectures())
+    from torchvision.models import get_model
+
+    name = architecture.removeprefix(TORCHVISION)
+    auxiliary = {"aux_logits": False, "init_weights": True} if name in ("googlenet", "inception_v3") else {}
+    network: nn.Module = get_model(name, weights=None, num_classes=n_classes, **auxiliary)
+    return network
