@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
@@ -15,7 +16,7 @@ from csg_analyze.inputs import Compared
 from csg_analyze.inputs.cache import Cache
 from csg_analyze.inputs.shared import guarded, read_only
 from csg_analyze.plan import Plan, plan
-from csg_analyze.progress import Track, untracked
+from csg_analyze.progress import Progress, untracked
 from csg_analyze.registry import Step
 from csg_analyze.report.document import ModelReport
 from csg_analyze.result import Result, Table
@@ -62,13 +63,13 @@ def analyze(
     *,
     compared: Compared | None = None,
     cache: Cache | None = None,
-    track: Track[Any] = untracked,
+    track: Progress = untracked,
 ) -> ModelReport:
     """Run analyzers on one classifier and one dataset.
 
     An analyzer is skipped, with the reason, if its inputs are not available. analyzers: a plan, or names of analyzers;
     None: all of them. compared: all classifiers of the run with their datasets, including this one, for inputs that
-    must be the same in all of them; None: this is the only one. track: shows progress, see `progress.Track`.
+    must be the same in all of them; None: this is the only one. track: shows progress.
 
     Arrays are read-only for analyzers and inputs. A third party's analyzer or input that changes them, the dataset or
     the network is skipped, and its changes are undone.
@@ -82,10 +83,11 @@ def analyze(
         "cache": cache or Cache(None),
         "track": track,
     }
-    inputs = _Inputs(chosen, always_there)
+    inputs = _Inputs(chosen, always_there, track)
     results: dict[str, Result] = {}
     skipped: dict[str, str] = {}
-    for step in chosen.analyzers:
+    for number, step in enumerate(chosen.analyzers, 1):
+        inputs.stage = f"{classifier.name}: {step.name}, {number} of {len(chosen.analyzers)}"
         try:
             results[step.name] = as_result(inputs.call(step), step.name)
         except NotAvailable as reason:
@@ -104,21 +106,34 @@ def analyze(
         skipped=skipped,
         class_names=dataset.class_names,
         origin=origin_of(classifier.training, classifier.record, classifier.head),
+        seconds=inputs.seconds,
     )
 
 
 class _Inputs:
     """Inputs by name: each is computed at the first request, and kept, or the reason why it is not available.
 
-    Arrays are read-only, because all analyzers share them.
+    Arrays are read-only, because all analyzers share them. stage: the analyzer that is being run, for people.
+    seconds: what every input and analyzer took, without the inputs that it needs.
     """
 
-    def __init__(self, plan: Plan, always_there: Mapping[str, Any]) -> None:
+    def __init__(self, plan: Plan, always_there: Mapping[str, Any], progress: Progress) -> None:
         self.plan = plan
         self.values: dict[str, Any] = dict(always_there)
+        self.progress = progress
+        self.stage = ""
+        self.seconds: dict[str, float] = {}
 
     def call(self, step: Step) -> Any:
         arguments = [self._get(need, optional=need in step.optional) for need in step.needs]
+        start = time.perf_counter()
+        try:
+            with self.progress.working(self.stage, step.name):
+                return self._run(step, arguments)
+        finally:
+            self.seconds[step.name] = time.perf_counter() - start
+
+    def _run(self, step: Step, arguments: list[Any]) -> Any:
         options = self.plan.options.get(step.name, {})
         if getattr(step.function, "__module__", "").startswith("csg_analyze."):
             return step.function(*arguments, **options)

@@ -8,7 +8,7 @@ from csg_analyze.checkpoints import Classifier
 from csg_analyze.data import Dataset
 from csg_analyze.paper import paper_numbers
 from csg_analyze.plan import Plan
-from csg_analyze.report.document import JSON, ModelReport, Report, Section
+from csg_analyze.report.document import JSON, ModelReport, Refused, Report, Section
 from csg_analyze.report.provenance import provenance
 from csg_analyze.report.seeds import sample_size_note
 
@@ -23,14 +23,16 @@ def compose(
     paper: str | None = None,
     remark: str | None = None,
     command: Sequence[str] = (),
+    refused: Sequence[Refused] = (),
 ) -> Report:
     """The report of several models.
 
-    paper: the paper's dataset whose numbers are shown for comparison. remark: as in Report. Raises UsageError for an
-    unknown dataset of the paper.
+    paper: the paper's dataset whose numbers are shown for comparison. remark, refused: as in Report. Raises UsageError
+    for an unknown dataset of the paper.
     """
     data = _describe(datasets[0])
-    notes = [f"{classifier.name}: {note}" for classifier in classifiers for note in classifier.notes]
+    notes = [f"{each.name} was not analysed: {each.reason}" for each in refused]
+    notes += [f"{classifier.name}: {note}" for classifier in classifiers for note in classifier.notes]
     if len({dataset.fingerprint for dataset in datasets}) > 1:
         specs = ", ".join(f"{c.name} on {d.spec} ({len(d)} images)" for c, d in zip(classifiers, datasets, strict=True))
         notes.append(f"the models were analysed on different data, which limits comparisons: {specs}.")
@@ -53,11 +55,18 @@ def compose(
         title=title or f"Class-specificity of {_named(models)}",
         models=tuple(models),
         sections=tuple(sections),
-        provenance={**origin, "options": {name: values for name, values in settings.items() if values}},
+        provenance={
+            **origin,
+            "options": {name: values for name, values in settings.items() if values},
+            "seconds": {
+                model.name: {step: round(seconds, 3) for step, seconds in model.seconds.items()} for model in models
+            },
+        },
         notes=tuple(notes),
         data=data,
         paper=paper_numbers(paper),
         remark=(remark or "").strip(),
+        refused=tuple(refused),
     )
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from csg_analyze.errors import UsageError
+from csg_analyze.progress import say
 from csg_analyze.version import __version__
 
 if TYPE_CHECKING:
@@ -43,14 +44,15 @@ def program_flags(
 def run_app(app: Callable[..., object], *, program: str, arguments: Sequence[str] | None = None) -> int:
     """Run a Typer app, or a function that calls one with the same arguments, and return its exit code.
 
-    0; 2 after one line `error: ...` on stderr; 130 after Ctrl-C. `--debug`, anywhere on the command line, also shows
-    the traceback of an error. arguments: sys.argv[1:] by default. Errors other than UsageError and Typer's own are
-    defects: they propagate.
+    0; 2 after one line `error: ...` on stderr; 130 after Ctrl-C; a command's own. Without any words: the help.
+    `--debug`, anywhere on the command line, also shows the traceback of an error. arguments: sys.argv[1:] by default.
+    Errors other than UsageError and Typer's own are defects: they propagate.
     """
     typed = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in typed
     try:
-        code = app([word for word in typed if word != "--debug"], prog_name=program, standalone_mode=False)
+        words = [word for word in typed if word != "--debug"] or ["--help"]
+        code = app(words, prog_name=program, standalone_mode=False)
     except UsageError as error:
         if debug:
             raise
@@ -70,5 +72,5 @@ def run_app(app: Callable[..., object], *, program: str, arguments: Sequence[str
 
 
 def _refuse(message: str) -> int:
-    print(f"error: {' '.join(message.split())}", file=sys.stderr)
+    say(f"error: {' '.join(message.split())}")
     return 2

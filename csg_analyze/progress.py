@@ -1,42 +1,103 @@
-"""Progress on stderr: a bar on a terminal, a line every ten seconds elsewhere."""
+"""Progress on stderr: a bar on a terminal, a line every ten seconds elsewhere; the time that every stage took."""
 
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 T = TypeVar("T")
 Track = Callable[[Iterable[T], str, int], Iterable[T]]
 """Passes the items of an iterable on and shows progress: (iterable, description, total) -> iterable."""
 SECONDS_BETWEEN_LINES = 10.0
+WORTH_A_LINE = 1.0
+"""Seconds from which the time of a stage is said."""
+
+
+def printable(text: str) -> str:
+    """Text for a terminal: characters that would move the cursor, colour or hide text are written as escapes."""
+    return "".join(c if c.isprintable() or c in "\n\t" else repr(c)[1:-1] for c in text)
 
 
 def say(line: str) -> None:
     """Print one line for the user on stderr; stdout is for results."""
-    print(line, file=sys.stderr, flush=True)
+    print(printable(line), file=sys.stderr, flush=True)
 
 
-def track(iterable: Iterable[T], description: str, total: int) -> Iterator[T]:
-    """Pass the items on and show how many of `total` are done, and the time left."""
-    if sys.stderr.isatty():
-        from rich.progress import track as bar
+class Progress:
+    """Shows how far a long computation is.
 
-        from csg_analyze.console import stderr_console
+    Called, it passes the items of an iterable on, see `Track`. `working` is open while a stage runs; one at a time.
+    """
 
-        yield from bar(iterable, description, total=total, console=stderr_console(), transient=True)
-        return
-    start = last = time.monotonic()
-    for done, item in enumerate(iterable):
-        now = time.monotonic()
-        if now - last >= SECONDS_BETWEEN_LINES:
-            last = now
-            left = (now - start) / done * (total - done) if done else 0.0
-            say(f"{description}: {done} of {total}, about {left:.0f} s left")
-        yield item
+    def __init__(self) -> None:
+        self.stage = ""
+        self.spoke = time.monotonic()
+
+    def __call__(self, iterable: Iterable[T], description: str, total: int) -> Iterator[T]:
+        """Pass the items on and show how many of `total` are done, and the time left."""
+        if sys.stderr.isatty():
+            from rich.markup import escape
+            from rich.progress import track as bar
+
+            from csg_analyze.console import stderr_console
+
+            yield from bar(iterable, escape(printable(description)), total, console=stderr_console(), transient=True)
+            return
+        stage = f"{self.stage}: " if self.stage else ""
+        start = last = time.monotonic()
+        for done, item in enumerate(iterable):
+            now = time.monotonic()
+            if now - last >= SECONDS_BETWEEN_LINES:
+                last = self.spoke = now
+                left = (now - start) / done * (total - done) if done else 0.0
+                say(f"{stage}{description}: {done} of {total} ({done / total:.0%}), about {left:.0f} s left")
+            yield item
+
+    @contextmanager
+    def working(self, stage: str, what: str) -> Iterator[None]:
+        """While open: a sign of life every ten seconds that nothing else is said; afterwards, the time it took.
+
+        stage: for people, which of how many ("csg: mis, 3 of 11"). what: is being computed ("activations").
+        """
+        ended = threading.Event()
+        start = self.spoke = time.monotonic()
+        self.stage = stage
+        alive = threading.Thread(target=self._signs_of_life, args=(f"{stage}: {what}", start, ended), daemon=True)
+        alive.start()
+        try:
+            yield
+        finally:
+            self.stage = ""
+            ended.set()
+            alive.join()
+        seconds = time.monotonic() - start
+        if seconds >= WORTH_A_LINE:
+            say(f"{stage}: {what} took {seconds:.1f} s")
+
+    def _signs_of_life(self, text: str, start: float, ended: threading.Event) -> None:
+        while not ended.wait(max(0.05, self.spoke + SECONDS_BETWEEN_LINES - time.monotonic())):
+            now = time.monotonic()
+            if now - self.spoke >= SECONDS_BETWEEN_LINES and not sys.stderr.isatty():
+                self.spoke = now
+                say(f"{text}, {now - start:.0f} s so far")
 
 
-def untracked(iterable: Iterable[T], _description: str, _total: int) -> Iterable[T]:
-    """Pass the items on without progress."""
-    return iterable
+class Silent(Progress):
+    """Passes the items on without progress."""
+
+    def __call__(self, iterable: Iterable[T], description: str, total: int) -> Iterator[T]:
+        """The items."""
+        yield from iterable
+
+    @contextmanager
+    def working(self, stage: str, what: str) -> Iterator[None]:
+        """Nothing."""
+        yield
+
+
+track = Progress()
+untracked = Silent()

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import typer
 
@@ -23,7 +23,9 @@ from csg_analyze.progress import say, track, untracked
 if TYPE_CHECKING:
     from csg_analyze.checkpoints import Classifier
     from csg_analyze.data import Dataset
-    from csg_analyze.report.document import ModelReport, Report
+    from csg_analyze.report.document import ModelReport, Refused, Report
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -111,11 +113,15 @@ class Run:
 
 @dataclass(frozen=True)
 class State:
-    """The results of the stages so far; every stage returns it with its own part added."""
+    """The results of the stages so far; every stage returns it with its own part added.
+
+    refused: the models that cannot be analysed; the others go on.
+    """
 
     run: Run
     plan: Plan = field(default_factory=Plan)
     classifiers: tuple[Classifier, ...] = ()
+    refused: tuple[Refused, ...] = ()
     datasets: tuple[Dataset, ...] = ()
     models: tuple[ModelReport, ...] = ()
     report: Report | None = None
@@ -138,13 +144,14 @@ def load_classifiers(state: State) -> State:
     """Load every checkpoint that is not loaded yet, and give all of them distinct names."""
     from csg_analyze.checkpoints import Classifier
 
-    loaded = []
-    for each in state.run.checkpoints:
+    def load(each: Any) -> Classifier:
         if not isinstance(each, Classifier | str | PathLike):
             kind = type(each).__name__
             raise UsageError(f"{kind} is neither a file nor a classifier; make one with classifier_of(module).")
-        loaded.append(each if isinstance(each, Classifier) else state.run.loading.load(Path(each)))
-    return replace(state, classifiers=tuple(distinct_names(loaded)))
+        return each if isinstance(each, Classifier) else state.run.loading.load(Path(each))
+
+    loaded, refused = _each(state.run.checkpoints, load, name=str)
+    return replace(state, classifiers=tuple(distinct_names(loaded)), refused=refused)
 
 
 def open_datasets(state: State) -> State:
@@ -158,11 +165,39 @@ def open_datasets(state: State) -> State:
         data = DataInHand(data, run.class_names)  # once: a loader is iterated once for all classifiers
     elif run.class_names is not None:
         raise UsageError("class_names are for data in hand; a spec names its classes itself.")
-    datasets = tuple(open_dataset(each, data, run.split, run.limit) for each in state.classifiers)
-    for classifier, dataset in zip(state.classifiers, datasets, strict=True):
+
+    def opened(each: Classifier) -> tuple[Classifier, Dataset]:
+        return each, open_dataset(each, data, run.split, run.limit)
+
+    pairs, refused = _each(state.classifiers, opened, name=lambda each: each.source)
+    for classifier, dataset in pairs:
         for note in (*classifier.notes, *dataset.notes, *(f"left out: {reason}" for reason in dataset.left_out)):
             say(f"note: {classifier.name}: {note}")
+    datasets = tuple(dataset for _, dataset in pairs)
+    if refused:
+        state = replace(state, classifiers=tuple(each for each, _ in pairs), refused=(*state.refused, *refused))
     return replace(state, datasets=datasets)
+
+
+def _each(
+    items: Sequence[Any], made: Callable[[Any], T], name: Callable[[Any], str]
+) -> tuple[list[T], tuple[Refused, ...]]:
+    """What is made of each item, and those of which nothing can be made; if of none, the first's UsageError."""
+    from csg_analyze.report.document import Refused
+
+    results: list[T] = []
+    errors: dict[int, UsageError] = {}
+    for number, item in enumerate(items):
+        try:
+            results.append(made(item))
+        except UsageError as error:
+            errors[number] = error
+    if not results and errors:
+        raise next(iter(errors.values()))
+    refused = tuple(Refused(name(items[number]), str(error)) for number, error in errors.items())
+    for each in refused:
+        say(f"not analysed: {each.name}: {each.reason}")
+    return results, refused
 
 
 def analyze_models(state: State) -> State:
@@ -175,6 +210,9 @@ def analyze_models(state: State) -> State:
     compared = tuple(zip(state.classifiers, state.datasets, strict=True))
     tracked = untracked if run.quiet else track
     models = [analyze(*pair, state.plan, compared=compared, cache=cache, track=tracked) for pair in compared]
+    if not any(model.results for model in models):
+        reasons = dict.fromkeys(f"{name}: {reason}" for model in models for name, reason in model.skipped.items())
+        raise UsageError(f"nothing to report; {'; '.join(reasons)}.")
     return replace(state, models=tuple(models))
 
 
@@ -185,7 +223,7 @@ def compose_report(state: State) -> State:
     run = state.run
     report = compose(
         state.models, state.classifiers, state.datasets, state.plan, title=run.title, paper=run.paper,
-        remark=run.remark, command=run.command,
+        remark=run.remark, command=run.command, refused=state.refused,
     )  # fmt: skip
     return replace(state, report=report)
 

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -12,20 +12,24 @@ from csg_analyze.analysis import analyze, as_result, open_dataset
 from csg_analyze.composing import compose
 from csg_analyze.errors import NotAvailable, UsageError
 from csg_analyze.plan import Plan, plan
+from csg_analyze.progress import Silent
 from csg_analyze.registry import read_signature
 from csg_analyze.result import Result
 from csg_analyze.stages import distinct_names
 from tests.examples import random_classifier, random_dataset, random_gate
 
+T = TypeVar("T")
+
 
 def test_one_pass_serves_all_analyzers() -> None:
     passes: list[str] = []
 
-    def count(batches: Iterable[Any], description: str, _total: int) -> Iterable[Any]:
-        passes.append(description)
-        return batches
+    class Counting(Silent):
+        def __call__(self, iterable: Iterable[T], description: str, total: int) -> Iterator[T]:
+            passes.append(description)
+            yield from iterable
 
-    report = analyze(random_classifier(gate=random_gate(10, 64)), random_dataset(60), track=count)
+    report = analyze(random_classifier(gate=random_gate(10, 64)), random_dataset(60), track=Counting())
     assert set(report.results) >= {"accuracy", "gate", "mis"}
     once = [each for each in passes if "pgd" not in each]  # attacks run the network by their nature
     # the second one is over the exemplars of the filters, which are all images where these are few

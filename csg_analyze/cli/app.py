@@ -7,6 +7,7 @@ subcommand is called.
 from __future__ import annotations
 
 import inspect
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -36,6 +37,7 @@ COMMANDS: Mapping[str, Callable[..., None]] = {
 DATA_FLAGS: Mapping[str, Callable[..., str | None]] = {"localize": voc.voc_data}
 """Analyzers with flags of their own for the data: a function from --data and these flags to a data spec."""
 
+COMPLETED_LINE = "_TYPER_COMPLETE_ARGS"
 HELP = "Which filters of a CNN stand for which class, and what that buys."
 
 
@@ -43,6 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run csg-analyze; exits with 0, with 2 and one sentence for bad input, with 130 when interrupted."""
     typed = list(sys.argv[1:] if arguments is None else arguments)
     command = next((word for word in typed if not word.startswith("-")), None)
+    if COMPLETED_LINE in os.environ:  # set by a shell that completes a line, whose command may be unfinished
+        command = next((word for word in os.environ[COMPLETED_LINE].split()[1:2] if word in _names()), None)
 
     def app(arguments: Sequence[str], **options: Any) -> object:
         return build_app(command)(arguments, **options)
@@ -58,21 +62,24 @@ def build_app(command: str | None) -> typer.Typer:
     app = typer.Typer(
         help=f"{HELP}\n\n--debug shows the traceback of any error.",
         no_args_is_help=True,
-        add_completion=False,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
     )
     app.callback()(program_flags)
     for name, function in COMMANDS.items():
-        app.command(name=name, rich_help_panel="Commands")(flags.command(function))
+        summary = (inspect.getdoc(function) or "").partition("\n\n")[0]
+        app.command(name=name, short_help=" ".join(summary.split()))(flags.command(function))
     analyzers = registered(ANALYZERS)
     for name, entry in analyzers.items():
         function = analyzer_command(find(ANALYZERS, name)) if name == command else _stub
-        app.command(name=name, help=None if name == command else summary_of(entry))(function)
-    names = {*COMMANDS, *analyzers}
-    if command is not None and command not in names:
-        raise unknown("command or analyzer", command, names)
+        app.command(name=name, short_help=summary_of(entry))(function)
+    if command is not None and command not in _names():
+        raise unknown("command or analyzer", command, _names())
     return app
+
+
+def _names() -> set[str]:
+    return {*COMMANDS, *registered(ANALYZERS)}
 
 
 def _stub() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import textwrap
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from csg_analyze.files import free_folder
-from csg_analyze.progress import say
+from csg_analyze.progress import printable, say
 from csg_analyze.stages import Loading, Run, run
 
 if TYPE_CHECKING:
@@ -21,16 +22,23 @@ AsJson = Annotated[
     bool, typer.Option("--json", help="Print the summary document on stdout; write a folder only with --out.")
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress.")]
+INCOMPLETE = 3
+"""Exit code of a report without some of the checkpoints that were asked for."""
 OF_REPORTS = ("title", "paper", "remark", "light")
 """Flags of `report` that a single analyzer does not have."""
 
 
 def analyze_checkpoints(settings: Run, as_json: bool) -> None:
-    """Run all stages and print the results, for the commands of analyzers, `report` and `demo`."""
+    """Run all stages and print the results, for the commands of analyzers, `report` and `demo`.
+
+    Exits with INCOMPLETE if some of the checkpoints could not be analysed.
+    """
     if settings.out is None and not as_json:
         settings = replace(settings, out=_new_folder(settings))
     report = run(replace(settings, command=["csg-analyze", *sys.argv[1:]]))
     _print_report(report, settings.out, as_json)
+    if report.refused:
+        raise typer.Exit(INCOMPLETE)
 
 
 def _new_folder(settings: Run) -> Path:
@@ -86,24 +94,41 @@ def inspect(
     from csg_analyze.checkpoints.description import describe
 
     for path in checkpoints:
-        print(describe(loading.load(path)))
+        print(printable(describe(loading.load(path))))
 
 
-def list_all() -> None:
+def list_all(as_json: Annotated[bool, typer.Option("--json", help="As JSON, on stdout.")] = False) -> None:
     """List the analyzers, the data specs and the architectures."""
     from csg_analyze.data.specs import DATA_KINDS
     from csg_analyze.models import architectures
     from csg_analyze.registry import ANALYZERS, registered, summary_of
 
+    analyzers = registered(ANALYZERS)
+    summaries = {name: summary_of(entry) for name, entry in analyzers.items()}
+    if as_json:
+        described = {
+            "analyzers": [
+                {"name": name, "summary": summaries[name], "from": entry.value} for name, entry in analyzers.items()
+            ],
+            "data": [{"name": kind, "spec": line} for kind, line in DATA_KINDS.items()],
+            "architectures": architectures(),
+        }
+        print(json.dumps(described, indent=2))
+        return
+    theirs = {name: f"  [{e.value}]" for name, e in analyzers.items() if not e.module.startswith("csg_analyze.")}
     print("analyzers")
-    for name, entry in registered(ANALYZERS).items():
-        origin = "" if entry.module.startswith("csg_analyze.") else f"  [{entry.value}]"
-        print(f"  {name:<12} {summary_of(entry)}{origin}")
+    for name, summary in summaries.items():
+        _print_entry(name, summary + theirs.get(name, ""))
     print("data")
     for kind, line in DATA_KINDS.items():
-        print(f"  {kind:<12} {line}")
+        _print_entry(kind, line)
     print("architectures")
-    print("  " + " ".join(architectures()))
+    print(textwrap.fill(" ".join(architectures()), 78, initial_indent="  ", subsequent_indent="  "))
+
+
+def _print_entry(name: str, text: str) -> None:
+    """`  name  text`, wrapped at 80 columns below the text."""
+    print(printable(textwrap.fill(text, 80, initial_indent=f"  {name:<14} ", subsequent_indent=" " * 17)))
 
 
 def _print_report(report: Report, folder: Path | None, as_json: bool) -> None:
@@ -115,9 +140,9 @@ def _print_report(report: Report, folder: Path | None, as_json: bool) -> None:
     if as_json:
         print(json.dumps(summary_document(report), indent=2))
     else:
-        print(headline(report))
+        print(printable(headline(report)))
         if over_seeds := headline_over_seeds(report):
-            print(f"\n{over_seeds}")
+            print(f"\n{printable(over_seeds)}")
     if note := sample_size_note(report.models):
         say(f"note: {note}")
     for model in report.models:

@@ -26,7 +26,8 @@ class ModelReport:
 
     training: "STD", "CSG" or None. n_filters: K of the feature layer, None if unknown. results: analyzer -> result.
     skipped: analyzer -> the reason why it has no result. class_names: in the order of the network's outputs. origin:
-    the training of the model, as far as its file records it.
+    the training of the model, as far as its file records it. seconds: input or analyzer -> what it took; an input that
+    is computed on demand (attacks, gradients) counts for the analyzer that asks for it.
     """
 
     name: str
@@ -40,6 +41,15 @@ class ModelReport:
     skipped: Mapping[str, str] = field(default_factory=dict)
     class_names: tuple[str, ...] = ()
     origin: Origin | None = None
+    seconds: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A model that could not be analysed. name: its file, for people. reason: a sentence."""
+
+    name: str
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -57,7 +67,7 @@ class Report:
     sections: in the order of presentation; an analyzer that ran but has no section comes last, under its own name.
     data: the dataset (spec, split, n, classes, fingerprint, notes). paper: the paper's numbers, for comparison. remark:
     the author's words on how the models were made or chosen, in the caption of the numbers over seeds, or else with the
-    notes.
+    notes. refused: the models that are not in the report, though they were asked for.
     Raises UsageError if two models have the same name: tables and figures distinguish models by it.
     """
 
@@ -69,6 +79,7 @@ class Report:
     data: Mapping[str, JSON] = field(default_factory=dict)
     paper: Numbers = field(default_factory=dict)
     remark: str = ""
+    refused: tuple[Refused, ...] = ()
 
     def __post_init__(self) -> None:
         name, count = Counter(model.name for model in self.models).most_common(1)[0] if self.models else ("", 1)

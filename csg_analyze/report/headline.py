@@ -8,7 +8,8 @@ from csg_analyze.about import Headline
 from csg_analyze.paper import TABLE_1
 from csg_analyze.report.document import Report, Section
 from csg_analyze.report.seeds import different_sample_sizes
-from csg_analyze.report.tables import ShownTable, plain_text, shown_table
+from csg_analyze.report.tables import ShownTable, shown_table
+from csg_analyze.report.terminal import plain_text
 from csg_analyze.wording import DASH, cell
 
 TEXT_COLUMNS = ("Model", "Architecture", "Training")
@@ -102,6 +103,9 @@ def headline_table(report: Report) -> ShownTable:
         numeric = [False] + [True] * len(report.models)
         return shown_table(table, numeric=numeric, caption="What was measured, one number per row.")
     cells, bold = first_table_as_shown(report)
+    for each in report.refused:
+        cells.loc[len(cells)] = [each.name, "not analysed", *[DASH] * (len(cells.columns) - 2)]
+        bold.loc[len(bold)] = False
     return shown_table(cells, best=bold, numeric=[name not in TEXT_COLUMNS for name in cells], caption=_caption(report))
 
 

@@ -12,7 +12,8 @@ from csg_analyze.metrics.statistics import Mean
 from csg_analyze.paper import CLAIMS
 from csg_analyze.report.document import JSON, Report, as_json
 from csg_analyze.report.seeds import Seeds, mean_of, seeds_of, twin_differences, value_of
-from csg_analyze.report.tables import ShownTable, plain_text, shown_table
+from csg_analyze.report.tables import ShownTable, shown_table
+from csg_analyze.report.terminal import plain_text
 from csg_analyze.wording import DASH
 
 

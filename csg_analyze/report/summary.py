@@ -16,6 +16,7 @@ def summary_document(report: Report) -> dict[str, JSON]:
     If checkpoints record their trainings, groups of seeds and differences of twins follow.
     """
     seeds = seeds_of(report.models)
+    refused = [{"name": each.name, "reason": each.reason} for each in report.refused]
     return {
         "schema": SCHEMA,
         "models": [
@@ -30,5 +31,6 @@ def summary_document(report: Report) -> dict[str, JSON]:
             }
             for model in report.models
         ],
+        **({"refused": refused} if refused else {}),
         **(group_document(report, seeds) if seeds.groups else {}),
     }

@@ -1,17 +1,12 @@
-"""Tables as shown, in one form for the page, for Markdown and for the terminal."""
+"""Tables as shown, in one form for the page, for Markdown and for the terminal (`terminal.py`)."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from rich import box
-from rich.console import Console
-from rich.table import Table as RichTable
-from rich.text import Text
 
 from csg_analyze.report.writing import is_number, long_form
 from csg_analyze.result import Matrix, Result, Table
@@ -67,18 +62,6 @@ def _cells(column: pd.Series, bold: np.ndarray) -> list[Cell]:
         Cell(cell(value), float(value) if number and pd.notna(value) else None, bool(heavy))
         for value, heavy in zip(column, bold, strict=True)
     ]
-
-
-def plain_text(table: ShownTable) -> str:
-    """A table for a terminal or a log: no markup, no colour, no trailing blanks, no newline at the end."""
-    printed = RichTable(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name, number in table.columns:
-        printed.add_column(Text(name), justify="right" if number else "left")
-    for row in table.rows:
-        printed.add_row(*(Text(entry.text) for entry in row))
-    stream = io.StringIO()
-    Console(file=stream, width=400, color_system=None, force_terminal=False).print(printed)
-    return "\n".join(line.rstrip() for line in stream.getvalue().splitlines() if line.strip())
 
 
 def joined(results: Mapping[str, Result], name: str) -> Table:
