@@ -16,13 +16,45 @@ ATTRIBUTE = "__about__"
 
 
 @dataclass(frozen=True)
+class Claim:
+    """How a difference of a number is put into a sentence at the top of a report.
+
+    subject: the number's name within a sentence; {} stands for what * matches in the headline's number. label: the same
+    in three words, for the figure beside; by default the subject. better:
+    the side on which a training for class-specific filters is said to be. percent: whether it is a share, written in
+    percent. ratio: whether the sentence says how many times as large it is.
+    """
+
+    subject: str
+    better: Literal["higher", "lower"]
+    percent: bool = False
+    ratio: bool = False
+    label: str = ""
+
+    def written(self, value: float) -> str:
+        """A value: `.219`, `91.1 %`."""
+        return f"{100 * value:.1f} %" if self.percent else f"{value:.4f}"
+
+    def change(self, value: float) -> str:
+        """A difference of two values: `+.0718`, `-0.30 points`."""
+        return f"{100 * value:+.2f} points" if self.percent else f"{value:+.4f}"
+
+    def ends(self, low: float, high: float, *, signed: bool) -> str:
+        """An interval in the same unit, without naming it."""
+        form = f"{'+' if signed else ''}{'.2f' if self.percent else '.4f'}"
+        scale = 100 if self.percent else 1
+        return f"[{format(scale * low, form)}, {format(scale * high, form)}]"
+
+
+@dataclass(frozen=True)
 class Headline:
     """A number of a summary that a report shows first.
 
     number: its name in the summary; * matches any part, as in "*/error_percent@*". column: its name in the report's
     first table; empty: the number is only in the tables over seeds. interval: the names of its two ends in the summary,
     shown in a column `interval_column` in the format `interval_form`. best: the value that is bold in the first table
-    if models differ.
+    if its interval lies beyond those of all others. claim: for the sentences at the top of a report; None: there is
+    none on this number.
     """
 
     number: str
@@ -31,6 +63,7 @@ class Headline:
     interval_column: str = "95 % interval"
     interval_form: str = ".4f"
     best: Literal["highest"] | None = None
+    claim: Claim | None = None
 
     @property
     def numbers(self) -> tuple[str, ...]:

@@ -31,9 +31,10 @@ def test_a_narrow_table_is_printed_as_it_is() -> None:
     assert len(lines) == 4
 
 
+@pytest.mark.parametrize("turn", [False, True])
 @pytest.mark.parametrize(("columns", "rows"), [(12, 1), (12, 2), (12, 9), (40, 6)])
-def test_a_wide_table_fits_the_terminal_and_loses_nothing(columns: int, rows: int) -> None:
-    text = plain_text(table(columns, rows), width=80)
+def test_a_wide_table_fits_the_terminal_and_loses_nothing(columns: int, rows: int, turn: bool) -> None:
+    text = plain_text(table(columns, rows), width=80, turn=turn)
     assert max(map(len, text.splitlines())) <= 80
     for row in range(rows):
         assert text.count(f"0.1234{row}") == columns - 1

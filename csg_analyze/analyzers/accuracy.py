@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 from matplotlib.figure import Figure
 
-from csg_analyze.about import Headline, about
+from csg_analyze.about import Claim, Headline, about
 from csg_analyze.metrics.arrays import IntArray
 from csg_analyze.metrics.statistics import share_with_interval
 from csg_analyze.plots.charts import dots_with_intervals
@@ -24,7 +24,15 @@ from csg_analyze.wording import listed
     same network: for that, compare several seeds.
     """,
     caption="accuracy with its 95 % interval",
-    headlines=(Headline("accuracy", "Accuracy", ("accuracy_low", "accuracy_high"), best="highest"),),
+    headlines=(
+        Headline(
+            "accuracy",
+            "Accuracy",
+            ("accuracy_low", "accuracy_high"),
+            best="highest",
+            claim=Claim("accuracy", better="higher", percent=True),
+        ),
+    ),
 )
 def accuracy(predictions: IntArray, labels: IntArray, class_names: Sequence[str], sample_ids: Sequence[str]) -> Result:
     """Classification accuracy without the gate, with 95 % Wilson intervals (Table 1).

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -109,6 +110,11 @@ class Report:
                     groups.setdefault(classes.get(name, ()), {})[name] = result
             for group in groups.values():
                 yield title, parts_of(next(iter(group.values())))[title], group
+
+
+def anchor_of(analyzer: str) -> str:
+    """The id of an analysis' section on the page."""
+    return re.sub(r"[^A-Za-z0-9]+", "-", analyzer).strip("-") or "section"
 
 
 def json_text(document: JSON) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 from csg_analyze.errors import UsageError
 from csg_analyze.report.document import Report, json_text
 from csg_analyze.report.ledger import Ledger
+from csg_analyze.report.opening import write_opening
 from csg_analyze.report.pages import html_page, markdown_page
 from csg_analyze.report.section_tables import write_headline, write_seeds
 from csg_analyze.report.sections import write_section
@@ -37,6 +38,7 @@ def write_report(report: Report, out: Path, *, force: bool = False, light: bool 
         for name in ("tables", "figures"):
             (folder / name).mkdir()
         ledger = Ledger(folder, light)
+        opening = write_opening(report, ledger)
         headline, seeds = write_headline(report, ledger), write_seeds(report, ledger)
         outcomes = [write_section(section, report, ledger) for section in report.presented()]
         # cautions about twins are with the numbers over seeds, or else with the notes
@@ -44,8 +46,8 @@ def write_report(report: Report, out: Path, *, force: bool = False, light: bool 
         if light:
             (folder / "figures").rmdir()
         report = replace(report, notes=(*cautions, *report.notes, *_left_out(ledger)))
-        _write(folder / "index.html", html_page(report, headline, seeds, outcomes))
-        _write(folder / "report.md", markdown_page(report, headline, seeds, outcomes))
+        _write(folder / "index.html", html_page(report, opening, headline, seeds, outcomes))
+        _write(folder / "report.md", markdown_page(report, opening, headline, seeds, outcomes))
         _write(folder / "provenance.json", json_text(report.provenance))
         _write(folder / "summary.json", json_text(summary_document(report)))
 

@@ -7,7 +7,7 @@ import pandas as pd
 from csg_analyze.about import Headline
 from csg_analyze.paper import TABLE_1
 from csg_analyze.report.document import Report, Section
-from csg_analyze.report.seeds import different_sample_sizes
+from csg_analyze.report.seeds import seeds_of
 from csg_analyze.report.tables import ShownTable, shown_table
 from csg_analyze.report.terminal import plain_text
 from csg_analyze.wording import DASH, cell
@@ -42,23 +42,24 @@ def first_table(report: Report) -> pd.DataFrame:
 
 
 def first_table_as_shown(report: Report) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The same as text, and which cells are bold: the best of a headline if models differ.
+    """The same as text, and which cells are bold: the best of a headline, if its interval lies above all others'.
 
-    Nothing is bold among models of different classes. A number that depends on the number of images is not bold among
-    models that were analysed on different numbers.
+    Nothing is bold among models of different classes or architectures, nor among several seeds of a training, where it
+    would be the luckiest.
     """
     numbers = first_table(report)
     columns = {"Model": "model", "Architecture": "architecture", "C": "classes", "K": "filters", "Training": "training"}
     cells = pd.DataFrame({title: numbers[name].map(cell) for title, name in columns.items()}, dtype=object)
     bold = pd.DataFrame(False, index=cells.index, columns=cells.columns)
-    one_task = len({model.class_names for model in report.models}) == 1
-    incomparable = different_sample_sizes(report.models)
+    alike = len({(model.class_names, model.architecture) for model in report.models}) == 1
+    comparable = alike and len(report.models) > 1 and not seeds_of(report.models).several
     for _, headline in _columns(report):
         values = numbers[headline.number]
         cells[headline.column] = values.map(cell)
-        rounded = values.round(4)  # of two equal texts, one in bold would look like a mistake
-        best = (rounded == rounded.max()) & (rounded.max() > rounded.min())
-        bold[headline.column] = best & bool(one_task and headline.best and headline.column not in incomparable)
+        bold[headline.column] = False
+        if comparable and headline.best and headline.interval is not None:
+            low, high = (numbers[end] for end in headline.interval)
+            bold[headline.column] = [bool((low[i] > high.drop(i)).all()) for i in numbers.index]
         if headline.interval is not None:
             cells[headline.interval_column] = _intervals(numbers, *headline.interval, form=headline.interval_form)
             bold[headline.interval_column] = False
@@ -112,11 +113,11 @@ def headline_table(report: Report) -> ShownTable:
 def _caption(report: Report) -> str:
     columns = _columns(report)
     phrases = "; ".join(dict.fromkeys(section.about.caption for section, _ in columns if section.about.caption))
-    best = [headline.column for _, headline in columns if headline.best]
-    bold = f" The best {' and '.join(best)} are bold." if best and len(report.models) > 1 else ""
+    best = any(headline.best and headline.interval for _, headline in columns)
+    bold = " In bold: what lies above all others beyond the intervals." if best and len(report.models) > 1 else ""
     return f"{phrases[:1].upper()}{phrases[1:]}.{bold}" if phrases else bold.strip()
 
 
 def headline(report: Report) -> str:
     """The first table as plain text for a terminal or a log, without a newline at the end."""
-    return plain_text(headline_table(report))
+    return plain_text(headline_table(report), turn=True)

@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from csg_analyze.html import environment
 from csg_analyze.report.document import JSON, Report
+from csg_analyze.report.opening import Opening
 from csg_analyze.report.sections import Outcome
 from csg_analyze.report.tables import ShownTable
 from csg_analyze.wording import cell
@@ -25,19 +26,24 @@ MOST_ENTRIES = 12
 """Largest number of entries shown of a list in the provenance or the data's description."""
 
 
-def html_page(report: Report, headline: ShownTable, seeds: SeedTables, outcomes: Sequence[Outcome]) -> str:
+def html_page(
+    report: Report, opening: Opening, headline: ShownTable, seeds: SeedTables, outcomes: Sequence[Outcome]
+) -> str:
     """index.html: self-contained, loads nothing, with all texts escaped."""
-    return _render("index.html.j2", report, headline, seeds, outcomes, autoescape=True)
+    return _render("index.html.j2", report, opening, headline, seeds, outcomes, autoescape=True)
 
 
-def markdown_page(report: Report, headline: ShownTable, seeds: SeedTables, outcomes: Sequence[Outcome]) -> str:
+def markdown_page(
+    report: Report, opening: Opening, headline: ShownTable, seeds: SeedTables, outcomes: Sequence[Outcome]
+) -> str:
     """report.md: the same contents, figures by relative path, all texts escaped."""
-    return _render("report.md.j2", report, headline, seeds, outcomes, finalize=escaped_markdown)
+    return _render("report.md.j2", report, opening, headline, seeds, outcomes, finalize=escaped_markdown)
 
 
 def _render(
     template: str,
     report: Report,
+    opening: Opening,
     headline: ShownTable,
     seeds: SeedTables,
     outcomes: Sequence[Outcome],
@@ -50,6 +56,7 @@ def _render(
         .get_template(template)
         .render(
             report=report,
+            opening=opening,
             headline=headline,
             seeds=seeds,
             outcomes=outcomes,

@@ -7,9 +7,11 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from matplotlib.figure import Figure
+
 from csg_analyze.errors import UsageError
 from csg_analyze.plots.style import save, style
-from csg_analyze.report.document import Report, Section
+from csg_analyze.report.document import Report, Section, anchor_of
 from csg_analyze.report.ledger import Ledger
 from csg_analyze.report.section_tables import summary_table, write_tables
 from csg_analyze.report.tables import ShownTable, stacked
@@ -60,7 +62,7 @@ def write_section(section: Section, report: Report, ledger: Ledger) -> Outcome:
         name: model.skipped[section.analyzer] for name, model in models.items() if section.analyzer in model.skipped
     }
     return Outcome(
-        anchor=re.sub(r"[^A-Za-z0-9]+", "-", section.analyzer).strip("-") or "section",
+        anchor=anchor_of(section.analyzer),
         title=section.about.title,
         description=section.about.paragraphs,
         summary=summary_table(results),
@@ -80,16 +82,20 @@ def _write_figures(
         try:
             with style():
                 figure = drawing.draw(part)
-            name = ledger.name(section.analyzer, title)
-            png = save(figure, ledger.folder / "figures", name)
+            caption = str(figure.get_label()) or drawing.caption or title.replace("_", " ")
+            yield drawn(figure, ledger.name(section.analyzer, title), caption, ledger)
         except Exception as error:
             error.add_note(f"while drawing the figure {title!r} of the analyzer {section.analyzer!r}")
             raise
-        caption = str(figure.get_label()) or drawing.caption or title.replace("_", " ")
-        width, height = figure.get_size_inches()
-        text = base64.b64encode(png).decode("ascii")
-        file, pdf = ledger.figure_files(name)
-        yield DrawnFigure(next(ledger.figures), caption, file, pdf, text, float(width), float(height))
+
+
+def drawn(figure: Figure, name: str, caption: str, ledger: Ledger) -> DrawnFigure:
+    """A figure with the next number, written to its files."""
+    png = save(figure, ledger.folder / "figures", name)
+    width, height = figure.get_size_inches()
+    text = base64.b64encode(png).decode("ascii")
+    file, pdf = ledger.figure_files(name)
+    return DrawnFigure(next(ledger.figures), caption, file, pdf, text, float(width), float(height))
 
 
 def _write_samples(section: Section, results: Mapping[str, Result], ledger: Ledger) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from csg_analyze.report.answers import answers
 from csg_analyze.report.document import JSON, Report, as_json
 from csg_analyze.report.over_seeds import group_document
 from csg_analyze.report.seeds import seeds_of
@@ -31,6 +32,7 @@ def summary_document(report: Report) -> dict[str, JSON]:
             }
             for model in report.models
         ],
+        "answers": [answer.document for answer in answers(report)],
         **({"refused": refused} if refused else {}),
         **(group_document(report, seeds) if seeds.groups else {}),
     }

@@ -17,16 +17,16 @@ BETWEEN, EDGES = 2, 2
 """Blanks between two columns, and those at both ends of a line together."""
 
 
-def plain_text(table: ShownTable, width: int = 80) -> str:
+def plain_text(table: ShownTable, width: int = 80, *, turn: bool = False) -> str:
     """A table for a terminal or a log: no markup, no colour, no trailing blanks, no newline at the end.
 
-    width: in characters. A table that is wider has its columns one below the other and its rows side by side, in
-    several parts if need be; only texts that are too long by themselves are broken.
+    width: in characters. A table that is wider is printed in parts, each with its first column. turn: its columns are
+    written one below the other then. Only texts that are too long by themselves are broken.
     """
     header = tuple(Cell(name) for name, _ in table.columns)
     lines: list[Sequence[Cell]] = [header, *table.rows]
     numeric = [number for _, number in table.columns]
-    if _total(lines) > width:
+    if turn and _total(lines) > width:
         lines = [list(line) for line in zip(*lines, strict=True)]
         numeric = [False] + [True] * len(table.rows)
     parts = (

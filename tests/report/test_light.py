@@ -68,7 +68,7 @@ def test_a_light_report_says_what_it_leaves_out(heavy: Report, tmp_path: Path) -
             in text
         )
         assert "pages/mis-std_plain; without --light the command makes them." in text
-        assert re.search(r"of 150,?000 rows shown\. ", text)
+        assert re.search(r"of 150,?000 rows shown\.", text)
         assert "left out" not in (tmp_path / "whole" / file).read_text()
 
 

@@ -120,7 +120,7 @@ def test_sections_say_what_was_done_and_what_was_not(folder: Path) -> None:
     assert text.count("said of both | models") == 1
     assert "First paragraph with code and" in text
     assert "Second paragraph." in text
-    assert "20 of 128 rows shown, all in tables/mis_filters.csv" in text
+    assert "20 of 128 rows shown. All rows: CSV" in text
     assert "2024-02-03" in text
     assert "1,234 images" in text
 
@@ -129,7 +129,7 @@ def test_summaries_stand_side_by_side(folder: Path) -> None:
     gate = next(table for table in Page(folder / "index.html").tables if table[1][0] == "l1_density")
     assert gate[1] == ["l1_density", "0.1003"]
     mis = next(table for table in Page(folder / "index.html").tables if table[1][0] == "mis")
-    assert mis[0] == ["", PLAIN, NASTY]
+    assert mis[0] == ["number", PLAIN, NASTY]
     assert mis[1:] == [
         ["mis", "0.1250", "0.2500"],
         ["mis_chance", "0.0043", "0.0043"],

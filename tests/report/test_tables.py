@@ -43,23 +43,23 @@ def test_table_1_as_shown(report: Report) -> None:
     assert cells["L1-density"].tolist() == ["–", "0.1003"]
     assert cells["L1-interval"].tolist() == ["–", "[0.3333, 0.5]"]
     assert cells["K"].tolist() == ["8", "8"]
-    assert bold["Accuracy"].tolist() == [True, False]
-    assert bold["MIS"].tolist() == [False, True]
-    assert bold.to_numpy().sum() == 2
+    assert not bold.to_numpy().any()  # the intervals of the accuracies overlap, and MIS has none
 
 
-def test_no_mis_is_best_among_different_numbers_of_images(report: Report) -> None:
-    def on(model: ModelReport, n: int) -> ModelReport:
-        result = model.results["mis"]
-        return replace(
-            model, results={**model.results, "mis": replace(result, sample_sizes={"MIS": n})}
-        )  # fmt: skip
+def with_accuracy(model: ModelReport, accuracy: float) -> ModelReport:
+    """With an interval of half a point on both sides."""
+    numbers = {"accuracy": accuracy, "accuracy_low": accuracy - 0.005, "accuracy_high": accuracy + 0.005}
+    result = model.results["accuracy"]
+    return replace(model, results={**model.results, "accuracy": replace(result, summary={**result.summary, **numbers})})
 
-    first, second = report.models
-    assert first_table_as_shown(replace(report, models=(on(first, 850), on(second, 850))))[1]["MIS"].any()
-    _, bold = first_table_as_shown(replace(report, models=(on(first, 850), on(second, 10_000))))
-    assert not bold["MIS"].any()
-    assert bold["Accuracy"].any()
+
+def test_what_lies_beyond_the_intervals_of_all_others_is_bold(report: Report) -> None:
+    first, second = with_accuracy(report.models[0], 0.90), with_accuracy(report.models[1], 0.92)
+    assert first_table_as_shown(replace(report, models=(first, second)))[1]["Accuracy"].tolist() == [False, True]
+    third = replace(with_accuracy(first, 0.916), name="third")
+    assert not first_table_as_shown(replace(report, models=(first, second, third)))[1].to_numpy().any()
+    other = replace(second, architecture="another")
+    assert not first_table_as_shown(replace(report, models=(first, other)))[1].to_numpy().any()
 
 
 def test_nothing_is_best_alone_or_among_equals(report: Report) -> None:

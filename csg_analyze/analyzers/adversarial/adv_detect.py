@@ -9,7 +9,7 @@ from typing import Annotated, TypedDict
 import numpy as np
 import pandas as pd
 
-from csg_analyze.about import Headline, about
+from csg_analyze.about import Claim, Headline, about
 from csg_analyze.analyzers.adversarial import text
 from csg_analyze.analyzers.adversarial.comparisons import compare_detection, table_3
 from csg_analyze.analyzers.adversarial.detection import Negatives, SplitProtocol, fitting_sizes, sources_needed
@@ -46,7 +46,14 @@ from csg_analyze.result import Drawing, Matrix, Number, Result, Table, or_none
     "Whether adversarial samples can be told from clean images by the features of every layer.",
     measures=text.DETECTION_MEASURES,
     reading=text.DETECTION_READING,
-    headlines=(Headline("*/error_percent@*"),),
+    headlines=(
+        Headline(
+            "*/error_percent@*",
+            claim=Claim(
+                "the error in detecting {} after {} training samples (%)", better="lower", label="error, {} @ {}"
+            ),
+        ),
+    ),
 )
 def adv_detect(
     attacks: Attacks,

@@ -8,7 +8,7 @@ from typing import Annotated
 import numpy as np
 import pandas as pd
 
-from csg_analyze.about import about
+from csg_analyze.about import Claim, Headline, about
 from csg_analyze.analyzers.adversarial import text
 from csg_analyze.analyzers.adversarial.comparisons import MINIMAL, ROBUST, compare_robustness
 from csg_analyze.analyzers.adversarial.figures import draw_minimal, draw_robustness
@@ -24,6 +24,7 @@ from csg_analyze.result import Drawing, Number, Result, Table, or_none
     "How accurate the network is under attack, and how small a perturbation fools it.",
     measures=text.ROBUSTNESS_MEASURES,
     reading=text.ROBUSTNESS_READING,
+    headlines=(Headline("*/robust_accuracy", claim=Claim("accuracy under {}", better="higher", percent=True)),),
 )
 def robustness(
     attacks: Attacks,

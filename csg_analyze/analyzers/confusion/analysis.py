@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import confusion_matrix
 
-from csg_analyze.about import about
+from csg_analyze.about import Claim, Headline, about
 from csg_analyze.analyzers.confusion.choice import chosen_classes, filters_of_classes
 from csg_analyze.analyzers.confusion.figures import NOTHING, draw_confusion, draw_removals
 from csg_analyze.analyzers.confusion.removals import mean_recall, recall, shares
@@ -28,6 +28,17 @@ EVERY_CELL = 100
     "What the network confuses once the filters of a class are removed.",
     measures=MEASURES,
     reading=READING,
+    headlines=(
+        Headline(
+            "mean_single_recall",
+            claim=Claim(
+                "the recall of a class whose own filters are removed",
+                better="lower",
+                percent=True,
+                label="recall without own filters",
+            ),
+        ),
+    ),
 )
 def confusion(
     ablation: Ablation,

@@ -8,7 +8,7 @@ from typing import Annotated
 import numpy as np
 import pandas as pd
 
-from csg_analyze.about import about
+from csg_analyze.about import Claim, Headline, about
 from csg_analyze.analyzers.correlation.figures import MARKED, MOST_ROWS, draw_curves, draw_matrices
 from csg_analyze.analyzers.correlation.groups import FilterGroups, divided, undivided
 from csg_analyze.analyzers.correlation.scores import between_groups, near_duplicates, self_pairs, within_groups
@@ -49,6 +49,16 @@ ALL = "(all filters)"
     "Whether filters of different classes are orthogonal.",
     measures=MEASURES,
     reading=READING,
+    headlines=(
+        Headline(
+            "between_groups_absolute",
+            claim=Claim(
+                "the mean absolute cosine between filters of different classes",
+                better="lower",
+                label="cosine between classes",
+            ),
+        ),
+    ),
 )
 def correlation(
     filter_weights: FilterWeights,

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 import numpy as np
 import pandas as pd
 
-from csg_analyze.about import about
+from csg_analyze.about import Claim, Headline, about
 from csg_analyze.analyzers.localize.baselines import BASELINES
 from csg_analyze.analyzers.localize.comparisons import caption, compare_localization, table_2
 from csg_analyze.analyzers.localize.figures import draw_iou_curves, draw_maps
@@ -59,6 +59,7 @@ Selection = Literal["heldout", "paper"]
     "How well filters and class maps mark the place of objects, beside maps that know nothing of the image.",
     measures=MEASURES,
     reading=READING,
+    headlines=(Headline("*/avg_iou", claim=Claim("the mean IoU of {}", better="higher")),),
 )
 def localize(
     objects: Objects,

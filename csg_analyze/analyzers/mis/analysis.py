@@ -8,7 +8,7 @@ from typing import Annotated
 import numpy as np
 import pandas as pd
 
-from csg_analyze.about import Headline, about
+from csg_analyze.about import Claim, Headline, about
 from csg_analyze.analyzers.mis.estimation import Estimator, estimate
 from csg_analyze.analyzers.mis.figures import draw_matrices
 from csg_analyze.analyzers.mis.notes import chance_note, notes_on_filters, significance_notes
@@ -47,7 +47,10 @@ FIGURE = "Fig. 4: the gate, the mutual information of every model on one scale, 
     significantly above chance, corrected for the number of filters (Benjamini and Hochberg 1995).
     """,
     caption="mutual information score MIS and its chance level, the MIS under permuted labels",
-    headlines=(Headline("mis", "MIS", best="highest"), Headline("mis_chance", "Chance")),
+    headlines=(
+        Headline("mis", "MIS", best="highest", claim=Claim("MIS", better="higher", ratio=True)),
+        Headline("mis_chance", "Chance"),
+    ),
 )
 def mis(
     activations: FloatArray,
