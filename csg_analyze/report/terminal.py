@@ -13,7 +13,7 @@ from rich.text import Text
 
 from csg_analyze.report.tables import Cell, ShownTable
 
-BETWEEN, EDGES = 2, 2
+BETWEEN, EDGES = 3, 2
 """Blanks between two columns, and those at both ends of a line together."""
 
 
