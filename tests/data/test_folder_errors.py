@@ -58,8 +58,9 @@ def empty_zip(root: Path) -> str:
         return str(root.parent / "empty.zip")
 
 
-def one_split(root: Path) -> str:
-    return str(root / "test")
+def splits_of_other_names(root: Path) -> str:
+    tree = {f"{split}/{name}/x.png": png(1) for split in ("training", "testing") for name in ("cat", "dog")}
+    return str(write(root.parent / "others", tree))
 
 
 def no_images(root: Path) -> str:
@@ -99,7 +100,7 @@ def broken_image(root: Path) -> str:
         (damaged, r"cannot read 'test/cat/10.png' in .*cut\.zip'"),
         (empty, "has no folders; expected train/ and test/"),
         (empty_zip, "has no folders; expected train/ and test/"),
-        (one_split, r"no split folders, only cat/, dog/; expected train/ and test/ \(or val/\)"),
+        (splits_of_other_names, r"no split folders, only testing/, training/ with folders of the same names in each"),
         (no_images, "no images in test/"),
         (no_class_folders, "no class folders in train/, test/"),
         (one_class, "only one class, 'a'"),
