@@ -87,7 +87,7 @@ class Run:
         Any,
         OnCommandLine(
             str | None,
-            "scenes | folder:PATH | hf:DIR | csv:FILE ...; `list` has all; default: as the checkpoint records.",
+            "scenes | folder:PATH | hf:PATH | csv:FILE ...; `list` has all; default: as the checkpoint records.",
         ),
     ] = None
     split: Annotated[Literal["test", "train"], "Which part of the data."] = "test"

@@ -27,7 +27,7 @@ class Layout:
     """
 
     root: str
-    splits: Mapping[str, str]
+    splits: Mapping[Split, str]
 
     def inside(self, *parts: str) -> str:
         """A path within the source."""
@@ -65,7 +65,7 @@ def load_folder(
     class_names = find_classes(source, layout, path)
     names, labels, notes = _list_images(source, layout, split, class_names, path)
     prefix = f"{layout.root}/" if layout.root else ""
-    listing = Listing(source, names, labels, class_names, lambda name: name.removeprefix(prefix), tuple(notes))
+    listing = Listing(source, names, labels, class_names, tuple(notes), ids=lambda name: name.removeprefix(prefix))
     return read_listing(
         "folder",
         path,
@@ -162,9 +162,9 @@ def _list_images(
     return [image for name in class_names for image in members[name]], torch.tensor(labels), notes
 
 
-def _splits(folders: list[str]) -> dict[str, str]:
+def _splits(folders: list[str]) -> dict[Split, str]:
     """Split -> the folder that holds it."""
-    splits = {}
+    splits: dict[Split, str] = {}
     for split, candidates in SPLIT_NAMES.items():
         # of train and Train, train is taken
         matches = [f for name in candidates for f in sorted(folders, reverse=True) if f.lower() == name]

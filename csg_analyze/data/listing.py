@@ -26,18 +26,18 @@ SPLIT_NAMES: Mapping[Split, tuple[str, ...]] = {"train": ("train",), "test": ("t
 class Listing:
     """What a split consists of.
 
-    source: gives the encoded image of each of the N `names`. labels: int64 (N,), indices into `class_names`. ids: N
-    names of the images without regard to where the data lie; ids of a training and a test split differ.
-    notes, left_out: as in `Dataset`.
+    source: gives the encoded image of each of the N `names`. labels: int64 (N,), indices into `class_names`.
+    notes, left_out: as in `Dataset`. ids: from a name to that of the image without regard to where the data lie; those
+    of a training and a test split differ.
     """
 
     source: Readable
     names: Sequence[str]
     labels: Tensor
     class_names: tuple[str, ...]
-    ids: Callable[[str], str]
     notes: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
+    ids: Callable[[str], str] = str
 
 
 def read_listing(
