@@ -7,7 +7,6 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from csg_analyze.data.dataset import Split
 from csg_analyze.data.listing import SPLIT_NAMES
 from csg_analyze.errors import UsageError, unknown
-from csg_analyze.wording import listed
 
 IMAGE_COLUMNS = (
     "path", "file", "filename", "file_name", "filepath", "file_path", "image", "image_path", "image_file", "img",
@@ -65,6 +64,11 @@ def matching_split(names: Iterable[str], split: Split, what: str) -> str:
             return by_lower[name]
     expected = " or ".join(SPLIT_NAMES[split])
     raise UsageError(f"{what!r} has no split {expected}, only {listed(list(by_lower.values()))}.")
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names with commas between, the first eight of many."""
+    return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
 
 
 def number_or_text(text: str) -> str | int:

@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from csg_analyze.data.archives import UNREADABLE, TarArchive
-from csg_analyze.data.columns import LABEL_COLUMNS, matching_split, number_or_text
+from csg_analyze.data.columns import LABEL_COLUMNS, listed, matching_split, number_or_text
 from csg_analyze.data.dataset import Split
 from csg_analyze.data.listing import Listing, classes_of, indices_of, split_named, whole_note
 from csg_analyze.data.sources import IMAGE_SUFFIXES
 from csg_analyze.errors import UsageError
-from csg_analyze.wording import listed
 
 LABELS = ("cls", "cls.txt", "json", "txt")
 """Endings of members that hold a label, the first that is there counts."""

@@ -90,6 +90,14 @@ def broken_image(root: Path) -> str:
     return str(root)
 
 
+def only_one_class_folder(root: Path) -> str:
+    return str(write(root.parent / "lonely", {"cat/x.png": png(1), "cat/y.png": png(2)}))
+
+
+def empty_class_of_one_split(root: Path) -> str:
+    return str(write(root.parent / "yolo", {"images/x.png": png(1), "labels/x.txt": b""}))
+
+
 @pytest.mark.parametrize(
     ("make", "match"),
     [
@@ -101,6 +109,8 @@ def broken_image(root: Path) -> str:
         (empty, "has no folders; expected train/ and test/"),
         (empty_zip, "has no folders; expected train/ and test/"),
         (splits_of_other_names, r"no split folders, only testing/, training/ with folders of the same names in each"),
+        (only_one_class_folder, "only one class, 'cat'"),
+        (empty_class_of_one_split, "no images of class 'labels'"),
         (no_images, "no images in test/"),
         (no_class_folders, "no class folders in train/, test/"),
         (one_class, "only one class, 'a'"),
