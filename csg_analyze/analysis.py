@@ -10,6 +10,7 @@ import pandas as pd
 
 from csg_analyze.checkpoints import Classifier
 from csg_analyze.checkpoints.origin import origin_of
+from csg_analyze.classes import ClassMap, fitted
 from csg_analyze.data import DataInHand, Dataset, load_dataset
 from csg_analyze.errors import NotAvailable, UsageError
 from csg_analyze.inputs import Compared
@@ -35,6 +36,23 @@ def open_dataset(
     network's outputs; if the data does not name them, its labels are indices of outputs. Raises UsageError if no data
     is named or recorded, or if the classes do not fit.
     """
+    return open_pair(classifier, data, split, limit, all_outputs=True, **loading)[1]
+
+
+def open_pair(
+    classifier: Classifier,
+    data: Any = None,
+    split: Literal["train", "test"] = "test",
+    limit: int | None = None,
+    *,
+    class_map: ClassMap | str | None = None,
+    all_outputs: bool = False,
+    **loading: Any,
+) -> tuple[Classifier, Dataset]:
+    """The dataset as by `open_dataset`, and the classifier among the data's classes alone, see `classes.fitted`.
+
+    class_map: which class of the model each class of the data is. all_outputs: leave all classes of the model in.
+    """
     data = classifier.data if data is None else data
     if data is None:
         raise UsageError(f"{classifier.source!r} does not say which data it was trained on; give --data.")
@@ -44,16 +62,7 @@ def open_dataset(
     else:
         in_hand = data if isinstance(data, DataInHand) else DataInHand(data)
         dataset = in_hand.opened(expected.size, expected.resize, limit)
-    if not dataset.class_names:
-        return dataset.named(classifier.class_names or [str(i) for i in range(classifier.n_classes)])
-    if classifier.class_names is not None:
-        return dataset.relabelled(classifier.class_names)
-    if classifier.n_classes != len(dataset.class_names):
-        raise UsageError(
-            f"{classifier.source!r} has {classifier.n_classes} classes, but {dataset.spec!r} has "
-            f"{len(dataset.class_names)}; give the data it was trained on with --data."
-        )
-    return dataset
+    return fitted(classifier, dataset, class_map, all_outputs=all_outputs)
 
 
 def analyze(

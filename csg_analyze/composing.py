@@ -51,6 +51,9 @@ def compose(
         checkpoints={classifier.source: classifier.sha256 for classifier in classifiers},
         data=data,
     )
+    outputs = {c.source: c.network.outputs.tolist() for c in classifiers if c.network.outputs is not None}
+    if outputs:
+        origin["outputs"] = outputs
     return Report(
         title=title or f"Class-specificity of {_named(models)}",
         models=tuple(models),

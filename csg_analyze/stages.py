@@ -75,8 +75,8 @@ class Loading:
 class Run:
     """The settings of a run. Annotated fields are flags as well.
 
-    checkpoints: files, or classifiers in hand. data: a spec, or data in hand, see `DataInHand`. class_names: of data in
-    hand, in the order of its labels.
+    checkpoints: files, or classifiers in hand. data: a spec, or data in hand, see `DataInHand`. class_map: a file, a
+    dict, "index" or "order". class_names: of data in hand, in the order of its labels.
     analyzers: names; None: all. options: of analyzers and inputs, by name. out: None writes no folder. command: the
     command line to record in the report.
     """
@@ -88,11 +88,22 @@ class Run:
     data: Annotated[
         Any,
         OnCommandLine(
-            str | None, "scenes | folder:PATH | voc:ROOT | cifar10:ROOT; default: as recorded in the checkpoint."
+            str | None,
+            "scenes | folder:PATH | hf:PATH | csv:FILE ...; `list` has all; default: as the checkpoint records.",
         ),
     ] = None
     split: Annotated[Literal["test", "train"], "Which part of the data."] = "test"
     limit: Annotated[int | None, "Largest number of images, classes balanced."] = None
+    class_map: Annotated[
+        Any,
+        OnCommandLine(
+            str | None, "CSV or JSON: which class of the model each class of the data is; or index, or order."
+        ),
+    ] = None
+    all_outputs: Annotated[
+        bool,
+        typer.Option("--all-outputs", help="Predict among all classes of the model, also those that the data lacks."),
+    ] = False
     title: Annotated[str | None, "Title of the report."] = None
     paper: Annotated[str | None, "Show the paper's numbers for comparison: cifar10 | imagenet | voc."] = None
     remark: Annotated[str | None, "A sentence for the table over seeds, e.g. on how the recipe was chosen."] = None
@@ -116,6 +127,7 @@ class State:
     """The results of the stages so far; every stage returns it with its own part added.
 
     refused: the models that cannot be analysed; the others go on.
+    Where data have only some of a network's classes, `open_datasets` replaces the classifier by that among them alone.
     """
 
     run: Run
@@ -155,8 +167,9 @@ def load_classifiers(state: State) -> State:
 
 
 def open_datasets(state: State) -> State:
-    """Open the dataset of each classifier, and print the notes on both."""
-    from csg_analyze.analysis import open_dataset
+    """Open the dataset of each classifier, match the classes of both, and print the notes on both."""
+    from csg_analyze.analysis import open_pair
+    from csg_analyze.classes import class_map_of
     from csg_analyze.data import DataInHand
 
     run = state.run
@@ -165,18 +178,20 @@ def open_datasets(state: State) -> State:
         data = DataInHand(data, run.class_names)  # once: a loader is iterated once for all classifiers
     elif run.class_names is not None:
         raise UsageError("class_names are for data in hand; a spec names its classes itself.")
+    class_map = class_map_of(run.class_map)
 
     def opened(each: Classifier) -> tuple[Classifier, Dataset]:
-        return each, open_dataset(each, data, run.split, run.limit)
+        return open_pair(each, data, run.split, run.limit, class_map=class_map, all_outputs=run.all_outputs)
 
     pairs, refused = _each(state.classifiers, opened, name=lambda each: each.source)
     for classifier, dataset in pairs:
         for note in (*classifier.notes, *dataset.notes, *(f"left out: {reason}" for reason in dataset.left_out)):
             say(f"note: {classifier.name}: {note}")
     datasets = tuple(dataset for _, dataset in pairs)
-    if refused:
-        state = replace(state, classifiers=tuple(each for each, _ in pairs), refused=(*state.refused, *refused))
-    return replace(state, datasets=datasets)
+    classifiers = tuple(each for each, _ in pairs)
+    if list(map(id, classifiers)) != list(map(id, state.classifiers)):
+        state = replace(state, classifiers=classifiers)  # among the data's classes, without the refused
+    return replace(state, datasets=datasets, refused=(*state.refused, *refused))
 
 
 def _each(

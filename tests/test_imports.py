@@ -21,7 +21,8 @@ ALLOWED = {
         "inputs", "attacks", "checkpoints", "data", "metrics", "models", "hooks", "files", "progress", "errors",
     },
     "checkpoints": {"checkpoints", "models", "metrics", "files", "devices", "errors"},
-    "data": {"data", "files", "errors"},
+    "classes": {"classes", "checkpoints", "data", "wording", "errors"},
+    "data": {"data", "extras", "files", "errors"},
     "report": {
         "report", "result", "about", "paper", "checkpoints", "metrics", "plots", "html", "wording", "files", "errors",
     },

@@ -58,7 +58,7 @@ def run_training(
     training: Training,
     *,
     out: Annotated[Path, "The checkpoint to write; OUT.log.csv and OUT.resume lie beside it."],
-    data: Annotated[str, "scenes | folder:PATH | voc:ROOT | cifar10:ROOT"] = "scenes",
+    data: Annotated[str, "scenes | folder:PATH | hf:PATH ...; csg-analyze list has all"] = "scenes",
     recipe: Annotated[str | None, "Settings to start from; default: by data and network."] = None,
     seed: Annotated[int, "Of initial weights, order and augmentation."] = 0,
     seeds: Annotated[

@@ -86,7 +86,13 @@ def load_splits(
     if not isinstance(data, str):
         return data[0].limited(recipe.data.limit), data[1]
     reading: dict[str, Any] = {"size": recipe.data.size, "resize": recipe.data.resize, "progress": progress}
-    return load_dataset(data, "train", limit=recipe.data.limit, **reading), load_dataset(data, "test", **reading)
+    train, test = load_dataset(data, "train", limit=recipe.data.limit, **reading), load_dataset(data, "test", **reading)
+    if not set(train.sample_ids).isdisjoint(test.sample_ids):
+        raise UsageError(
+            f"{data!r} gives the same images for training and for testing, as it is not divided; divide it into train/ "
+            "and test/ (or splits of these names)."
+        )
+    return train, test
 
 
 def begin(setup: Setup) -> TrainingState:

@@ -16,6 +16,9 @@ from csg_analyze.plots.charts import counts
 from csg_analyze.plots.panels import matrix_panels
 from csg_analyze.result import Drawing, Matrix, Result, Table
 
+NORMAL = 0.999
+"""Training gives every filter a class with G = 1; rounding aside, only then is 1/C the least density."""
+
 
 @about(
     "The class-specific gate",
@@ -49,6 +52,7 @@ def gate(gate: FloatArray, class_names: Sequence[str], gate_bound: float | None)
     belongs = assigned(gate)
     classes_of_filter = belongs.sum(axis=0)
     low, high = density_interval(n_classes, n_filters, gate_bound if gate_bound is not None else float("nan"))
+    normal = bool((gate.max(axis=0) > NORMAL).all())
     filters = pd.DataFrame(
         {
             "filter": np.arange(n_filters),
@@ -69,7 +73,7 @@ def gate(gate: FloatArray, class_names: Sequence[str], gate_bound: float | None)
     return Result(
         summary={
             "l1_density": l1_density(gate),
-            "interval_low": low,
+            "interval_low": low if normal else None,
             "interval_high": high if gate_bound is not None else None,
             "shared_filters": int((classes_of_filter > 1).sum()),
             "unassigned_filters": int((classes_of_filter == 0).sum()),
@@ -84,10 +88,16 @@ def gate(gate: FloatArray, class_names: Sequence[str], gate_bound: float | None)
             ),
             "filters_per_class": Drawing(draw_filters_per_class, "How many filters belong to each class."),
         },
-        notes=()
-        if gate_bound is not None
-        else ("no gate bound g (Eq. 2) is recorded, so the L1-interval has no upper end; a fixed gate has none.",),
+        notes=_notes(gate_bound, normal),
     )
+
+
+def _notes(gate_bound: float | None, normal: bool) -> tuple[str, ...]:
+    if not normal:
+        return ("the L1-density has no interval here: a filter has no class with G = 1, as in a part of a gate.",)
+    if gate_bound is None:
+        return ("no gate bound g (Eq. 2) is recorded, so the L1-interval has no upper end; a fixed gate has none.",)
+    return ()
 
 
 def draw_gate(models: Mapping[str, Result]) -> Figure:

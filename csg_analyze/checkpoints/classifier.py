@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,16 +36,27 @@ class PixelNetwork(nn.Module):
 
     mean: Tensor
     std: Tensor
+    outputs: Tensor | None
 
     def __init__(self, network: nn.Module, preprocessing: Preprocessing) -> None:
         super().__init__()
         self.network = network
         self.register_buffer("mean", torch.tensor(preprocessing.mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(preprocessing.std).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("outputs", None, persistent=False)
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """Float pixels (N, 3, H, W) in [0, 1] -> logits (N, C)."""
-        return self.network((pixels - self.mean) / self.std)  # type: ignore[no-any-return]
+        """Float pixels (N, 3, H, W) in [0, 1] -> logits (N, C), of the chosen outputs if some were chosen."""
+        logits: Tensor = self.network((pixels - self.mean) / self.std)
+        return logits if self.outputs is None else logits.index_select(1, self.outputs)
+
+    def choosing(self, outputs: Sequence[int]) -> PixelNetwork:
+        """The same network, not a copy, whose logits are only those of some outputs, in this order."""
+        chosen = copy.copy(self)
+        chosen._buffers = dict(self._buffers)  # the copy would share the table of buffers
+        places = torch.tensor(outputs, device=self.mean.device)
+        chosen.outputs = places if self.outputs is None else self.outputs[places]
+        return chosen
 
 
 @dataclass(frozen=True)
@@ -52,11 +64,11 @@ class Classifier:
     """A network in eval mode, with what its file records about it.
 
     name: in tables and figures. path: of its file; None for a network in hand. sha256: of the file, or of the weights
-    in hand. feature_layer, head: names of modules inside `network.network`. n_classes, n_filters: C
-    and K (of the feature layer). gate: (C, K) in [0, 1], or None. class_names: None if not recorded. training: "STD",
-    "CSG" or None. data: the data spec it was trained on. record: other recorded values (recipe, seed, epoch, metrics,
-    versions). notes: remarks for a report. code: a fingerprint of how a network computes that neither this project nor
-    torchvision builds; else None.
+    in hand. feature_layer, head: names of modules inside `network.network`. n_classes, n_filters: C (of the chosen
+    outputs, if `network.outputs` chooses some) and K (of the feature layer). gate: (C, K) in [0, 1], or None.
+    class_names: None if not recorded. training: "STD", "CSG" or None. data: the data spec it was trained on. record:
+    other recorded values (recipe, seed, epoch, metrics, versions). notes: remarks for a report. code: a fingerprint of
+    how a network computes that neither this project nor torchvision builds; else None.
     """
 
     name: str
@@ -86,12 +98,23 @@ class Classifier:
     def identity(self) -> tuple[Any, ...]:
         """What determines its numbers besides preprocessing, for cache keys: texts and tensors."""
         code = () if self.code is None else (self.code,)
-        return (self.architecture, *code, *self.network.state_dict().values())
+        outputs = () if self.network.outputs is None else (self.network.outputs,)
+        return (self.architecture, *code, *outputs, *self.network.state_dict().values())
 
     @property
     def device(self) -> torch.device:
         """The device of the network."""
         return self.network.mean.device
+
+    def choosing(self, outputs: Sequence[int], class_names: Sequence[str]) -> Classifier:
+        """The classifier among some of its classes alone: their logits, rows of the gate and names, in this order."""
+        return replace(
+            self,
+            network=self.network.choosing(outputs),
+            n_classes=len(outputs),
+            class_names=tuple(class_names),
+            gate=None if self.gate is None else self.gate[list(outputs)],
+        )
 
     def layer(self, name: str | None = None) -> nn.Module:
         """The module of that name; the feature layer by default. Raises UsageError, suggesting the nearest."""

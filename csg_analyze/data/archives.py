@@ -91,6 +91,7 @@ class TarArchive(Archive):
         stream = path.open("rb")
         try:
             self._stream = _decompressed(stream, path, memory_budget)
+            self._in_memory = self._stream is not stream
             self._tar = tarfile.open(fileobj=self._stream, mode="r:")  # noqa: SIM115
             members = self._tar.getmembers()
             # tarfile takes a damaged header for the end of the archive, without an error
@@ -112,6 +113,11 @@ class TarArchive(Archive):
         if len(data) < member.size:
             raise EOFError(f"ends after {len(data)} of {member.size} bytes")
         return data
+
+    def span(self, name: str) -> tuple[int, int] | None:
+        """Where a file lies in the archive on disk: its first byte and their number; None of a compressed archive."""
+        member = self._members[name]
+        return (member.offset_data, member.size) if member.isfile() and not self._in_memory else None
 
     def close(self) -> None:
         """See Source."""

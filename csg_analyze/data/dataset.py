@@ -121,37 +121,6 @@ class Dataset:
             )
         return replace(self, class_names=tuple(class_names))
 
-    def relabelled(self, class_names: Sequence[str]) -> Dataset:
-        """The same images with the class names of a checkpoint, in its order.
-
-        Classes are matched by name if the checkpoint has all of them (it may have more); else by position, with a note.
-        Raises UsageError if neither is possible: names differ, and so does the number of classes.
-        """
-        theirs, ours = tuple(class_names), self.class_names
-        if theirs == ours:
-            return self
-        by_name = set(ours) <= set(theirs) and len(set(theirs)) == len(theirs)
-        if len(theirs) != len(ours) and not by_name:
-            raise UsageError(
-                f"the checkpoint has {len(theirs)} classes ({_some(theirs)}), the data {len(ours)} ({_some(ours)}); "
-                "give the data it was trained on with --data."
-            )
-        if not by_name:
-            note = f"class names differ and were matched by position: data {_some(ours)}; checkpoint {_some(theirs)}"
-            return replace(self, notes=(*self.notes, note))
-        from csg_analyze.data.fingerprint import fingerprint_of
-
-        note = "classes put in the checkpoint's order by their names"
-        if len(ours) < len(theirs):
-            note = f"images of {len(ours)} of the checkpoint's {len(theirs)} classes, matched by their names"
-        return replace(
-            self,
-            labels=torch.tensor([theirs.index(name) for name in ours])[self.labels],
-            class_names=theirs,
-            fingerprint=fingerprint_of(self.fingerprint, *theirs),
-            notes=(*self.notes, note),
-        )
-
 
 def balanced_choice(labels: Tensor, limit: int | None) -> Tensor | None:
     """Indices of the images that `Dataset.limited` keeps, ascending; None if it keeps all.

@@ -17,7 +17,7 @@ from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
 from csg_analyze.data.geometry import Placement, Progress, placement
-from csg_analyze.data.sources import Source
+from csg_analyze.data.sources import Readable
 from csg_analyze.errors import UsageError
 
 T = TypeVar("T")
@@ -59,7 +59,7 @@ class DecodedOnAccess:
     """Images that stay encoded in their source; indexing decodes them, in a few threads."""
 
     def __init__(
-        self, source: Source, names: Sequence[str], size: int | None, resize: int | None, shape: tuple[int, int]
+        self, source: Readable, names: Sequence[str], size: int | None, resize: int | None, shape: tuple[int, int]
     ) -> None:
         self._source, self._names, self._size, self._resize = source, tuple(names), size, resize
         self.shape = (len(self._names), 3, *shape)
@@ -94,7 +94,7 @@ class DecodedOnAccess:
 
 
 def decode_all(
-    source: Source,
+    source: Readable,
     names: Sequence[str],
     size: int | None,
     resize: int | None,

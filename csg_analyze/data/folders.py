@@ -1,34 +1,33 @@
-"""Image folders: `train/` and `test/` with one folder per class, on disk or in an archive."""
+"""Image folders: one folder per class, below `train/` and `test/` or as one split, on disk or in an archive."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
 from csg_analyze.data import memory
-from csg_analyze.data.dataset import Dataset, Split, balanced_choice, limit_note
-from csg_analyze.data.decoding import decode_all
-from csg_analyze.data.fingerprint import fingerprint_of
+from csg_analyze.data.dataset import Dataset, Split
 from csg_analyze.data.geometry import Progress, check_sizes
-from csg_analyze.data.memory import gigabytes
+from csg_analyze.data.listing import SPLIT_NAMES, Listing, read_listing, whole_note
 from csg_analyze.data.sources import Source, images_in, open_source
 from csg_analyze.errors import UsageError
 
-SPLIT_FOLDERS = {"train": ("train",), "test": ("test", "val", "valid", "validation")}
-"""Split -> names of its folder, the preferred first; upper and lower case are the same."""
 EXPECTED = "train/ and test/ (or val/) with one folder of images per class"
 
 
 @dataclass(frozen=True)
 class Layout:
-    """root: the folder that holds the splits ("" for the top). splits: split -> its folder below the root."""
+    """root: the folder that holds the splits ("" for the top). splits: split -> its folder below the root.
+
+    Without splits, the root holds the class folders of one split.
+    """
 
     root: str
-    splits: Mapping[str, str]
+    splits: Mapping[Split, str]
 
     def inside(self, *parts: str) -> str:
         """A path within the source."""
@@ -59,54 +58,31 @@ def load_folder(
     budget = memory.memory_budget() if memory_budget is None else memory_budget
     source = open_source(Path(os.path.expandvars(path)).expanduser(), budget)
     layout = find_layout(source, path)
-    if split not in layout.splits:
-        expected = " or ".join(f"{name}/" for name in SPLIT_FOLDERS[split])
+    if layout.splits and split not in layout.splits:
+        expected = " or ".join(f"{name}/" for name in SPLIT_NAMES[split])
         present = ", ".join(f"{name}/" for name in layout.splits.values())
         raise UsageError(f"{path!r} has no {expected}, only {present}; a {split} split is needed here.")
     class_names = find_classes(source, layout, path)
     names, labels, notes = _list_images(source, layout, split, class_names, path)
-    chosen = balanced_choice(labels, limit)
-    if chosen is not None:
-        notes.append(limit_note(len(chosen), len(names)))
-        names, labels = [names[i] for i in chosen.tolist()], labels[chosen]
-    decoded = decode_all(source, names, size, resize, budget, progress)
-    shape = decoded.images.shape
-    if decoded.oriented:
-        notes.append(orientation_note(decoded.oriented))
-    if not decoded.untouched:
-        notes.append(f"images resized and cropped to {shape[3]}x{shape[2]} pixels")
-    if isinstance(decoded.images, torch.Tensor):
-        source.close()
-    else:
-        notes.append(f"images decoded on access: in memory they would take {gigabytes(torch.Size(shape).numel())}")
-    sample_ids = tuple(name.removeprefix(f"{layout.root}/") if layout.root else name for name in names)
-    files = zip(sample_ids, decoded.digests, strict=True)
-    # sizes count only where they changed something
-    sizes = repr(None if decoded.untouched else (size, resize))
-    return Dataset(
-        spec=f"folder:{path}",
-        split=split,
-        images=decoded.images,
-        labels=labels,
-        class_names=class_names,
-        sample_ids=sample_ids,
-        fingerprint=fingerprint_of("folder", sizes, *class_names, labels, *(f"{name} {sha}" for name, sha in files)),
-        notes=tuple(notes),
-    )
-
-
-def orientation_note(count: int) -> str:
-    """The note on images that EXIF says to turn."""
-    return (
-        f"images whose EXIF says to turn them, read as they are stored, as torchvision reads them: {count} (to have "
-        "them upright, turn the files, e.g. with ImageMagick's mogrify -auto-orient)"
+    prefix = f"{layout.root}/" if layout.root else ""
+    listing = Listing(source, names, labels, class_names, tuple(notes), ids=lambda name: name.removeprefix(prefix))
+    return read_listing(
+        "folder",
+        path,
+        split,
+        listing,
+        size=size,
+        resize=resize,
+        limit=limit,
+        memory_budget=budget,
+        progress=progress,
     )
 
 
 def find_layout(source: Source, path: str) -> Layout:
-    """The splits at the top of a source, or in the only folder there that holds splits.
+    """The splits at the top of a source, or in the only folder there that holds splits; else the class folders there.
 
-    path: what the user wrote, for messages. Raises UsageError if there are no splits, or several such folders.
+    path: what the user wrote, for messages. Raises UsageError if there are neither, or several such folders.
     """
     top = source.folders()
     if splits := _splits(top):
@@ -119,15 +95,37 @@ def find_layout(source: Source, path: str) -> Layout:
         return Layout(holders[0], inner[holders[0]])
     if not top:
         raise UsageError(f"{path!r} has no folders; expected {EXPECTED}.")
-    raise UsageError(
-        f"{path!r} has no split folders, only {_list(top)}; expected {EXPECTED} (if this is one split, name the folder "
-        "above it)."
-    )
+    return Layout(_root_of_classes(source, top, path), {})
+
+
+def _root_of_classes(source: Source, top: Sequence[str], path: str) -> str:
+    """The folder that holds class folders: "" for the top, or the only folder there, around them.
+
+    Raises UsageError if the folders look like splits of other names rather than like classes.
+    """
+    root = ""
+    if len(top) == 1 and len(source.folders(top[0])) > 1 and not _directly_in(source, top[0]):
+        root, top = top[0], source.folders(top[0])
+    folders = [f"{root}/{name}" if root else name for name in top]
+    inner = {folder: frozenset(source.folders(folder)) for folder in folders if not _directly_in(source, folder)}
+    shared = frozenset.intersection(*inner.values()) if len(inner) == len(folders) else frozenset()
+    if len(shared) > 1:
+        raise UsageError(
+            f"{path!r} has no split folders, only {_list(top)} with folders of the same names in each "
+            f"({_list(sorted(shared))}); expected {EXPECTED}: if these are splits, rename them."
+        )
+    return root
+
+
+def _directly_in(source: Source, folder: str) -> bool:
+    """Whether images lie in a folder itself, not only below it."""
+    return any("/" not in image.removeprefix(f"{folder}/") for image in images_in(source, folder))
 
 
 def find_classes(source: Source, layout: Layout, path: str) -> tuple[str, ...]:
     """The sorted names of the class folders of all splits. Raises UsageError for fewer than two."""
-    names = {name for folder in layout.splits.values() for name in source.folders(layout.inside(folder))}
+    holders = layout.splits.values() or ("",)
+    names = {name for folder in holders for name in source.folders(layout.inside(folder))}
     if not names:
         raise UsageError(f"{path!r} has no class folders in {_list(layout.splits.values())}; expected {EXPECTED}.")
     if len(names) == 1:
@@ -136,35 +134,38 @@ def find_classes(source: Source, layout: Layout, path: str) -> tuple[str, ...]:
 
 
 def _list_images(
-    source: Source, layout: Layout, split: str, class_names: tuple[str, ...], path: str
+    source: Source, layout: Layout, split: Split, class_names: tuple[str, ...], path: str
 ) -> tuple[list[str], torch.Tensor, list[str]]:
     """Image names sorted by class and name, labels (N,), notes. Raises UsageError if a class or all are empty."""
-    folder = layout.inside(layout.splits[split])
+    folder = layout.inside(layout.splits.get(split, ""))
+    prefix = f"{folder}/" if folder else ""
     members: dict[str, list[str]] = {name: [] for name in class_names}
     stray = 0
     for image in images_in(source, folder):
-        owner, _, rest = image.removeprefix(f"{folder}/").partition("/")
+        owner, _, rest = image.removeprefix(prefix).partition("/")
         if rest:
             members[owner].append(image)
         else:
             stray += 1
+    where = f"{folder}/" if folder else "its folders"
     if not any(members.values()):
-        raise UsageError(f"{path!r} has no images in {folder}/; expected {EXPECTED}.")
+        raise UsageError(f"{path!r} has no images in {where}; expected {EXPECTED}.")
     empty = [name for name, images in members.items() if not images]
     others = [other for name, other in layout.splits.items() if name != split]
     for name in empty:
         if not any(images_in(source, layout.inside(other, name)) for other in others):
             raise UsageError(f"{path!r} has no images of class {name!r}; remove its folder or put images there.")
-    notes = [f"no image of {name!r} in {folder}/" for name in empty]
-    notes += [f"{stray} images of {folder}/ lie in no class folder and were left out"] if stray else []
+    notes = [] if layout.splits else [whole_note(split, named=Path(layout.root or path).name)]
+    notes += [f"no image of {name!r} in {where}" for name in empty]
+    notes += [f"{stray} images of {folder or path}/ lie in no class folder and were left out"] if stray else []
     labels = [label for label, name in enumerate(class_names) for _ in members[name]]
     return [image for name in class_names for image in members[name]], torch.tensor(labels), notes
 
 
-def _splits(folders: list[str]) -> dict[str, str]:
+def _splits(folders: list[str]) -> dict[Split, str]:
     """Split -> the folder that holds it."""
-    splits = {}
-    for split, candidates in SPLIT_FOLDERS.items():
+    splits: dict[Split, str] = {}
+    for split, candidates in SPLIT_NAMES.items():
         # of train and Train, train is taken
         matches = [f for name in candidates for f in sorted(folders, reverse=True) if f.lower() == name]
         if matches:

@@ -13,7 +13,19 @@ from csg_analyze.errors import UsageError
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".gif"})
 
 
-class Source(Protocol):
+class Readable(Protocol):
+    """Files, or what else is encoded, by name."""
+
+    def read(self, name: str) -> bytes:
+        """A file's bytes; safe to call from several threads. Raises UsageError if it cannot be read."""
+        ...
+
+    def close(self) -> None:
+        """Close the open file, if there is one."""
+        ...
+
+
+class Source(Readable, Protocol):
     """A tree of files. Names are relative, parts joined by "/"; hidden files and folders are left out."""
 
     def folders(self, under: str = "") -> list[str]:
@@ -25,14 +37,6 @@ class Source(Protocol):
 
         Raises UsageError if a folder below it cannot be read.
         """
-        ...
-
-    def read(self, name: str) -> bytes:
-        """A file's bytes; safe to call from several threads. Raises UsageError if it cannot be read."""
-        ...
-
-    def close(self) -> None:
-        """Close the open file, if there is one."""
         ...
 
 

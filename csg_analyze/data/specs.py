@@ -1,4 +1,4 @@
-"""Data specs, by which users name a dataset: `scenes`, `folder:PATH`, `voc:ROOT`, `cifar10:ROOT`."""
+"""Data specs, by which users name a dataset: `scenes`, `folder:PATH`, `voc:ROOT`, `hf:DIR` ..."""
 
 from __future__ import annotations
 
@@ -9,13 +9,20 @@ from pathlib import Path
 
 from csg_analyze.data.dataset import Dataset, Split
 from csg_analyze.data.geometry import Progress, check_sizes, resized
+from csg_analyze.data.listing import Listing, read_listing
+from csg_analyze.data.memory import memory_budget
 from csg_analyze.errors import UsageError, unknown
 
 DATA_KINDS: Mapping[str, str] = {
     "scenes": "scenes or scenes:SEED - the embedded data: handwritten digits in 32x32 scenes, with masks and boxes",
-    "folder": "folder:PATH - train/ and test/ (or val/) with one folder of images per class; a directory, .zip or .tar",
+    "folder": "folder:PATH - train/ and test/ (or val/) with one folder of images per class, or such folders alone; a "
+    "directory, .zip or .tar",
     "voc": "voc:ROOT - a VOC devkit of any year, or what prepare-voc made of it; ?classes=A,B&instances=crop to choose",
     "cifar10": "cifar10:ROOT - CIFAR-10 as torchvision downloads it below ROOT",
+    "torchvision": "torchvision:NAME:ROOT - another set of torchvision's below ROOT: MNIST, SVHN, ImageNet ...",
+    "hf": "hf:PATH - what datasets.save_to_disk wrote, or parquet files as on the hub; ?image=A&label=B to choose",
+    "webdataset": "webdataset:PATH - shards with KEY.jpg and KEY.cls: a .tar, a folder of them, or a-{000..009}.tar",
+    "csv": "csv:FILE - columns for path, label and maybe split; paths relative to the file; ?path=A&label=B to choose",
 }
 """Kind of data -> its spec and its description, in one line."""
 
@@ -32,6 +39,19 @@ class Reading:
     def applied_to(self, dataset: Dataset) -> Dataset:
         """A dataset that is in memory, cut to the limit, then resized."""
         return resized(dataset.limited(self.limit), self.size, self.resize, self.progress)
+
+    def of_listing(self, kind: str, argument: str, split: Split, listing: Listing) -> Dataset:
+        """The dataset that a listing describes, decoded so."""
+        return read_listing(
+            kind,
+            argument,
+            split,
+            listing,
+            size=self.size,
+            resize=self.resize,
+            limit=self.limit,
+            progress=self.progress,
+        )
 
 
 def load_dataset(
@@ -101,6 +121,38 @@ def _cifar10(argument: str, split: Split, reading: Reading) -> Dataset:
     return reading.applied_to(load_cifar10(_needed("cifar10:ROOT", argument), split))
 
 
+def _torchvision(argument: str, split: Split, reading: Reading) -> Dataset:
+    from csg_analyze.data.torchvision_sets import load_torchvision
+
+    return load_torchvision(
+        _needed("torchvision:NAME:ROOT", argument),
+        split,
+        size=reading.size,
+        resize=reading.resize,
+        limit=reading.limit,
+        progress=reading.progress,
+    )
+
+
+def _hf(argument: str, split: Split, reading: Reading) -> Dataset:
+    from csg_analyze.data.hub import list_hub
+
+    return reading.of_listing("hf", argument, split, list_hub(_needed("hf:PATH", argument), split))
+
+
+def _webdataset(argument: str, split: Split, reading: Reading) -> Dataset:
+    from csg_analyze.data.webdataset import list_webdataset
+
+    listing = list_webdataset(_needed("webdataset:PATH", argument), split, memory_budget())
+    return reading.of_listing("webdataset", argument, split, listing)
+
+
+def _csv(argument: str, split: Split, reading: Reading) -> Dataset:
+    from csg_analyze.data.csv_files import list_csv
+
+    return reading.of_listing("csv", argument, split, list_csv(_needed("csv:FILE", argument), split))
+
+
 def _needed(form: str, argument: str) -> str:
     kind, _, name = form.partition(":")
     if not argument:
@@ -113,4 +165,8 @@ _LOADERS: Mapping[str, Callable[[str, Split, Reading], Dataset]] = {
     "folder": _folder,
     "voc": _voc,
     "cifar10": _cifar10,
+    "torchvision": _torchvision,
+    "hf": _hf,
+    "webdataset": _webdataset,
+    "csv": _csv,
 }

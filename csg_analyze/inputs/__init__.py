@@ -95,6 +95,8 @@ def gate(classifier: Classifier) -> FloatArray:
 
 def gate_bound(classifier: Classifier) -> float:
     """The bound g on the gate's L1 norm that training used (Eq. 2)."""
+    if classifier.network.outputs is not None:
+        raise NotAvailable("the gate bound g is that of all classes of the network, of which some are left out")
     bound = classifier.record.get("gate_bound")
     if not isinstance(bound, int | float):
         raise NotAvailable("no gate bound g is recorded in this checkpoint")

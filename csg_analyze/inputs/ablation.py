@@ -141,9 +141,11 @@ def linear_head(classifier: Classifier) -> tuple[FloatArray, FloatArray] | None:
     if not isinstance(head, nn.Linear | nn.Conv2d):
         return None
     weight = head.weight.detach().flatten(1).float().cpu()
+    bias = torch.zeros(len(weight)) if head.bias is None else head.bias.detach().float().cpu()
+    if (outputs := classifier.network.outputs) is not None and len(weight) > int(outputs.max()):
+        weight, bias = weight[outputs.cpu()], bias[outputs.cpu()]
     if weight.shape != (classifier.n_classes, classifier.n_filters):
         return None
-    bias = torch.zeros(len(weight)) if head.bias is None else head.bias.detach().float().cpu()
     return weight.numpy(), bias.numpy()
 
 

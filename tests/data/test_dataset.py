@@ -39,33 +39,6 @@ def test_limited_is_the_choice_with_a_note(dataset: Dataset) -> None:
         dataset.limited(0)
 
 
-@given(st.permutations(("cat", "dog", "owl")))
-def test_relabelling_moves_every_image_to_the_index_of_its_name(names: list[str]) -> None:
-    labels = torch.tensor([0, 1, 2, 0, 1, 0])
-    images = torch.zeros(6, 3, 4, 4, dtype=torch.uint8)
-    dataset = Dataset("some", "test", images, labels, ("cat", "dog", "owl"), tuple("abcdef"), "f00")
-    relabelled = dataset.relabelled(names)
-    assert [names[i] for i in relabelled.labels.tolist()] == [dataset.class_names[i] for i in labels.tolist()]
-    assert relabelled.class_names == tuple(names)
-    assert relabelled.labels.dtype == torch.int64
-    same = tuple(names) == dataset.class_names
-    assert (relabelled is dataset) == (relabelled.fingerprint == "f00") == (not relabelled.notes) == same
-
-
-def test_other_names_are_matched_by_position_with_a_note(dataset: Dataset) -> None:
-    relabelled = dataset.relabelled(["0", "1", "2"])
-    assert torch.equal(relabelled.labels, dataset.labels)
-    assert relabelled.class_names == dataset.class_names
-    assert "names differ" in relabelled.notes[0]
-    # a checkpoint that names a class twice cannot be matched by name
-    assert torch.equal(dataset.relabelled(["cat", "cat", "dog"]).labels, dataset.labels)
-
-
-def test_another_number_of_classes_is_refused(dataset: Dataset) -> None:
-    with pytest.raises(UsageError, match=r"checkpoint has 4 classes \(a, b, c, \.\.\.\), the data 3 \(cat, dog, owl\)"):
-        dataset.relabelled("abcd")
-
-
 class Encoded:
     """Images that count how many were decoded."""
 
@@ -90,13 +63,6 @@ def test_a_subset_of_encoded_images_is_not_decoded(dataset: Dataset) -> None:
     assert isinstance(limited.images, Encoded)
     assert encoded.decoded == limited.images.decoded == 0
     assert torch.equal(torch.cat(list(limited.batches(2))), dataset.limited(3).images[:])
-
-
-def test_some_of_the_checkpoints_classes_are_matched_by_name(dataset: Dataset) -> None:
-    relabelled = dataset.relabelled(["owl", "ant", "cat", "dog"])
-    assert relabelled.labels.tolist() == [2, 3, 0, 2, 3, 2]
-    assert relabelled.class_names == ("owl", "ant", "cat", "dog")
-    assert relabelled.notes == ("images of 3 of the checkpoint's 4 classes, matched by their names",)
 
 
 def test_a_subset_takes_boxes_masks_and_sources_along(dataset: Dataset) -> None:

@@ -58,8 +58,9 @@ def empty_zip(root: Path) -> str:
         return str(root.parent / "empty.zip")
 
 
-def one_split(root: Path) -> str:
-    return str(root / "test")
+def splits_of_other_names(root: Path) -> str:
+    tree = {f"{split}/{name}/x.png": png(1) for split in ("training", "testing") for name in ("cat", "dog")}
+    return str(write(root.parent / "others", tree))
 
 
 def no_images(root: Path) -> str:
@@ -89,6 +90,14 @@ def broken_image(root: Path) -> str:
     return str(root)
 
 
+def only_one_class_folder(root: Path) -> str:
+    return str(write(root.parent / "lonely", {"cat/x.png": png(1), "cat/y.png": png(2)}))
+
+
+def empty_class_of_one_split(root: Path) -> str:
+    return str(write(root.parent / "yolo", {"images/x.png": png(1), "labels/x.txt": b""}))
+
+
 @pytest.mark.parametrize(
     ("make", "match"),
     [
@@ -99,7 +108,9 @@ def broken_image(root: Path) -> str:
         (damaged, r"cannot read 'test/cat/10.png' in .*cut\.zip'"),
         (empty, "has no folders; expected train/ and test/"),
         (empty_zip, "has no folders; expected train/ and test/"),
-        (one_split, r"no split folders, only cat/, dog/; expected train/ and test/ \(or val/\)"),
+        (splits_of_other_names, r"no split folders, only testing/, training/ with folders of the same names in each"),
+        (only_one_class_folder, "only one class, 'cat'"),
+        (empty_class_of_one_split, "no images of class 'labels'"),
         (no_images, "no images in test/"),
         (no_class_folders, "no class folders in train/, test/"),
         (one_class, "only one class, 'a'"),

@@ -166,3 +166,25 @@ def test_cifar10_is_read_as_it_is(cifar10_zip: Path) -> None:
     assert torch.bincount(dataset.labels).tolist() == [1000] * 10
     mean = dataset.images[:].double().mean((0, 2, 3)) / 255
     assert np.allclose(mean, [0.4914, 0.4822, 0.4465], atol=0.005)
+
+
+@pytest.mark.parametrize("kind", ["", "zip", "tar"])
+@pytest.mark.parametrize("prefix", ["", "pets/"])
+def test_folders_of_classes_alone_are_one_split_which_is_said(tmp_path: Path, kind: str, prefix: str) -> None:
+    tree = {"cat/b.png": png(2), "cat/a.png": png(1), "dog/2024/c.png": png(3), "readme.txt": b""}
+    path = str(write(tmp_path / "all", {prefix + name: data for name, data in tree.items()}))
+    if kind:
+        path = archive(Path(path), kind, tmp_path / "packed")
+    for split in ("train", "test"):
+        dataset = load_folder(path, split)  # type: ignore[arg-type]
+        assert (dataset.class_names, dataset.labels.tolist(), reds(dataset)) == (("cat", "dog"), [0, 0, 1], [1, 2, 3])
+        assert dataset.sample_ids == ("cat/a.png", "cat/b.png", "dog/2024/c.png")
+        assert dataset.split == split
+        assert dataset.notes == (f"the data has no splits: all its images were taken as the {split} split",)
+
+
+def test_a_split_named_by_itself_is_taken_as_the_one_that_is_asked_for_and_its_name_said(root: Path) -> None:
+    (note,) = load_folder(str(root / "train")).notes
+    assert note.endswith("all its images were taken as the test split, though 'train' sounds like the train split")
+    (note,) = load_folder(str(root / "test")).notes
+    assert "sounds" not in note

@@ -84,8 +84,10 @@ def test_changed_cifar10_files_are_not_opened(fake_cifar10: Path, monkeypatch: p
     [
         ("scnes", "unknown data spec 'scnes'; did you mean 'scenes'?"),
         ("foldr:x", "unknown data spec 'foldr'; did you mean 'folder'?"),
-        ("imagenet", "known: cifar10, folder, scenes"),
-        ("", "known: cifar10, folder, scenes"),
+        ("imagenet", "known: cifar10, csv, folder, hf, scenes, torchvision, voc, webdataset"),
+        ("", "known: cifar10, csv, folder, hf, scenes, torchvision, voc, webdataset"),
+        ("hf:", "write hf:PATH with a path for PATH"),
+        ("webdataset", "write webdataset:PATH with a path for PATH"),
         ("scenes:x", "seed of 'scenes:x' must be a whole number"),
         ("scenes:-1", "seed of 'scenes:-1' must be a whole number"),
         ("folder", "write folder:PATH"),

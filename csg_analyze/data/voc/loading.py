@@ -12,8 +12,8 @@ from csg_analyze.data import memory
 from csg_analyze.data.dataset import Dataset, Split, balanced_choice, limit_note
 from csg_analyze.data.decoding import Decoded, decode_all
 from csg_analyze.data.fingerprint import fingerprint_of
-from csg_analyze.data.folders import orientation_note
 from csg_analyze.data.geometry import Placement, Progress, check_sizes, place_boxes, place_masks
+from csg_analyze.data.listing import orientation_note
 from csg_analyze.data.memory import gigabytes
 from csg_analyze.data.sources import Source
 from csg_analyze.data.voc.annotations import Mask
