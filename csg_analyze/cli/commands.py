@@ -80,13 +80,23 @@ def demo(
 
 
 def inspect(
-    checkpoints: Annotated[list[Path], typer.Argument(help="Checkpoint files.", show_default=False)], loading: Loading
+    checkpoints: Annotated[list[Path], typer.Argument(help="Checkpoint files.", show_default=False)],
+    loading: Loading,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the descriptions as a JSON document.")] = False,
 ) -> None:
     """Describe checkpoints: architecture, layers, classes, gate, preprocessing, data, training record."""
-    from csg_analyze.checkpoints.description import describe
+    from csg_analyze.checkpoints.description import SCHEMA, describe, description
+    from csg_analyze.report.document import json_text
 
+    descriptions = []
     for path in checkpoints:
-        print(describe(loading.load(path)))
+        classifier = loading.load(path)
+        if as_json:
+            descriptions.append(description(classifier))
+        else:
+            print(describe(classifier))
+    if as_json:
+        print(json_text({"schema": SCHEMA, "checkpoints": descriptions}), end="")
 
 
 def list_all() -> None:
