@@ -13,12 +13,14 @@ from csg_analyze.data import DataInHand, Dataset, load_dataset
 from csg_analyze.errors import NotAvailable, UsageError
 from csg_analyze.inputs import Compared
 from csg_analyze.inputs.cache import Cache
+from csg_analyze.inputs.forward import ForwardPass
 from csg_analyze.inputs.shared import guarded, read_only
 from csg_analyze.plan import Plan, plan
 from csg_analyze.progress import Track, untracked
 from csg_analyze.registry import Step
 from csg_analyze.report.document import ModelReport
 from csg_analyze.result import Result, Table
+from csg_analyze.sanity import chance_note
 
 
 def open_dataset(
@@ -92,6 +94,8 @@ def analyze(
             if isinstance(reason, UsageError) and len(chosen.analyzers) == 1:
                 raise
             skipped[step.name] = str(reason)
+    passed = inputs.computed("forward_pass")  # never computed for the check alone
+    check = chance_note(classifier, dataset, passed.logits.argmax(axis=1)) if isinstance(passed, ForwardPass) else ""
     return ModelReport(
         name=classifier.name,
         path=classifier.source,
@@ -104,6 +108,7 @@ def analyze(
         skipped=skipped,
         class_names=dataset.class_names,
         origin=origin_of(classifier.training, classifier.record, classifier.head),
+        notes=(check,) if check else (),
     )
 
 
@@ -116,6 +121,10 @@ class _Inputs:
     def __init__(self, plan: Plan, always_there: Mapping[str, Any]) -> None:
         self.plan = plan
         self.values: dict[str, Any] = dict(always_there)
+
+    def computed(self, name: str) -> Any:
+        """The input, or why it is not available; None where nobody asked for it."""
+        return self.values.get(name)
 
     def call(self, step: Step) -> Any:
         arguments = [self._get(need, optional=need in step.optional) for need in step.needs]

@@ -31,6 +31,7 @@ def compose(
     """
     data = _describe(datasets[0])
     notes = [f"{classifier.name}: {note}" for classifier in classifiers for note in classifier.notes]
+    notes += [f"{model.name}: {note}" for model in models for note in model.notes]
     if len({dataset.fingerprint for dataset in datasets}) > 1:
         specs = ", ".join(f"{c.name} on {d.spec} ({len(d)} images)" for c, d in zip(classifiers, datasets, strict=True))
         notes.append(f"the models were analysed on different data, which limits comparisons: {specs}.")

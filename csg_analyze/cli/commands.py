@@ -131,6 +131,8 @@ def _print_report(report: Report, folder: Path | None, as_json: bool) -> None:
     if note := sample_size_note(report.models):
         say(f"note: {note}")
     for model in report.models:
+        for note in model.notes:
+            say(f"note: {model.name}: {note}")
         for analyzer, reason in model.skipped.items():
             say(f"skipped: {analyzer} of {model.name}: {reason}")
     if folder is not None:

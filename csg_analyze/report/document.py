@@ -26,7 +26,7 @@ class ModelReport:
 
     training: "STD", "CSG" or None. n_filters: K of the feature layer, None if unknown. results: analyzer -> result.
     skipped: analyzer -> the reason why it has no result. class_names: in the order of the network's outputs. origin:
-    the training of the model, as far as its file records it.
+    the training of the model, as far as its file records it. notes: sentences on the model as a whole.
     """
 
     name: str
@@ -40,6 +40,7 @@ class ModelReport:
     skipped: Mapping[str, str] = field(default_factory=dict)
     class_names: tuple[str, ...] = ()
     origin: Origin | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
