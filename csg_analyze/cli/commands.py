@@ -6,7 +6,7 @@ import json
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -82,21 +82,36 @@ def demo(
 def inspect(
     checkpoints: Annotated[list[Path], typer.Argument(help="Checkpoint files.", show_default=False)],
     loading: Loading,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the descriptions as a JSON document.")] = False,
+    data: Annotated[str | None, "Labelled images to try the usual preprocessings and orders of classes on."] = None,
+    split: Annotated[Literal["test", "train"], "Which part of that data."] = "test",
+    limit: Annotated[int, "Largest number of its images, classes balanced."] = 256,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON document.")] = False,
+    quiet: Quiet = False,
 ) -> None:
-    """Describe checkpoints: architecture, layers, classes, gate, preprocessing, data, training record."""
+    """Describe checkpoints: architecture, layers, classes, gate, preprocessing, data, training record.
+
+    With --data, the usual alternatives of mean and std, order of channels, size and order of classes are tried on a few
+    labelled images, and named with the flags that give them.
+    """
     from csg_analyze.checkpoints.description import SCHEMA, describe, description
+    from csg_analyze.progress import track, untracked
     from csg_analyze.report.document import json_text
 
-    descriptions = []
+    documents = []
     for path in checkpoints:
         classifier = loading.load(path)
-        if as_json:
-            descriptions.append(description(classifier))
-        else:
-            print(describe(classifier))
+        document, text = description(classifier), describe(classifier)
+        if data is not None:
+            from csg_analyze.alternatives import alternatives_table, alternatives_values, try_alternatives
+
+            trials = try_alternatives(classifier, data, split, limit, untracked if quiet else track)
+            document["alternatives"] = alternatives_values(trials)
+            text += "\n" + alternatives_table(trials)
+        documents.append(document)
+        if not as_json:
+            print(text)
     if as_json:
-        print(json_text({"schema": SCHEMA, "checkpoints": descriptions}), end="")
+        print(json_text({"schema": SCHEMA, "checkpoints": documents}), end="")
 
 
 def list_all() -> None:
