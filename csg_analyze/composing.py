@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from csg_analyze.checkpoints import Classifier
+from csg_analyze.checkpoints.description import preprocessing_sentence
 from csg_analyze.data import Dataset
 from csg_analyze.paper import paper_numbers
 from csg_analyze.plan import Plan
@@ -50,11 +51,16 @@ def compose(
         checkpoints={classifier.source: classifier.sha256 for classifier in classifiers},
         data=data,
     )
+    prepared = {each.name: preprocessing_sentence(each.preprocessing) for each in classifiers}
     return Report(
         title=title or f"Class-specificity of {_named(models)}",
         models=tuple(models),
         sections=tuple(sections),
-        provenance={**origin, "options": {name: values for name, values in settings.items() if values}},
+        provenance={
+            **origin,
+            "preprocessing": prepared,
+            "options": {name: values for name, values in settings.items() if values},
+        },
         notes=tuple(notes),
         data=data,
         paper=paper_numbers(paper),

@@ -45,6 +45,7 @@ def test_accuracy_stands_beside_mis_and_chance_is_said(dataset: Dataset) -> None
     assert alone.notes == report.notes
     composed = compose([report], [classifier], [dataset], plan(["mis"]))
     assert f"random: {note}" in composed.notes
+    assert "mean 0.5,0.5,0.5 (given); std 0.25,0.25,0.25 (given)" in str(composed.provenance["preprocessing"])
     assert "Accuracy" in headline(composed)
     assert summary_document(composed)["models"][0]["notes"] == [note]  # type: ignore[index, call-overload]
     json.dumps(summary_document(composed))

@@ -78,20 +78,29 @@ def preprocessing_values(preprocessing: Preprocessing) -> dict[str, Any]:
     }
 
 
-def _preprocessing_lines(preprocessing: Preprocessing) -> dict[str, str]:
-    """A line for each part: its values, its origin, and the flags that give others where it was assumed."""
+def preprocessing_sentence(preprocessing: Preprocessing) -> str:
+    """Each part and its origin on one line, for the provenance of a report."""
+    values = _values(preprocessing)
+    return "; ".join(f"{part} {value} ({_origin(preprocessing, part)})" for part, value in values.items())
+
+
+def _values(preprocessing: Preprocessing) -> dict[str, str]:
     size = f"{preprocessing.size}x{preprocessing.size} pixels" if preprocessing.size else "any size"
     if preprocessing.resize:
         size += f", shorter side resized to {preprocessing.resize}"
     order = "red, green, blue" if preprocessing.channels == "rgb" else "blue, green, red"
-    values = {
+    return {
         "mean": numbers(preprocessing.mean),
         "std": numbers(preprocessing.std),
         "size": size,
         "channels": order,
     }
+
+
+def _preprocessing_lines(preprocessing: Preprocessing) -> dict[str, str]:
+    """A line for each part: its values, its origin, and the flags that give others where it was assumed."""
     lines = {}
-    for part, value in values.items():
+    for part, value in _values(preprocessing).items():
         origin = _origin(preprocessing, part)
         unsaid = _is_assumed(preprocessing, part) and "give --" not in origin
         wrong = f"; if that is wrong, give {_FLAGS[part]}" if unsaid else ""

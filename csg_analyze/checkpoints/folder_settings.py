@@ -38,7 +38,8 @@ def of_processor(processor: Mapping[str, Any] | None) -> Iterator[Source]:
 def _normalisation_of_processor(processor: Mapping[str, Any], kind: str) -> tuple[Channels | None, Channels | None]:
     mean, std = three_numbers(processor.get("image_mean")), three_numbers(processor.get("image_std"))
     known = mean is not None and std is not None and min(std) > 0
-    if processor.get("do_normalize") is False or (not known and "do_normalize" not in processor):
+    by_default = known and not kind.startswith("MobileViT")
+    if not processor.get("do_normalize", by_default):  # false, null, or neither it nor a mean
         mean, std = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
     elif not known:
         return None, None  # it normalises, by the defaults of its class

@@ -217,6 +217,8 @@ def test_processors_that_do_otherwise_say_so() -> None:
     flipping, _ = combined(tuple(of_processor({"do_flip_channel_order": True, "size": {"shortest_edge": 288},
                                                "do_center_crop": True, "crop_size": 256})))  # fmt: skip
     assert (flipping.channels, flipping.mean, flipping.size, flipping.resize) == ("bgr", (0, 0, 0), 256, 288)
+    unsaid, _ = combined(tuple(of_processor({"do_normalize": None, "image_mean": None, "size": 64})))
+    assert (unsaid.mean, unsaid.std) == ((0, 0, 0), (1, 1, 1))
     assert not list(of_processor({"tokenizer": 5}))
     assert not list(of_processor(None))
 
