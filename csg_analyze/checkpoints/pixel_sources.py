@@ -80,7 +80,7 @@ def _library(
 
     theirs: whether nothing in the file speaks against its being the library's own.
     """
-    counted = n_classes if theirs else None
+    counted = (n_classes or getattr(network, "num_classes", None)) if theirs else None
     of_timm_itself = getattr(network, "pretrained_cfg", None)
     if isinstance(of_timm_itself, Mapping):
         return tuple(of_timm_default(of_timm_itself, counted))
