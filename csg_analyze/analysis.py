@@ -15,12 +15,14 @@ from csg_analyze.data import DataInHand, Dataset, load_dataset
 from csg_analyze.errors import NotAvailable, UsageError
 from csg_analyze.inputs import Compared
 from csg_analyze.inputs.cache import Cache
+from csg_analyze.inputs.forward import ForwardPass
 from csg_analyze.inputs.shared import guarded, read_only
 from csg_analyze.plan import Plan, plan
 from csg_analyze.progress import Progress, untracked
 from csg_analyze.registry import Step
 from csg_analyze.report.document import ModelReport
 from csg_analyze.result import Result, Table
+from csg_analyze.sanity import chance_note
 
 
 def open_dataset(
@@ -103,6 +105,8 @@ def analyze(
             if isinstance(reason, UsageError) and len(chosen.analyzers) == 1:
                 raise
             skipped[step.name] = str(reason)
+    passed = inputs.computed("forward_pass")  # never computed for the check alone
+    check = chance_note(classifier, dataset, passed.logits.argmax(axis=1)) if isinstance(passed, ForwardPass) else ""
     return ModelReport(
         name=classifier.name,
         path=classifier.source,
@@ -116,6 +120,7 @@ def analyze(
         class_names=dataset.class_names,
         origin=origin_of(classifier.training, classifier.record, classifier.head),
         seconds=inputs.seconds,
+        notes=(check,) if check else (),
     )
 
 
@@ -132,6 +137,10 @@ class _Inputs:
         self.progress = progress
         self.stage = ""
         self.seconds: dict[str, float] = {}
+
+    def computed(self, name: str) -> Any:
+        """The input, or why it is not available; None where nobody asked for it."""
+        return self.values.get(name)
 
     def call(self, step: Step) -> Any:
         arguments = [self._get(need, optional=need in step.optional) for need in step.needs]

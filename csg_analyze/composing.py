@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from csg_analyze.checkpoints import Classifier
+from csg_analyze.checkpoints.description import preprocessing_sentence
 from csg_analyze.data import Dataset
 from csg_analyze.paper import paper_numbers
 from csg_analyze.plan import Plan
@@ -33,6 +34,7 @@ def compose(
     data = _describe(datasets[0])
     notes = [f"{each.name} was not analysed: {each.reason}" for each in refused]
     notes += [f"{classifier.name}: {note}" for classifier in classifiers for note in classifier.notes]
+    notes += [f"{model.name}: {note}" for model in models for note in model.notes]
     if len({dataset.fingerprint for dataset in datasets}) > 1:
         specs = ", ".join(f"{c.name} on {d.spec} ({len(d)} images)" for c, d in zip(classifiers, datasets, strict=True))
         notes.append(f"the models were analysed on different data, which limits comparisons: {specs}.")
@@ -54,12 +56,14 @@ def compose(
     outputs = {c.source: c.network.outputs.tolist() for c in classifiers if c.network.outputs is not None}
     if outputs:
         origin["outputs"] = outputs
+    prepared = {each.name: preprocessing_sentence(each.preprocessing) for each in classifiers}
     return Report(
         title=title or f"Class-specificity of {_named(models)}",
         models=tuple(models),
         sections=tuple(sections),
         provenance={
             **origin,
+            "preprocessing": prepared,
             "options": {name: values for name, values in settings.items() if values},
             "seconds": {
                 model.name: {step: round(seconds, 3) for step, seconds in model.seconds.items()} for model in models

@@ -45,6 +45,11 @@ class Loading:
     mean: Annotated[str | None, "Channel means for pixels in [0, 1], e.g. .485,.456,.406"] = None
     std: Annotated[str | None, "Channel standard deviations, e.g. .229,.224,.225"] = None
     size: Annotated[int | None, "Image size in pixels."] = None
+    resize: Annotated[int | None, "Shorter side in pixels before the crop to --size; default: --size."] = None
+    channels: Annotated[
+        Literal["rgb", "bgr"] | None,
+        "Order in which the network takes the channels; --mean and --std are red, green, blue in any case.",
+    ] = None
     weights: Annotated[str | None, "Which weights, where a file holds several sets: model_ema, teacher ..."] = None
     allow_pickle: Annotated[
         bool, typer.Option("--allow-pickle", help="Run Python code in the file; only if you trust it.")
@@ -65,6 +70,8 @@ class Loading:
             mean=_numbers("mean", self.mean),
             std=_numbers("std", self.std),
             size=self.size,
+            resize=self.resize,
+            channels=self.channels,
             weights=self.weights,
             allow_pickle=self.allow_pickle,
             device=self.device,

@@ -131,6 +131,24 @@ def test_inspect_and_list(here: Path, capsys: pytest.CaptureFixture[str]) -> Non
         assert words in text
 
 
+def test_inspect_as_json_and_with_alternatives(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("inspect", "csg.pt", "--data", "scenes", "--limit", "20", "--json", "--quiet") == 0
+    document = json.loads(capsys.readouterr().out)
+    (checkpoint,) = document["checkpoints"]
+    assert document["schema"] == 1
+    assert (checkpoint["arch"], checkpoint["n_classes"], checkpoint["feature_layer"]) == ("resnet8", 10, "layer3")
+    preprocessing = checkpoint["preprocessing"]
+    assert (preprocessing["mean"], preprocessing["size"], preprocessing["channels"]) == ([0.5] * 3, 32, "rgb")
+    assert preprocessing["origins"]["mean"] == "the checkpoint's own record"
+    assert preprocessing["assumed"] == []
+    assert checkpoint["alternatives"]["n_images"] == 20
+    assert any(trial["flags"] == "--channels bgr" for trial in checkpoint["alternatives"]["tried"])
+    assert call("inspect", "csg.pt", "--channels", "bgr") == 0
+    assert "blue, green, red  (--channels)" in capsys.readouterr().out
+    assert call("inspect", "csg.pt", "--data", "nowhere") == 2
+    assert capsys.readouterr().out == ""
+
+
 def test_help_names_every_analyzer_with_its_first_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert call("--help") == 0
     text = capsys.readouterr().out

@@ -34,8 +34,9 @@ class Start:
 def starting_point(recipe: Recipe, train: Dataset, *, checkpoint: Path | None, seed: int) -> Start:
     """The network on the CPU: drawn from the seed alone (twins get the same), or fine-tuned from a checkpoint.
 
-    A checkpoint brings its normalisation, its feature layer and its gate along. Its head is kept where its classes are
-    those of the data, as far as the file says; else a new one is drawn from the seed, and a note says so.
+    A checkpoint brings its normalisation, its order of channels, its feature layer and its gate along. Its head is kept
+    where its classes are those of the data, as far as the file says; else a new one is drawn from the seed, and a note
+    says so.
     Raises UsageError for an unknown architecture or layer, and for a file that is no checkpoint or does not fit.
     """
     with seeded(mixed_seed(seed, 0, use=2), torch.device("cpu")):
@@ -62,8 +63,9 @@ def starting_point(recipe: Recipe, train: Dataset, *, checkpoint: Path | None, s
         fresh.load_state_dict(kept, strict=False)
         network, gate = fresh, None
     return Start(
-        network, loaded.architecture, Preprocessing(mean, std, size, recipe.data.resize), loaded.feature_layer, gate,
-        sha256_of(checkpoint), notes,
+        network, loaded.architecture,
+        Preprocessing(mean, std, size, recipe.data.resize, channels=loaded.preprocessing.channels),
+        loaded.feature_layer, gate, sha256_of(checkpoint), notes,
     )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -14,14 +14,17 @@ from torch import Tensor, nn
 from csg_analyze.errors import UsageError, unknown
 from csg_analyze.metrics.arrays import FloatArray
 
+ChannelOrder: TypeAlias = Literal["rgb", "bgr"]
+
 
 @dataclass(frozen=True)
 class Preprocessing:
     """How images are prepared for a network.
 
     size: images are centre-cropped to size x size pixels after their shorter side was resized to `resize`
-    (both None: images stay as they are). mean, std: per RGB channel, for pixels in [0, 1]. origin: where these values
-    come from. The names of the fields are part of cache keys.
+    (both None: images stay as they are). mean, std: in the order red, green, blue, for pixels in [0, 1], whatever range
+    and order the network was trained with. channels: the order in which it takes the normalised channels. origin: where
+    these values come from, in one phrase; origins: the same for each part (mean, std, size, channels), if known.
     """
 
     mean: tuple[float, float, float]
@@ -29,10 +32,18 @@ class Preprocessing:
     size: int | None = None
     resize: int | None = None
     origin: str = "given"
+    channels: ChannelOrder = "rgb"
+    origins: Mapping[str, str] = field(default_factory=dict, compare=False)
+
+    @property
+    def key(self) -> dict[str, Any]:
+        """All that changes a number, for cache keys and records; the usual order of channels is not named."""
+        key: dict[str, Any] = {"mean": self.mean, "std": self.std, "size": self.size, "resize": self.resize}
+        return key if self.channels == "rgb" else {**key, "channels": self.channels}
 
 
 class PixelNetwork(nn.Module):
-    """A network with its normalization inside: pixels in [0, 1] go in everywhere, attacks included."""
+    """A network with its preprocessing inside: RGB pixels in [0, 1] go in everywhere, attacks included."""
 
     mean: Tensor
     std: Tensor
@@ -41,13 +52,15 @@ class PixelNetwork(nn.Module):
     def __init__(self, network: nn.Module, preprocessing: Preprocessing) -> None:
         super().__init__()
         self.network = network
+        self.channels = preprocessing.channels
         self.register_buffer("mean", torch.tensor(preprocessing.mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(preprocessing.std).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("outputs", None, persistent=False)
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """Float pixels (N, 3, H, W) in [0, 1] -> logits (N, C), of the chosen outputs if some were chosen."""
-        logits: Tensor = self.network((pixels - self.mean) / self.std)
+        """Float RGB pixels (N, 3, H, W) in [0, 1] -> logits (N, C), of the chosen outputs if some were chosen."""
+        normalised = (pixels - self.mean) / self.std
+        logits: Tensor = self.network(normalised.flip(1) if self.channels == "bgr" else normalised)
         return logits if self.outputs is None else logits.index_select(1, self.outputs)
 
     def choosing(self, outputs: Sequence[int]) -> PixelNetwork:

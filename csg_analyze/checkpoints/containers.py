@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file
@@ -17,19 +18,29 @@ from csg_analyze.checkpoints.torch_files import read_program, read_torch_file
 from csg_analyze.errors import UsageError
 from csg_analyze.files import sha256_of
 
+USUAL = ("model.safetensors", "pytorch_model.bin")
+"""What Hugging Face's and timm's folders call the weights."""
 SUFFIXES = (".safetensors", ".pt", ".pth", ".th", ".ckpt", ".tar", ".bin", ".pt2")
 INDEX = ".index.json"
+BESIDE = ("config.json", "preprocessor_config.json")
+"""Settings that Hugging Face's and timm's folders hold beside the weights."""
+MAX_BESIDE = 8 * 2**20  # bytes; a configuration with the names of 20,000 classes has 1 MB
 MAX_INDEX = 64 * 2**20  # bytes; one of a network with 10,000 tensors has 1 MB
 UNCHECKED_SAFETENSORS = "safetensors files carry no checksums: damage to them would go unnoticed"
 
 
 @dataclass(frozen=True)
 class Container:
-    """What a checkpoint holds. files: those that were read. notes: remarks for a report."""
+    """What a checkpoint holds.
+
+    files: those that its weights were read from. notes: remarks for a report. beside: settings in the same folder, by
+    the name of their file.
+    """
 
     content: object
     files: tuple[Path, ...]
     notes: tuple[str, ...] = ()
+    beside: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def sha256(self) -> str:
@@ -51,9 +62,8 @@ def open_container(path: Path, *, allow_pickle: bool = False) -> Container:
             raise UsageError(f"there is no checkpoint at {str(path)!r}; check the path.")
         if path.is_dir():
             return _open_folder(path, allow_pickle)
-        if path.name.endswith(INDEX):
-            return _open_shards(path, allow_pickle)
-        return _open_file(path, allow_pickle)
+        found = (_open_shards if path.name.endswith(INDEX) else _open_file)(path, allow_pickle)
+        return replace(found, beside=settings_in(path.parent)) if path.name.removesuffix(INDEX) in USUAL else found
     except OSError as error:
         raise UsageError(f"cannot read {str(path)!r}: {error.strerror or error}.") from error
 
@@ -99,7 +109,7 @@ def _open_folder(folder: Path, allow_pickle: bool) -> Container:
         path for path in sorted(folder.iterdir()) if path.name.endswith((f".safetensors{INDEX}", f".bin{INDEX}"))
     ]
     files_found = list(_checkpoint_files(folder, indices))
-    usual = [folder / name for name in ("model.safetensors", "pytorch_model.bin")]
+    usual = [folder / name for name in USUAL]
     candidates = (
         [path for path in usual if path in files_found][:1]
         or [path for path in indices if ".safetensors" in path.name][:1]
@@ -114,7 +124,26 @@ def _open_folder(folder: Path, allow_pickle: bool) -> Container:
     found = open_container(candidates[0], allow_pickle=allow_pickle)
     passed = [path.name for path in (*files_found, *indices) if path not in (*found.files, candidates[0])]
     more = (f"{candidates[0].name} was read, not {', '.join(passed)}",) if passed else ()
-    return Container(found.content, found.files, (*found.notes, *more))
+    return Container(found.content, found.files, (*found.notes, *more), settings_in(folder))
+
+
+def settings_in(folder: Path) -> dict[str, Mapping[str, Any]]:
+    """The settings in a folder, by the name of their file. Raises UsageError for a file that is no JSON object."""
+    found: dict[str, Mapping[str, Any]] = {}
+    for path in (folder / name for name in BESIDE):
+        if not path.is_file():
+            continue
+        problem = f"{str(path)!r} is not the JSON object of settings that its name promises; mend it or take it away."
+        if path.stat().st_size > MAX_BESIDE:
+            raise UsageError(problem)
+        try:
+            settings = json.loads(path.read_text(encoding="utf-8"))
+        except (ValueError, RecursionError) as error:
+            raise UsageError(problem) from error
+        if not isinstance(settings, dict):
+            raise UsageError(problem)
+        found[path.name] = settings
+    return found
 
 
 def _checkpoint_files(folder: Path, indices: Sequence[Path]) -> Iterator[Path]:

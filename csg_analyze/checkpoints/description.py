@@ -1,18 +1,24 @@
-"""What a checkpoint is, in lines of text."""
+"""What a checkpoint is, in lines of text and as plain values."""
 
 from __future__ import annotations
 
-from csg_analyze.checkpoints import Classifier
+from collections.abc import Mapping
+from typing import Any
+
+from csg_analyze.checkpoints import Classifier, Preprocessing
+from csg_analyze.checkpoints.preprocessing import numbers
 from csg_analyze.metrics.filters import assigned
 from csg_analyze.metrics.gates import l1_density
+
+SCHEMA = 1
+"""Version of `description`'s values, raised when a name in it changes its meaning."""
+_FLAGS: Mapping[str, str] = {"mean": "--mean", "std": "--std", "size": "--size, --resize", "channels": "--channels"}
 
 
 def describe(classifier: Classifier) -> str:
     """Everything known about a classifier, a line each, for people."""
-    preprocessing, gate = classifier.preprocessing, classifier.gate
+    gate = classifier.gate
     parameters = sum(p.numel() for p in classifier.network.parameters())
-    size = f"{preprocessing.size}x{preprocessing.size}" if preprocessing.size else "any size"
-    resize = f", shorter side resized to {preprocessing.resize}" if preprocessing.resize else ""
     lines = {
         "file": f"{classifier.source}  (sha256 {classifier.sha256[:16]})",
         "architecture": f"{classifier.architecture}, {parameters:,} parameters",
@@ -20,8 +26,7 @@ def describe(classifier: Classifier) -> str:
         "feature layer": f"{classifier.feature_layer}, K = {classifier.n_filters} filters",
         "head": f"{classifier.head}, C = {classifier.n_classes} classes",
         "classes": ", ".join(classifier.class_names) if classifier.class_names else "not recorded",
-        "preprocessing": f"mean {_numbers(preprocessing.mean)}, std {_numbers(preprocessing.std)}, {size}{resize}",
-        "  from": preprocessing.origin,
+        **_preprocessing_lines(classifier.preprocessing),
         "data": classifier.data or "not recorded (give --data)",
         "gate": "none",
         "convolutions": " ".join(classifier.convolutions()),
@@ -36,8 +41,79 @@ def describe(classifier: Classifier) -> str:
     return "\n".join([classifier.name, *body, *(f"  note: {note}" for note in classifier.notes)])
 
 
-def _numbers(values: tuple[float, ...]) -> str:
-    return ",".join(f"{value:.4g}" for value in values)
+def description(classifier: Classifier) -> dict[str, Any]:
+    """The same as plain values for JSON: names stay, and keep their meaning, within one SCHEMA."""
+    preprocessing, gate = classifier.preprocessing, classifier.gate
+    return {
+        "name": classifier.name,
+        "path": None if classifier.path is None else str(classifier.path),
+        "sha256": classifier.sha256,
+        "arch": classifier.architecture,
+        "parameters": sum(p.numel() for p in classifier.network.parameters()),
+        "training": classifier.training,
+        "feature_layer": classifier.feature_layer,
+        "head": classifier.head,
+        "n_classes": classifier.n_classes,
+        "n_filters": classifier.n_filters,
+        "class_names": None if classifier.class_names is None else list(classifier.class_names),
+        "preprocessing": preprocessing_values(preprocessing),
+        "data": classifier.data,
+        "gate": None if gate is None else {"shape": list(gate.shape), "l1_density": float(l1_density(gate))},
+        "convolutions": list(classifier.convolutions()),
+        "record": dict(classifier.record),
+        "notes": list(classifier.notes),
+    }
+
+
+def preprocessing_values(preprocessing: Preprocessing) -> dict[str, Any]:
+    """Preprocessing as plain values: each part with its origin, and whether it was assumed."""
+    return {
+        "mean": list(preprocessing.mean),
+        "std": list(preprocessing.std),
+        "size": preprocessing.size,
+        "resize": preprocessing.resize,
+        "channels": preprocessing.channels,
+        "origins": {part: _origin(preprocessing, part) for part in _FLAGS},
+        "assumed": [part for part in _FLAGS if _is_assumed(preprocessing, part)],
+    }
+
+
+def preprocessing_sentence(preprocessing: Preprocessing) -> str:
+    """Each part and its origin on one line, for the provenance of a report."""
+    values = _values(preprocessing)
+    return "; ".join(f"{part} {value} ({_origin(preprocessing, part)})" for part, value in values.items())
+
+
+def _values(preprocessing: Preprocessing) -> dict[str, str]:
+    size = f"{preprocessing.size}x{preprocessing.size} pixels" if preprocessing.size else "any size"
+    if preprocessing.resize:
+        size += f", shorter side resized to {preprocessing.resize}"
+    order = "red, green, blue" if preprocessing.channels == "rgb" else "blue, green, red"
+    return {
+        "mean": numbers(preprocessing.mean),
+        "std": numbers(preprocessing.std),
+        "size": size,
+        "channels": order,
+    }
+
+
+def _preprocessing_lines(preprocessing: Preprocessing) -> dict[str, str]:
+    """A line for each part: its values, its origin, and the flags that give others where it was assumed."""
+    lines = {}
+    for part, value in _values(preprocessing).items():
+        origin = _origin(preprocessing, part)
+        unsaid = _is_assumed(preprocessing, part) and "give --" not in origin
+        wrong = f"; if that is wrong, give {_FLAGS[part]}" if unsaid else ""
+        lines[f"preprocessing: {part}"] = f"{value}  ({origin}{wrong})"
+    return lines
+
+
+def _origin(preprocessing: Preprocessing, part: str) -> str:
+    return preprocessing.origins.get(part, preprocessing.origin)
+
+
+def _is_assumed(preprocessing: Preprocessing, part: str) -> bool:
+    return _origin(preprocessing, part).startswith("assumed")
 
 
 def _fields(value: object) -> str:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from csg_analyze.checkpoints.classifier import Classifier, PixelNetwork
 from csg_analyze.checkpoints.loading import checked, found_layers
 from csg_analyze.checkpoints.modules import answered, prepared, sha256_of_state, unwrapped, with_size
-from csg_analyze.checkpoints.preprocessing import find_preprocessing
+from csg_analyze.checkpoints.preprocessing import Source, combined, of_flags
 from csg_analyze.devices import choose_device
 from csg_analyze.errors import UsageError
 from csg_analyze.metrics.arrays import FloatArray
@@ -27,6 +27,8 @@ def classifier_of(
     mean: Sequence[float] | None = None,
     std: Sequence[float] | None = None,
     size: int | None = None,
+    resize: int | None = None,
+    channels: str | None = None,
     class_names: Sequence[str] | None = None,
     layer: str | None = None,
     name: str = "model",
@@ -37,16 +39,18 @@ def classifier_of(
 
     A copy is used, in eval mode and float32, on `device` (default: the fastest there is), with the module's hooks.
     mean, std: RGB, for pixels in [0, 1]; both None: pixels are not normalised. size: images are scaled and cropped to
-    so many pixels; None: they stay as they are, but for a network that takes one size only. layer: the feature layer;
-    default: the last convolutional stage. gate: (C, K) in [0, 1]. Raises UsageError for what cannot be analysed.
+    so many pixels; None: they stay as they are, but for a network that takes one size only. resize: their shorter side
+    before the crop, None: `size`. channels: "bgr" for a network that takes blue first, None: "rgb". layer: the feature
+    layer; default: the last convolutional stage. gate: (C, K) in [0, 1]. Raises UsageError for what cannot be analysed.
     """
     if not isinstance(module, nn.Module):
         raise UsageError(f"classifier_of takes a torch.nn.Module, not {type(module).__name__}.")
     if (mean is None) != (std is None):
         raise UsageError("give mean and std together, or neither for pixels that are not normalised.")
-    recorded = {"mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0)}
-    preprocessing = find_preprocessing(type(module).__name__, recorded, mean=mean, std=std, size=size)
-    preprocessing = replace(preprocessing, origin=NOT_NORMALISED if mean is None else "given")
+    otherwise = Source(NOT_NORMALISED, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+    preprocessing, _ = combined((*of_flags(mean, std, size, resize, channels), otherwise))
+    origins = {part: "given" if origin.startswith("--") else origin for part, origin in preprocessing.origins.items()}
+    preprocessing = replace(preprocessing, origin=NOT_NORMALISED if mean is None else "given", origins=origins)
     network, notes = prepared(_copied(unwrapped(module)))
     preprocessing = with_size(network, preprocessing)
     n_classes, code = answered(network, preprocessing)

@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
+from csg_analyze.checkpoints.class_names import class_names_of
 from csg_analyze.checkpoints.classifier import Classifier, PixelNetwork, Preprocessing
 from csg_analyze.checkpoints.containers import INDEX
 from csg_analyze.checkpoints.factories import build_by, fill, importable_here, names_factory
 from csg_analyze.checkpoints.modules import answered, prepared, unwrapped, with_size
-from csg_analyze.checkpoints.preprocessing import ASSUMED, find_preprocessing
+from csg_analyze.checkpoints.pixel_sources import preprocessing_of
+from csg_analyze.checkpoints.preprocessing import of_flags
 from csg_analyze.checkpoints.reading import Contents, read_contents
 from csg_analyze.checkpoints.recognising import restore_network
 from csg_analyze.devices import choose_device
@@ -34,6 +35,8 @@ def load_classifier(
     mean: Sequence[float] | None = None,
     std: Sequence[float] | None = None,
     size: int | None = None,
+    resize: int | None = None,
+    channels: str | None = None,
     allow_pickle: bool = False,
     device: str | None = None,
     name: str | None = None,
@@ -43,8 +46,9 @@ def load_classifier(
 
     architecture: a name that `csg_analyze.models.build` takes, or package.module:factory, code of the user's own that
     is imported and called with `arch_options`; without one, a module in the file is used as it is. layer: the feature
-    layer. mean, std: RGB, for pixels in [0, 1]. size: in pixels. weights: which set of weights to take, if the file
-    holds several (EMA, a teacher). Raises UsageError if the file cannot become a classifier.
+    layer. mean, std: RGB, for pixels in [0, 1]. size, resize: in pixels, as in `Preprocessing`. channels: "rgb", or
+    "bgr" for a network that takes blue first. weights: which set of weights to take, if the file holds several (EMA, a
+    teacher). Raises UsageError if the file cannot become a classifier.
     """
     path = Path(path)
     # classes of a pickled module may lie in the working directory
@@ -59,21 +63,23 @@ def load_classifier(
             raise UsageError(
                 "--weights chooses for networks that csg-analyze builds itself; save that set as a file of its own."
             )
-        flagged = partial(find_preprocessing, recorded=about.get("preprocessing"), mean=mean, std=std, size=size)
+        flags = tuple(of_flags(mean, std, size, resize, channels))
         if users is None:
             restored = restore_network(contents, architecture, weights)
             network, architecture, rows = restored.network, restored.architecture, restored.n_classes
             gate, notes = restored.gate, restored.notes
             _check_count(n_classes, rows)
-            preprocessing = flagged(architecture)
+            preprocessing, remarks = preprocessing_of(contents, architecture, rows, flags, network)
         else:
             network, notes = prepared(users)
             architecture = architecture or type(users).__name__
-            preprocessing = with_size(network, flagged(None))
+            preprocessing, remarks = preprocessing_of(contents, None, None, flags, network)
+            preprocessing = with_size(network, preprocessing)
             rows, code = answered(network, preprocessing)
             _check_count(n_classes, rows)
         pixels = PixelNetwork(network, preprocessing).eval()
         feature_layer, head = found_layers(pixels, preprocessing)
+        class_names, naming = class_names_of(contents, rows)
     except UsageError as error:
         raise UsageError(f"{str(path)!r}: {error}") from error
     classifier = Classifier(
@@ -87,12 +93,12 @@ def load_classifier(
         head=head,
         n_classes=rows,
         n_filters=0,  # set by `checked`, after the layer
-        class_names=tuple(about["class_names"]) if about.get("class_names") else None,
+        class_names=class_names,
         gate=None if gate is None else gate.double().numpy(),
         training=about.get("training") or ("CSG" if gate is not None else None),
         data=about.get("data"),
         record=about.get("record", {}),
-        notes=(*contents.notes, *notes, *((f"preprocessing {ASSUMED}",) if ASSUMED in preprocessing.origin else ())),
+        notes=(*contents.notes, *notes, *naming, *remarks),
         code=code,
     )
     return checked(classifier, layer)

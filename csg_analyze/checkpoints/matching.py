@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from csg_analyze.checkpoints.skeletons import Skeleton
+from csg_analyze.checkpoints.statements import is_normalisation
 from csg_analyze.checkpoints.unwrapping import named_prefixes, preferred_prefix
 
 AUTHORS_GATE = "lmask.mask"  # the paper's own checkpoints keep the gate here, as (K, C)
@@ -137,7 +138,7 @@ def _of_the_network(place: str, tensor: Tensor, network: Skeleton, prefix: str) 
 
     Parts of other names count as well where they convolve, unless their name says that they stand aside.
     """
-    if not place.startswith(prefix) or place.endswith(UNCOUNTED):
+    if not place.startswith(prefix) or place.endswith(UNCOUNTED) or is_normalisation(place, tensor):
         return False
     name = place.removeprefix(prefix)
     part = name.partition(".")[0]

@@ -65,7 +65,9 @@ def with_size(network: nn.Module, preprocessing: Preprocessing) -> Preprocessing
             continue
         if size == SIZES[0]:
             return preprocessing
-        return replace(preprocessing, size=size, origin=f"{preprocessing.origin}; size {size} found by trying")
+        found = f"size {size} found by trying"
+        origins = {**preprocessing.origins, "size": found}
+        return replace(preprocessing, size=size, origin=f"{preprocessing.origin}; {found}", origins=origins)
     raise errors[0]
 
 

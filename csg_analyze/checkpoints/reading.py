@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from csg_analyze.checkpoints.containers import Container, open_container
 from csg_analyze.checkpoints.matching import AUTHORS_GATE
+from csg_analyze.checkpoints.statements import said_in
 from csg_analyze.checkpoints.unwrapping import default_prefix, dotted, outline, spelled, tensors_of
 from csg_analyze.checkpoints.writing import FORMAT, VERSION
 from csg_analyze.errors import UsageError
@@ -28,7 +29,8 @@ class Contents:
     state_dict: the weights that are probably meant, under their own names. tensors: all there are, by place, for
     `best_match` to choose from. gate: (C, K), or None. about: plain values; those of other programs' files mean
     what their authors meant. own: whether this project wrote it. sha256: of the file, or of those of a folder.
-    notes: remarks for a report. module: the whole network, if the file holds one.
+    notes: remarks for a report. module: the whole network, if the file holds one. said: what a foreign file says of
+    classes and pixels, by place (see `statements`). beside: settings in the same folder, by the name of their file.
     """
 
     state_dict: dict[str, Tensor]
@@ -39,6 +41,8 @@ class Contents:
     own: bool = False
     sha256: str = ""
     module: nn.Module | None = None
+    said: Mapping[str, Any] = field(default_factory=dict)
+    beside: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def read_contents(path: Path, *, allow_pickle: bool = False) -> Contents:
@@ -75,6 +79,8 @@ def _foreign(path: Path, container: Container) -> Contents:
         tensors,
         sha256=container.sha256,
         module=_module_in(container.content),
+        said=said_in(container.content),
+        beside=container.beside,
     )
 
 
@@ -149,4 +155,5 @@ def _is_preprocessing(value: object) -> bool:
         all(_all(value[name], numbers.Real) and len(value[name]) == 3 for name in ("mean", "std"))
         and min(value["std"]) > 0
         and all(size is None or (isinstance(size, int) and size > 0) for size in sizes)
+        and value.get("channels") in (None, "rgb", "bgr")
     )

@@ -42,10 +42,7 @@ def save_checkpoint(
         "architecture": architecture,
         "class_names": list(class_names),
         "preprocessing": {
-            "mean": list(preprocessing.mean),
-            "std": list(preprocessing.std),
-            "size": preprocessing.size,
-            "resize": preprocessing.resize,
+            name: list(value) if isinstance(value, tuple) else value for name, value in preprocessing.key.items()
         },
         "feature_layer": feature_layer,
         "data": data,

@@ -7,7 +7,7 @@ import sys
 import textwrap
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -88,13 +88,38 @@ def demo(
 
 
 def inspect(
-    checkpoints: Annotated[list[Path], typer.Argument(help="Checkpoint files.", show_default=False)], loading: Loading
+    checkpoints: Annotated[list[Path], typer.Argument(help="Checkpoint files.", show_default=False)],
+    loading: Loading,
+    data: Annotated[str | None, "Labelled images to try the usual preprocessings and orders of classes on."] = None,
+    split: Annotated[Literal["test", "train"], "Which part of that data."] = "test",
+    limit: Annotated[int, "Largest number of its images, classes balanced."] = 256,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON document.")] = False,
+    quiet: Quiet = False,
 ) -> None:
-    """Describe checkpoints: architecture, layers, classes, gate, preprocessing, data, training record."""
-    from csg_analyze.checkpoints.description import describe
+    """Describe checkpoints: architecture, layers, classes, gate, preprocessing, data, training record.
 
+    With --data, the usual alternatives of mean and std, order of channels, size and order of classes are tried on a few
+    labelled images, and named with the flags that give them.
+    """
+    from csg_analyze.checkpoints.description import SCHEMA, describe, description
+    from csg_analyze.progress import track, untracked
+    from csg_analyze.report.document import json_text
+
+    documents = []
     for path in checkpoints:
-        print(printable(describe(loading.load(path))))
+        classifier = loading.load(path)
+        document, text = description(classifier), describe(classifier)
+        if data is not None:
+            from csg_analyze.alternatives import alternatives_table, alternatives_values, try_alternatives
+
+            trials = try_alternatives(classifier, data, split, limit, untracked if quiet else track)
+            document["alternatives"] = alternatives_values(trials)
+            text += "\n" + alternatives_table(trials)
+        documents.append(document)
+        if not as_json:
+            print(printable(text))
+    if as_json:
+        print(json_text({"schema": SCHEMA, "checkpoints": documents}), end="")
 
 
 def list_all(as_json: Annotated[bool, typer.Option("--json", help="As JSON, on stdout.")] = False) -> None:
@@ -146,6 +171,8 @@ def _print_report(report: Report, folder: Path | None, as_json: bool) -> None:
     if note := sample_size_note(report.models):
         say(f"note: {note}")
     for model in report.models:
+        for note in model.notes:
+            say(f"note: {model.name}: {note}")
         for analyzer, reason in model.skipped.items():
             say(f"skipped: {analyzer} of {model.name}: {reason}")
     if folder is not None:

@@ -158,6 +158,7 @@ class BlockAttacks:
             "weights": fingerprint_of(*self.classifier.identity),
             "mean": network.mean.flatten().tolist(),
             "std": network.std.flatten().tolist(),
+            **({} if network.channels == "rgb" else {"channels": network.channels}),
             "device": self.classifier.device.type,
         }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Annotated
 
 import numpy as np
@@ -64,7 +64,7 @@ def forward_pass(
         "version": FORWARD_VERSION,
         "weights": fingerprint_of(*classifier.identity),
         "data": dataset.fingerprint,
-        "preprocessing": {k: v for k, v in asdict(classifier.preprocessing).items() if k != "origin"},
+        "preprocessing": classifier.preprocessing.key,
         "layer": classifier.feature_layer,
         "layers": layers,
         # floating-point sums differ in the last bits between devices and sizes of blocks

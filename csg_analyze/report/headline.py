@@ -67,12 +67,17 @@ def first_table_as_shown(report: Report) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def _columns(report: Report) -> list[tuple[Section, Headline]]:
-    """The headlines that have a column, of the analyses that ran: the paper's first, in its order."""
+    """The headlines that have a column, of the analyses that ran, each column once: the paper's first, in its order."""
     ran = {name for model in report.models for name in model.results}
     sections = [section for section in report.sections if section.analyzer in ran]
     order = {analyzer: place for place, analyzer in enumerate(TABLE_1)}
     sections.sort(key=lambda section: order.get(section.analyzer, len(order)))
-    return [(section, headline) for section in sections for headline in section.about.headlines if headline.column]
+    columns: dict[str, tuple[Section, Headline]] = {}
+    for section in sections:
+        for headline in section.about.headlines:
+            if headline.column:  # two analyses may declare one number, so that each has it when it runs alone
+                columns.setdefault(headline.column, (section, headline))
+    return list(columns.values())
 
 
 def _intervals(numbers: pd.DataFrame, low: str, high: str, *, form: str) -> list[str]:

@@ -97,12 +97,16 @@ def headline_numbers(report: Report) -> set[tuple[str, str]]:
     """Numbers to show first: declared headlines, the first of every analysis, the paper's numbers and claims."""
     first: set[tuple[str, str]] = set()
     declared: set[tuple[str, str]] = set()
+    columns: dict[str, str] = {}
     for section in report.presented():
         for model in report.models:
             names = list(model.results[section.analyzer].summary) if section.analyzer in model.results else []
             first.update((section.analyzer, name) for name in names[:1])
             for headline in section.about.headlines:
-                declared.update((section.analyzer, name) for name in fnmatch.filter(names, headline.number))
+                found = {(section.analyzer, name) for name in fnmatch.filter(names, headline.number)}
+                # what an analysis before has in a column of the same name is the same number: it is shown once
+                owner = columns.setdefault(headline.column, section.analyzer) if found else section.analyzer
+                declared |= found if owner == section.analyzer or not headline.column else set()
     return {*declared, *first, *report.paper, *CLAIMS}
 
 

@@ -29,6 +29,7 @@ def summary_document(report: Report) -> dict[str, JSON]:
                 "training": model.training,
                 "results": {name: as_json(result.summary) for name, result in model.results.items()},
                 "skipped": dict(model.skipped),
+                **({"notes": list(model.notes)} if model.notes else {}),
             }
             for model in report.models
         ],

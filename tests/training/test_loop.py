@@ -14,6 +14,7 @@ from csg_analyze.errors import UsageError
 from training.loop import train
 from training.progress import Row, Silent, log_path
 from training.recipes import Recipe, Training, changed
+from training.starting import starting_point
 from training.state import state_path
 
 Data = tuple[Dataset, Dataset]
@@ -191,6 +192,16 @@ def test_frozen_layers_stay(recipe: Recipe, data: Data, tmp_path: Path) -> None:
     for name, value in before["state_dict"].items():
         assert torch.equal(value, after["state_dict"][name]) != name.startswith("linear."), name
     assert after["preprocessing"] == before["preprocessing"]
+
+
+def test_a_start_keeps_the_order_in_which_it_takes_the_channels(recipe: Recipe, data: Data, tmp_path: Path) -> None:
+    first = train(changed(recipe, epochs=1), training="std", data=data, out=tmp_path / "s.pt", reporter=Silent())
+    turned = contents(first)
+    turned["preprocessing"]["channels"] = "bgr"
+    torch.save(turned, tmp_path / "bgr.pt")
+    start = starting_point(recipe, data[0], checkpoint=tmp_path / "bgr.pt", seed=0)
+    assert start.preprocessing.channels == "bgr"
+    assert starting_point(recipe, data[0], checkpoint=first, seed=0).preprocessing.channels == "rgb"
 
 
 def test_fine_tuning_goes_on_with_the_gate_and_draws_a_new_head_for_new_classes(

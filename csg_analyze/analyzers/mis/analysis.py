@@ -23,6 +23,7 @@ from csg_analyze.errors import UsageError
 from csg_analyze.metrics.arrays import FloatArray, IntArray
 from csg_analyze.metrics.filters import class_means, dead_filters
 from csg_analyze.metrics.mutual_information import mutual_information_score
+from csg_analyze.metrics.statistics import share_with_interval
 from csg_analyze.result import Drawing, Matrix, Number, Result, Table
 
 FIGURE = "Fig. 4: the gate, the mutual information of every model on one scale, and the overlap of both."
@@ -45,11 +46,15 @@ FIGURE = "Fig. 4: the gate, the mutual information of every model on one scale, 
     entropy of the class; `shares_above_1` counts the entries whose estimate exceeds the entropy. With `--permutations`
     every entry has a significance level, and `significant_filters` is the share of filters whose largest entry is
     significantly above chance, corrected for the number of filters (Benjamini and Hochberg 1995).
+
+    Accuracy stands beside MIS: where it is near chance, class order or preprocessing is probably wrong, and MIS says
+    nothing about the network.
     """,
     caption="mutual information score MIS and its chance level, the MIS under permuted labels",
     headlines=(
         Headline("mis", "MIS", best="highest", claim=Claim("MIS", better="higher", ratio=True)),
         Headline("mis_chance", "Chance"),
+        Headline("accuracy", "Accuracy", ("accuracy_low", "accuracy_high"), best="highest"),
     ),
 )
 def mis(
@@ -57,6 +62,7 @@ def mis(
     labels: IntArray,
     class_names: Sequence[str],
     gate: FloatArray | None,
+    predictions: IntArray | None = None,
     *,
     estimator: Annotated[Estimator, "the fast exact estimator, or scikit-learn's own"] = "exact",
     n_neighbors: Annotated[int, "neighbours k of the estimator (Ross 2014)"] = 3,
@@ -69,7 +75,8 @@ def mis(
     """Mutual information of every filter with every class, and its score MIS (Sec. 4.1, Fig. 4).
 
     activations: (N, K), averaged maps. M[k, c] = MI(a_k, 1[y = c]) in nats; MIS = mean_k max_c M[k, c].
-    gate: (C, K) for Fig. 4c, the overlap of both matrices; None leaves it out. The significance of a filter's best
+    gate: (C, K) for Fig. 4c, the overlap of both matrices; None leaves it out. predictions: (N,), for the accuracy
+    beside MIS. The significance of a filter's best
     entry accounts for the choice of the class.
 
     Raises UsageError for unusable options.
@@ -115,6 +122,12 @@ def mis(
             "n_filters": np.bincount(best[alive], minlength=n_classes),
         }
     )
+    if predictions is not None:
+        right = predictions == labels
+        share, low, high = share_with_interval(int(right.sum()), len(labels))
+        summary |= {"accuracy": share, "accuracy_low": low, "accuracy_high": high}
+        with np.errstate(invalid="ignore"):  # a class without images has no recall
+            per_class["recall"] = np.bincount(labels, right, minlength=n_classes) / per_class["n"]
     return Result(
         summary=summary,
         tables={"per_class": Table(per_class), "filters": Table(filters)},
