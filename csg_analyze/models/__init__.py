@@ -1,10 +1,11 @@
 """Networks by name, and the layers that analyses read."""
 
-from csg_analyze.models.catalogue import NETWORKS, TORCHVISION, architectures, build
+from csg_analyze.models.catalogue import NETWORKS, TORCHVISION, architectures, build, option_of_size
 from csg_analyze.models.cifar import CifarAlexNet, CifarResNet, PaddedShortcut
 from csg_analyze.models.layers import Executed, execution_order, find_layers
+from csg_analyze.models.timm_networks import TIMM
 
 __all__ = [
-    "NETWORKS", "TORCHVISION", "CifarAlexNet", "CifarResNet", "Executed", "PaddedShortcut", "architectures", "build",
-    "execution_order", "find_layers",
+    "NETWORKS", "TIMM", "TORCHVISION", "CifarAlexNet", "CifarResNet", "Executed", "PaddedShortcut", "architectures",
+    "build", "execution_order", "find_layers", "option_of_size",
 ]  # fmt: skip
