@@ -20,7 +20,7 @@ ALLOWED = {
     "inputs": {
         "inputs", "attacks", "checkpoints", "data", "metrics", "models", "hooks", "files", "progress", "errors",
     },
-    "checkpoints": {"checkpoints", "models", "metrics", "files", "devices", "errors"},
+    "checkpoints": {"checkpoints", "models", "metrics", "files", "devices", "errors", "extras"},
     "data": {"data", "files", "errors"},
     "report": {
         "report", "result", "about", "paper", "checkpoints", "metrics", "plots", "html", "wording", "files", "errors",

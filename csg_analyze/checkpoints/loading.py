@@ -10,18 +10,19 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
+from csg_analyze.checkpoints.beside import CONFIG, names_of_classes, timm_described
 from csg_analyze.checkpoints.classifier import Classifier, PixelNetwork, Preprocessing
 from csg_analyze.checkpoints.containers import INDEX
-from csg_analyze.checkpoints.factories import build_by, fill, importable_here, names_factory
-from csg_analyze.checkpoints.modules import answered, prepared, unwrapped, with_size
+from csg_analyze.checkpoints.factories import importable_here
+from csg_analyze.checkpoints.given import given_network
+from csg_analyze.checkpoints.modules import answered, prepared, with_size
 from csg_analyze.checkpoints.preprocessing import ASSUMED, find_preprocessing
 from csg_analyze.checkpoints.reading import Contents, read_contents
 from csg_analyze.checkpoints.recognising import restore_network
 from csg_analyze.devices import choose_device
 from csg_analyze.errors import UsageError
-from csg_analyze.models import execution_order, find_layers
+from csg_analyze.models import TIMM, execution_order, find_layers
 
 
 def load_classifier(
@@ -54,24 +55,31 @@ def load_classifier(
     gate, code = contents.gate, None
     notes: tuple[str, ...] = ()
     try:
-        users = _users_network(contents, architecture, arch_options or {})
+        if architecture is None and not contents.own and contents.module is None:
+            architecture, arch_options = timm_described(contents.beside) or (None, arch_options)
+        users = given_network(contents, architecture, arch_options or {}, size)
         if users is not None and weights is not None:
             raise UsageError(
                 "--weights chooses for networks that csg-analyze builds itself; save that set as a file of its own."
             )
         flagged = partial(find_preprocessing, recorded=about.get("preprocessing"), mean=mean, std=std, size=size)
         if users is None:
-            restored = restore_network(contents, architecture, weights)
+            restored = restore_network(contents, architecture, weights, arch_options, size)
             network, architecture, rows = restored.network, restored.architecture, restored.n_classes
             gate, notes = restored.gate, restored.notes
             _check_count(n_classes, rows)
-            preprocessing = flagged(architecture)
+            own = not architecture.startswith(TIMM)
+            preprocessing = flagged(architecture) if own else _sized(flagged(None), restored.size, "timm")
+            if arch_options or not own:
+                _, code = answered(network, preprocessing)
         else:
-            network, notes = prepared(users)
-            architecture = architecture or type(users).__name__
-            preprocessing = with_size(network, flagged(None))
+            network, notes = prepared(users.network)
+            notes = (*users.notes, *notes)
+            architecture = users.architecture
+            preprocessing = with_size(network, _sized(flagged(None), users.size, CONFIG))
             rows, code = answered(network, preprocessing)
             _check_count(n_classes, rows)
+        class_names, remarks = _class_names(contents, rows)
         pixels = PixelNetwork(network, preprocessing).eval()
         feature_layer, head = found_layers(pixels, preprocessing)
     except UsageError as error:
@@ -87,12 +95,17 @@ def load_classifier(
         head=head,
         n_classes=rows,
         n_filters=0,  # set by `checked`, after the layer
-        class_names=tuple(about["class_names"]) if about.get("class_names") else None,
+        class_names=class_names,
         gate=None if gate is None else gate.double().numpy(),
         training=about.get("training") or ("CSG" if gate is not None else None),
         data=about.get("data"),
         record=about.get("record", {}),
-        notes=(*contents.notes, *notes, *((f"preprocessing {ASSUMED}",) if ASSUMED in preprocessing.origin else ())),
+        notes=(
+            *contents.notes,
+            *notes,
+            *remarks,
+            *((f"preprocessing {ASSUMED}",) if ASSUMED in preprocessing.origin else ()),
+        ),
         code=code,
     )
     return checked(classifier, layer)
@@ -102,28 +115,22 @@ def _name_of(path: Path) -> str:
     return path.resolve().name if path.is_dir() else path.name.removesuffix(INDEX).rpartition(".")[0] or path.name
 
 
-def _users_network(contents: Contents, architecture: str | None, options: Mapping[str, Any]) -> nn.Module | None:
-    """The network that the user's own code builds: by the factory that --arch names, else the module in the file.
+def _sized(preprocessing: Preprocessing, size: int | None, by: str) -> Preprocessing:
+    """With the size that the network's own settings tell, where nothing else does."""
+    if size is None or preprocessing.size is not None:
+        return preprocessing
+    return replace(preprocessing, size=size, origin=f"{preprocessing.origin}; size {size} by {by}")
 
-    None if there is neither. Raises UsageError for a factory that nobody but the file names: it is not run by itself.
-    """
-    recorded = contents.about.get("architecture")
-    if architecture is not None and names_factory(architecture):
-        network = build_by(architecture, options)
-        fill(network, contents.state_dict, architecture)
-        return network
-    if options:
-        raise UsageError("--arch-option is for --arch package.module:factory, code of your own.")
-    if architecture is not None:
-        return None
-    if contents.module is not None:
-        return unwrapped(contents.module)
-    if isinstance(recorded, str) and names_factory(recorded):
-        raise UsageError(
-            f"the file says that {recorded!r} builds its network; that is code, which runs only if you add "
-            f"--arch {recorded}."
-        )
-    return None
+
+def _class_names(contents: Contents, rows: int) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
+    """Names that the file records or its folder tells, and a remark where those of the folder are of another head."""
+    if contents.own:
+        recorded = contents.about.get("class_names")
+        return (tuple(recorded) if recorded else None), ()
+    names = names_of_classes(contents.beside)
+    if names is not None and len(names) != rows:
+        return None, (f"{CONFIG} names {len(names)} classes and the head has {rows} rows: the names were left out",)
+    return names, ()
 
 
 def _check_count(n_classes: int | None, rows: int) -> None:

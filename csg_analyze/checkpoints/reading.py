@@ -11,6 +11,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from csg_analyze.checkpoints.beside import read_beside
 from csg_analyze.checkpoints.containers import Container, open_container
 from csg_analyze.checkpoints.matching import AUTHORS_GATE
 from csg_analyze.checkpoints.unwrapping import default_prefix, dotted, outline, spelled, tensors_of
@@ -28,7 +29,8 @@ class Contents:
     state_dict: the weights that are probably meant, under their own names. tensors: all there are, by place, for
     `best_match` to choose from. gate: (C, K), or None. about: plain values; those of other programs' files mean
     what their authors meant. own: whether this project wrote it. sha256: of the file, or of those of a folder.
-    notes: remarks for a report. module: the whole network, if the file holds one.
+    notes: remarks for a report. module: the whole network, if the file holds one. beside: what config.json and
+    preprocessor_config.json in its folder say, by the file's name; nothing for a file of this project's own.
     """
 
     state_dict: dict[str, Tensor]
@@ -39,6 +41,7 @@ class Contents:
     own: bool = False
     sha256: str = ""
     module: nn.Module | None = None
+    beside: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def read_contents(path: Path, *, allow_pickle: bool = False) -> Contents:
@@ -75,6 +78,7 @@ def _foreign(path: Path, container: Container) -> Contents:
         tensors,
         sha256=container.sha256,
         module=_module_in(container.content),
+        beside=read_beside(container.files[0].parent),
     )
 
 

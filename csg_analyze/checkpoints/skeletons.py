@@ -39,9 +39,13 @@ class Skeleton:
         )
 
 
+def skeleton(architecture: str, options: Mapping[str, Any] | None = None) -> Skeleton:
+    """The skeleton of an architecture that `build` knows, with options of it. Raises UsageError for an unknown one."""
+    return skeleton_of(partial(build, architecture, **options)) if options else _plain(architecture)
+
+
 @lru_cache(maxsize=256)
-def skeleton(architecture: str) -> Skeleton:
-    """The skeleton of an architecture that `build` knows. Raises UsageError for an unknown one."""
+def _plain(architecture: str) -> Skeleton:
     return skeleton_of(partial(build, architecture))
 
 

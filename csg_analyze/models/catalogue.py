@@ -10,7 +10,7 @@ from torch import nn
 
 from csg_analyze.errors import UsageError, unknown
 from csg_analyze.models.cifar import CifarAlexNet, CifarResNet
-from csg_analyze.models.timm_networks import TIMM, not_built, size_option, timm_network
+from csg_analyze.models.timm_networks import TIMM, not_built, timm_network
 
 NETWORKS: dict[str, Callable[[int], nn.Module]] = {
     "resnet8": partial(CifarResNet, 1),
@@ -61,13 +61,3 @@ def build(architecture: str, n_classes: int, **options: Any) -> nn.Module:
     except (TypeError, ValueError, AssertionError) as error:
         raise not_built("torchvision", name, options, error) from error
     return network
-
-
-def option_of_size(architecture: str, size: int) -> dict[str, Any]:
-    """The option of `build` for images of size x size; empty for networks that take any size, and unknown ones."""
-    if architecture.startswith(TIMM):
-        return size_option(architecture.removeprefix(TIMM), size)
-    name = architecture.removeprefix(TORCHVISION)
-    if name.startswith("vit_"):
-        return {"image_size": size}
-    return {"input_size": (size, size)} if name == "maxvit_t" else {}

@@ -33,12 +33,15 @@ def timm_network(name: str, n_classes: int, options: Mapping[str, Any]) -> nn.Mo
     return network
 
 
-def size_option(name: str, size: int) -> dict[str, Any]:
-    """The option that builds timm's network of that name for images of size x size; empty where it takes any size."""
+def fixed_side(name: str) -> int | None:
+    """The side in pixels of the only images that timm's network of that name takes, which its option img_size changes.
+
+    None for a network that takes any size, and for an unknown one.
+    """
     timm = optional("timm", f"architecture {TIMM}{name}")
     base = name.partition(".")[0]
     settings = timm.models.get_pretrained_cfg(base) if timm.is_model(base) else None
-    return {"img_size": size} if settings is not None and settings.fixed_input_size else {}
+    return int(settings.input_size[-1]) if settings is not None and settings.fixed_input_size else None
 
 
 def not_built(library: str, name: str, options: Mapping[str, Any], error: Exception) -> UsageError:
