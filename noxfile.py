@@ -67,7 +67,8 @@ def lowest(session: nox.Session) -> None:
 def lowest_versions(except_for: Sequence[str] = ()) -> list[str]:
     """`name==version` for every dependency, the development tools included, that has a lower bound."""
     project = nox.project.load_toml(PYPROJECT)["project"]
-    requirements = map(Requirement, (*project["dependencies"], *project["optional-dependencies"]["dev"]))
+    extras = project["optional-dependencies"]
+    requirements = map(Requirement, (*project["dependencies"], *extras["hub"], *extras["dev"]))
     return [
         f"{requirement.name}=={bound.version}"
         for requirement in requirements

@@ -29,7 +29,7 @@ def requirements(*extras: str) -> dict[str, Requirement]:
     """The dependencies of everybody, or of extras, by name."""
     texts = [text for extra in extras for text in PROJECT["optional-dependencies"][extra]]
     listed = map(Requirement, texts if extras else PROJECT["dependencies"])
-    return {canonicalize_name(each.name): each for each in listed}
+    return {canonicalize_name(each.name): each for each in listed if each.name != PROJECT["name"]}
 
 
 def modules_of(path: Path) -> Iterator[str]:
@@ -39,6 +39,8 @@ def modules_of(path: Path) -> Iterator[str]:
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             yield node.module
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "optional":
+            yield ast.literal_eval(node.args[0])  # of csg_analyze.extras
 
 
 def imported(*folders: str) -> set[str]:
@@ -62,21 +64,26 @@ def folder_of_tests(path: Path) -> bool:
     return path.is_relative_to(ROOT / "tests")
 
 
-DECLARED = {*requirements(), *requirements("dev", "tensorboard")}
+DECLARED = {*requirements(), *requirements("dev", "hub", "tensorboard")}
 
 
 def test_what_the_program_imports_is_declared_and_the_other_way_round() -> None:
-    assert imported("csg_analyze", "training") == {*requirements(), *requirements("tensorboard")}
+    assert imported("csg_analyze", "training") == {*requirements(), *requirements("hub", "tensorboard")}
 
 
 def test_what_only_the_tests_import_is_declared_and_the_other_way_round() -> None:
-    assert imported("tests") - set(requirements()) - {"tensorboard"} == set(requirements("dev")) - PROGRAMS
+    others = {*requirements(), *requirements("hub"), "tensorboard"}
+    assert imported("tests") - others == set(requirements("dev")) - PROGRAMS
     assert set(requirements("dev")) >= PROGRAMS
 
 
-@pytest.mark.parametrize("name", sorted(requirements()))
+@pytest.mark.parametrize("name", sorted(requirements() | requirements("hub")))
 def test_every_dependency_has_a_lower_bound(name: str) -> None:
-    assert [bound.operator for bound in requirements()[name].specifier] == [">="]
+    assert [bound.operator for bound in (requirements() | requirements("hub"))[name].specifier] == [">="]
+
+
+def test_development_has_what_the_hub_needs() -> None:
+    assert f"{PROJECT['name']}[hub]" in PROJECT["optional-dependencies"]["dev"]
 
 
 def test_the_lowest_versions_are_the_bounds() -> None:
@@ -91,7 +98,7 @@ def test_ci_pins_every_dependency_within_its_bounds() -> None:
     assert all(re.fullmatch(r"[A-Za-z0-9._-]+==[0-9][A-Za-z0-9.]*", line) for line in lines)  # no address, no path
     pins = dict(line.split("==") for line in lines)
     versions = {canonicalize_name(name): version for name, version in pins.items()}
-    for name, requirement in (requirements() | requirements("dev")).items():
+    for name, requirement in (requirements() | requirements("dev", "hub")).items():
         assert requirement.specifier.contains(versions[name]), name
 
 

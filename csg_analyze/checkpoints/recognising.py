@@ -56,6 +56,8 @@ def restore_network(
         options = {}
     else:
         architecture, options, match = _fitted(contents, architecture or str(said), weights, options or {}, size)
+        if not skeleton(architecture, options).head:
+            raise UsageError(f"{architecture!r} has no head that gives logits; it is no classifier.")
         if not match.fits:
             source = (
                 f"the file says that it is {architecture!r}, but its weights do not fit"
@@ -121,10 +123,7 @@ def _restored(
     gate = contents.tensors.get(match.prefix + AUTHORS_GATE)
     gate = contents.gate if contents.own else None if gate is None else gate.T.contiguous()
     _check_finite(taken | ({} if gate is None else {"gate": gate}))
-    head = skeleton(architecture, options).head
-    if not head:
-        raise UsageError(f"{architecture!r} has no head that gives logits; it is no classifier.")
-    n_classes = next(len(taken[name]) for name in head)
+    n_classes = next(len(taken[name]) for name in skeleton(architecture, options).head)
     notes = _notes(match, taken)
     with torch.random.fork_rng():  # building draws initial weights from the global generator
         network = build(architecture, n_classes, **options)
@@ -135,7 +134,7 @@ def _restored(
         state._metadata = getattr(network.state_dict(), "_metadata", None)
         network.load_state_dict(state, strict=False)
         if size is not None and not is_for(architecture, options, size):
-            network = scaled(network, architecture, n_classes, size)
+            network = scaled(network, size)
             notes.append(f"the network was scaled to {size}x{size} images (position embeddings interpolated)")
     return Restored(network.eval(), architecture, n_classes, gate, tuple(notes), built_for(architecture, options))
 

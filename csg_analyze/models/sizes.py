@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import warnings
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torch import nn
 
 from csg_analyze.errors import UsageError
-from csg_analyze.models.catalogue import TORCHVISION, build
+from csg_analyze.models.catalogue import TORCHVISION
 from csg_analyze.models.timm_networks import TIMM, fixed_side
 
 
@@ -37,25 +38,34 @@ def is_for(architecture: str, options: Mapping[str, Any], size: int) -> bool:
     return all(options.get(name) in (value, (size, size), [size, size]) for name, value in wanted.items())
 
 
-def scaled(network: nn.Module, architecture: str, n_classes: int, size: int) -> nn.Module:
-    """A network for images of size x size, its position embeddings interpolated as its library does.
+def scaled(network: nn.Module, size: int) -> nn.Module:
+    """The network itself, for images of size x size, its position embeddings interpolated as its library does.
 
-    The network itself may change. Raises UsageError if its library does not scale it, or not to that size.
+    Raises UsageError if its library does not scale it, or not to that size.
     """
-    try:
-        if callable(scale := getattr(network, "set_input_size", None)):  # timm
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # of torch, on how timm interpolates
-                scale(img_size=size)
-            return network
-        if not architecture.removeprefix(TORCHVISION).startswith("vit_"):
-            raise ValueError("its library scales no such network; leave --size out")
-        from torchvision.models.vision_transformer import VisionTransformer, interpolate_embeddings
+    from torchvision.models import VisionTransformer
 
-        assert isinstance(network, VisionTransformer)
-        larger = build(architecture, n_classes, **option_of_size(architecture, size))
-        larger.load_state_dict(interpolate_embeddings(size, network.patch_size, network.state_dict()))
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of torch, on how timm interpolates
+            if callable(scale := getattr(network, "set_input_size", None)):  # timm
+                scale(img_size=size)
+            elif isinstance(network, VisionTransformer):
+                _scale_of_torchvision(network, size)
+            else:
+                raise ValueError("its library scales no such network; leave --size out")
     except (AssertionError, ValueError, RuntimeError) as error:
         said = " ".join(str(error).split()).rstrip(".!")
-        raise UsageError(f"{architecture} cannot be scaled to {size}x{size} images: {said}.") from error
-    return larger
+        raise UsageError(f"the network cannot be scaled to {size}x{size} images: {said}.") from error
+    return network
+
+
+def _scale_of_torchvision(network: Any, size: int) -> None:
+    from torchvision.models.vision_transformer import interpolate_embeddings
+
+    name, side = "encoder.pos_embedding", network.patch_size
+    if size % side:
+        raise ValueError(f"its patches have {side}x{side} pixels")
+    state = interpolate_embeddings(size, side, OrderedDict({name: network.encoder.pos_embedding.detach()}))
+    network.encoder.pos_embedding = nn.Parameter(state[name])
+    network.image_size, network.seq_length = size, state[name].shape[1]
