@@ -63,5 +63,5 @@ class _NumbersOnTheCpu(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Call the function, on the CPU if it makes such a tensor."""
-        place = {"device": "cpu"} if func in (torch.arange, torch.tensor) else {}
+        place = {"device": "cpu"} if func in (torch.arange, torch.linspace, torch.tensor) else {}
         return func(*args, **{**place, **(kwargs or {})})

@@ -104,9 +104,7 @@ def list_all() -> None:
         print(f"  {kind:<12} {line}")
     print("architectures")
     print("  " + " ".join(architectures()))
-    print(
-        "  timm:NAME (of timm)  hf:DIR (a folder of transformers)  package.module:factory (your own code)"
-    )
+    print("  timm:NAME (of timm)  hf:DIR (a folder of transformers)  package.module:factory (your own code)")
 
 
 def _print_report(report: Report, folder: Path | None, as_json: bool) -> None:

@@ -15,12 +15,12 @@ NAMES = ["cat", "dog", "emu", "fox"]
 TINY = {"embedding_size": 8, "hidden_sizes": [8, 16], "depths": [1, 1], "layer_type": "basic"}
 
 
-def timm_folder(safe: bool) -> Make:
+def timm_folder(safe: bool, **built_with: Any) -> Make:
     def make(network: nn.Module, folder: Path) -> Path:
         from timm.models import save_for_hf
 
-        options = {"label_names": NAMES}
-        save_for_hf(network, str(folder), model_config=options, safe_serialization="both" if safe else False)
+        how: Any = {"model_config": {"label_names": NAMES}, "safe_serialization": "both" if safe else False}
+        save_for_hf(network, str(folder), model_args=built_with or None, **how)
         return folder
 
     return make
