@@ -90,12 +90,12 @@ def _notes(kind: str, report: Mapping[str, Any]) -> tuple[str, ...]:
     """Remarks on what the library ignored. Raises UsageError for weights that are missing, or of another shape."""
     missing = sorted(name for name in report.get("missing_keys", ()) if not name.endswith("num_batches_tracked"))
     # before version 5 the library gives names alone, later also the shapes in the file and in the network
-    misshapen = [
+    misshapen = sorted(
         f"{each!r} has another shape"
         if isinstance(each, str)
         else f"{each[0]!r} has shape {tuple(each[1])} instead of {tuple(each[2])}"
         for each in report.get("mismatched_keys", ())
-    ]
+    )
     parts = [_listed(misshapen)] if misshapen else []
     parts += [f"{len(missing)} weights are missing ({_listed(missing)})"] if missing else []
     if parts:
