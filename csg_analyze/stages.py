@@ -34,11 +34,11 @@ class Loading:
 
     arch: Annotated[
         str | None,
-        "Architecture, if the file does not record it: resnet20, resnet18 ...; or package.module:factory, your own "
-        "code, which is imported and run.",
+        "Architecture, if the file does not record it: resnet20, resnet18, timm:NAME ...; hf:DIR, a folder of "
+        "transformers; or package.module:factory, your own code, which is imported and run.",
     ] = None
     arch_option: Annotated[
-        list[str] | None, "NAME=VALUE for that factory, e.g. num_classes=12; may be given several times."
+        list[str] | None, "NAME=VALUE for what builds the network, e.g. num_classes=12; may be given several times."
     ] = None
     num_classes: Annotated[int | None, "Number of classes the head must have."] = None
     layer: Annotated[str | None, "Feature layer; default: the last convolutional stage."] = None

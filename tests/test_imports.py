@@ -20,7 +20,7 @@ ALLOWED = {
     "inputs": {
         "inputs", "attacks", "checkpoints", "data", "metrics", "models", "hooks", "files", "progress", "errors",
     },
-    "checkpoints": {"checkpoints", "models", "metrics", "files", "devices", "errors"},
+    "checkpoints": {"checkpoints", "models", "metrics", "files", "devices", "errors", "extras"},
     "classes": {"classes", "checkpoints", "data", "wording", "errors"},
     "data": {"data", "extras", "files", "errors"},
     "report": {

@@ -39,6 +39,8 @@ def modules_of(path: Path) -> Iterator[str]:
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             yield node.module
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "optional":
+            yield ast.literal_eval(node.args[0])  # of csg_analyze.extras
 
 
 def imported(*folders: str) -> set[str]:

@@ -9,20 +9,22 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
+from csg_analyze.checkpoints.beside import timm_described
 from csg_analyze.checkpoints.class_names import class_names_of
 from csg_analyze.checkpoints.classifier import Classifier, PixelNetwork, Preprocessing
 from csg_analyze.checkpoints.containers import INDEX
-from csg_analyze.checkpoints.factories import build_by, fill, importable_here, names_factory
-from csg_analyze.checkpoints.modules import answered, prepared, unwrapped, with_size
+from csg_analyze.checkpoints.factories import importable_here
+from csg_analyze.checkpoints.folder_settings import CONFIG
+from csg_analyze.checkpoints.given import given_network
+from csg_analyze.checkpoints.modules import answered, prepared, with_size
 from csg_analyze.checkpoints.pixel_sources import preprocessing_of
 from csg_analyze.checkpoints.preprocessing import of_flags
-from csg_analyze.checkpoints.reading import Contents, read_contents
+from csg_analyze.checkpoints.reading import read_contents
 from csg_analyze.checkpoints.recognising import restore_network
 from csg_analyze.devices import choose_device
 from csg_analyze.errors import UsageError
-from csg_analyze.models import execution_order, find_layers
+from csg_analyze.models import TIMM, execution_order, find_layers
 
 
 def load_classifier(
@@ -58,23 +60,29 @@ def load_classifier(
     gate, code = contents.gate, None
     notes: tuple[str, ...] = ()
     try:
-        users = _users_network(contents, architecture, arch_options or {})
+        if architecture is None and not contents.own and contents.module is None:
+            architecture, arch_options = timm_described(contents.beside) or (None, arch_options)
+        users = given_network(contents, architecture, arch_options or {}, size)
         if users is not None and weights is not None:
             raise UsageError(
                 "--weights chooses for networks that csg-analyze builds itself; save that set as a file of its own."
             )
         flags = tuple(of_flags(mean, std, size, resize, channels))
         if users is None:
-            restored = restore_network(contents, architecture, weights)
+            restored = restore_network(contents, architecture, weights, arch_options, size)
             network, architecture, rows = restored.network, restored.architecture, restored.n_classes
             gate, notes = restored.gate, restored.notes
             _check_count(n_classes, rows)
             preprocessing, remarks = preprocessing_of(contents, architecture, rows, flags, network)
+            preprocessing = _sized(preprocessing, restored.size, "timm")
+            if arch_options or architecture.startswith(TIMM):
+                _, code = answered(network, preprocessing)
         else:
-            network, notes = prepared(users)
-            architecture = architecture or type(users).__name__
+            network, notes = prepared(users.network)
+            notes = (*users.notes, *notes)
+            architecture = users.architecture
             preprocessing, remarks = preprocessing_of(contents, None, None, flags, network)
-            preprocessing = with_size(network, preprocessing)
+            preprocessing = with_size(network, _sized(preprocessing, users.size, CONFIG))
             rows, code = answered(network, preprocessing)
             _check_count(n_classes, rows)
         pixels = PixelNetwork(network, preprocessing).eval()
@@ -108,28 +116,12 @@ def _name_of(path: Path) -> str:
     return path.resolve().name if path.is_dir() else path.name.removesuffix(INDEX).rpartition(".")[0] or path.name
 
 
-def _users_network(contents: Contents, architecture: str | None, options: Mapping[str, Any]) -> nn.Module | None:
-    """The network that the user's own code builds: by the factory that --arch names, else the module in the file.
-
-    None if there is neither. Raises UsageError for a factory that nobody but the file names: it is not run by itself.
-    """
-    recorded = contents.about.get("architecture")
-    if architecture is not None and names_factory(architecture):
-        network = build_by(architecture, options)
-        fill(network, contents.state_dict, architecture)
-        return network
-    if options:
-        raise UsageError("--arch-option is for --arch package.module:factory, code of your own.")
-    if architecture is not None:
-        return None
-    if contents.module is not None:
-        return unwrapped(contents.module)
-    if isinstance(recorded, str) and names_factory(recorded):
-        raise UsageError(
-            f"the file says that {recorded!r} builds its network; that is code, which runs only if you add "
-            f"--arch {recorded}."
-        )
-    return None
+def _sized(preprocessing: Preprocessing, size: int | None, by: str) -> Preprocessing:
+    """With the size that the network's own settings tell, where nothing else does."""
+    if size is None or preprocessing.size is not None:
+        return preprocessing
+    origins = {**preprocessing.origins, "size": by}
+    return replace(preprocessing, size=size, origin=f"{preprocessing.origin}; size {size} by {by}", origins=origins)
 
 
 def _check_count(n_classes: int | None, rows: int) -> None:

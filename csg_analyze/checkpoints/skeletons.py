@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from typing import Any
 
 import torch
+from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from csg_analyze.models import build
@@ -38,11 +39,20 @@ class Skeleton:
         )
 
 
+def skeleton(architecture: str, options: Mapping[str, Any] | None = None) -> Skeleton:
+    """The skeleton of an architecture that `build` knows, with options of it. Raises UsageError for an unknown one."""
+    return skeleton_of(partial(build, architecture, **options)) if options else _plain(architecture)
+
+
 @lru_cache(maxsize=256)
-def skeleton(architecture: str) -> Skeleton:
-    """The skeleton of an architecture that `build` knows. Raises UsageError for an unknown one."""
+def _plain(architecture: str) -> Skeleton:
+    return skeleton_of(partial(build, architecture))
+
+
+def skeleton_of(make: Callable[[int], nn.Module]) -> Skeleton:
+    """The skeleton of the networks that a function of the number of classes builds."""
     with torch.device("meta"), _NumbersOnTheCpu():
-        two, three = (build(architecture, n_classes).state_dict() for n_classes in (2, 3))
+        two, three = (make(n_classes).state_dict() for n_classes in (2, 3))
     shapes = {name: tuple(tensor.shape) for name, tensor in two.items()}
     head = frozenset(name for name, tensor in three.items() if tuple(tensor.shape) != shapes[name])
     return Skeleton(shapes, head, frozenset(name for name, tensor in two.items() if tensor.is_floating_point()))
@@ -53,5 +63,5 @@ class _NumbersOnTheCpu(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Call the function, on the CPU if it makes such a tensor."""
-        place = {"device": "cpu"} if func in (torch.arange, torch.tensor) else {}
+        place = {"device": "cpu"} if func in (torch.arange, torch.linspace, torch.tensor) else {}
         return func(*args, **{**place, **(kwargs or {})})

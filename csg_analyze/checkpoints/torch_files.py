@@ -14,7 +14,9 @@ import torch
 from csg_analyze.checkpoints.admitted import ADMITTED
 from csg_analyze.checkpoints.kinds import TORCHSCRIPT, is_legacy
 from csg_analyze.errors import UsageError
+from csg_analyze.extras import HUB
 
+HUB_LIBRARIES = ("timm", "transformers")
 NAMED_OBJECTS = 5
 """How many names of Python objects a sentence lists."""
 
@@ -36,6 +38,12 @@ def read_torch_file(path: Path, *, allow_pickle: bool) -> object:
     try:
         return _load(path, weights_only=False)
     except (ModuleNotFoundError, AttributeError) as error:
+        library = str(error.name).partition(".")[0]  # None where an object lacks the attribute
+        if library in HUB_LIBRARIES and isinstance(error, ModuleNotFoundError):
+            raise UsageError(
+                f"{str(path)!r} holds a module of {library}, which is not installed: {HUB}; or save its state_dict() "
+                "where it is installed and give that."
+            ) from error
         raise UsageError(
             f"{str(path)!r} holds Python objects whose code is not here ({error}); install or import it, or save the "
             "state_dict() where the code is and give that."

@@ -149,6 +149,7 @@ def list_all(as_json: Annotated[bool, typer.Option("--json", help="As JSON, on s
         _print_entry(kind, line)
     print("architectures")
     print(textwrap.fill(" ".join(architectures()), 78, initial_indent="  ", subsequent_indent="  "))
+    print("  timm:NAME (of timm)  hf:DIR (a folder of transformers)  package.module:factory (your own code)")
 
 
 def _print_entry(name: str, text: str) -> None:

@@ -1,14 +1,16 @@
-"""One way to build any network by name: this project's own, and torchvision's."""
+"""One way to build any network by name: this project's own, torchvision's and timm's."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 from torch import nn
 
 from csg_analyze.errors import UsageError, unknown
 from csg_analyze.models.cifar import CifarAlexNet, CifarResNet
+from csg_analyze.models.timm_networks import TIMM, not_built, timm_network
 
 NETWORKS: dict[str, Callable[[int], nn.Module]] = {
     "resnet8": partial(CifarResNet, 1),
@@ -24,7 +26,7 @@ TORCHVISION = "torchvision:"
 
 
 def architectures() -> list[str]:
-    """All names that `build` takes: the project's own networks, then torchvision's classification networks."""
+    """The project's own networks, then torchvision's classification networks, as `build` names them; not timm's."""
     import torchvision.models
     from torchvision.models import list_models
 
@@ -32,15 +34,21 @@ def architectures() -> list[str]:
     return [*NETWORKS, *(name if name not in NETWORKS else TORCHVISION + name for name in theirs)]
 
 
-def build(architecture: str, n_classes: int) -> nn.Module:
+def build(architecture: str, n_classes: int, **options: Any) -> nn.Module:
     """A freshly initialised network in train mode, drawing from torch's global generator.
 
-    For a name of two networks (alexnet), `torchvision:NAME` is torchvision's, and NAME the project's own.
-    Raises UsageError for an unknown name, suggesting the nearest, and for fewer than two classes.
+    For a name of two networks (alexnet), `torchvision:NAME` is torchvision's, and NAME the project's own. `timm:NAME`
+    is timm's. options: more arguments for the library's function that builds it.
+    Raises UsageError for an unknown name, suggesting the nearest, for options that the network does not take, and for
+    fewer than two classes.
     """
     if n_classes < 2:
         raise UsageError(f"a classifier needs at least 2 classes, not {n_classes}.")
+    if architecture.startswith(TIMM):
+        return timm_network(architecture.removeprefix(TIMM), n_classes, options)
     if architecture in NETWORKS:
+        if options:
+            raise UsageError(f"{architecture!r} takes no options, such as {min(options)!r}.")
         return NETWORKS[architecture](n_classes)
     if architecture not in architectures():
         raise unknown("architecture", architecture, architectures())
@@ -48,5 +56,8 @@ def build(architecture: str, n_classes: int) -> nn.Module:
 
     name = architecture.removeprefix(TORCHVISION)
     auxiliary = {"aux_logits": False, "init_weights": True} if name in ("googlenet", "inception_v3") else {}
-    network: nn.Module = get_model(name, weights=None, num_classes=n_classes, **auxiliary)
+    try:
+        network: nn.Module = get_model(name, **{**auxiliary, **options, "weights": None, "num_classes": n_classes})
+    except (TypeError, ValueError, AssertionError) as error:
+        raise not_built("torchvision", name, options, error) from error
     return network

@@ -19,7 +19,8 @@ REFUSED = "refused"
 @dataclass(frozen=True)
 class Form:
     """name: as in the table. flags: of the command line. outcome: `loaded` or `refused`. says: words of the note or of
-    the refusal, for the table. architecture: of the network in it. loaded_as: the classifier's, if another.
+    the refusal, for the table. architecture: of the network in it. loaded_as: the classifier's, if another. build:
+    makes the network, where it is none of the catalogue.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Form:
     outcome: str = "loaded"
     architecture: str = "resnet8"
     loaded_as: str = ""
+    build: Callable[[], nn.Module] | None = None
 
     @property
     def row(self) -> str:

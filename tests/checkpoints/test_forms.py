@@ -8,17 +8,17 @@ import torch
 from csg_analyze.checkpoints import load_classifier
 from csg_analyze.errors import UsageError
 from csg_analyze.models import build
-from tests.checkpoints import forms_contained, forms_foreign, forms_wrapped
+from tests.checkpoints import forms_contained, forms_foreign, forms_hub, forms_wrapped
 from tests.checkpoints.forms import REFUSED, Form
 
-FORMS = (*forms_wrapped.FORMS, *forms_contained.FORMS, *forms_foreign.FORMS)
+FORMS = (*forms_wrapped.FORMS, *forms_contained.FORMS, *forms_hub.FORMS, *forms_foreign.FORMS)
 TABLE = Path(__file__).parents[2] / "docs" / "checkpoints.md"
 
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.name)
 def test_every_form_gives_the_logits_of_its_module_or_is_refused_by_name(tmp_path: Path, form: Form) -> None:
     torch.manual_seed(0)
-    network = build(form.architecture, 4).eval()
+    network = (build(form.architecture, 4) if form.build is None else form.build()).eval()
     path = form.make(network, tmp_path)
     if form.outcome == REFUSED:
         with pytest.raises(UsageError) as caught:
