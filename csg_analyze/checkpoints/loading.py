@@ -14,7 +14,7 @@ from torch import nn
 
 from csg_analyze.checkpoints.classifier import Classifier, PixelNetwork, Preprocessing
 from csg_analyze.checkpoints.containers import INDEX
-from csg_analyze.checkpoints.factories import build_by, fill, importable_here, names_factory
+from csg_analyze.checkpoints.factories import build_by, filled, importable_here, names_factory
 from csg_analyze.checkpoints.modules import answered, prepared, unwrapped, with_size
 from csg_analyze.checkpoints.preprocessing import ASSUMED, find_preprocessing
 from csg_analyze.checkpoints.reading import Contents, read_contents
@@ -54,11 +54,7 @@ def load_classifier(
     gate, code = contents.gate, None
     notes: tuple[str, ...] = ()
     try:
-        users = _users_network(contents, architecture, arch_options or {})
-        if users is not None and weights is not None:
-            raise UsageError(
-                "--weights chooses for networks that csg-analyze builds itself; save that set as a file of its own."
-            )
+        users, taken = _users_network(contents, architecture, arch_options or {}, weights)
         flagged = partial(find_preprocessing, recorded=about.get("preprocessing"), mean=mean, std=std, size=size)
         if users is None:
             restored = restore_network(contents, architecture, weights)
@@ -68,6 +64,7 @@ def load_classifier(
             preprocessing = flagged(architecture)
         else:
             network, notes = prepared(users)
+            notes = (*taken, *notes)
             architecture = architecture or type(users).__name__
             preprocessing = with_size(network, flagged(None))
             rows, code = answered(network, preprocessing)
@@ -102,28 +99,32 @@ def _name_of(path: Path) -> str:
     return path.resolve().name if path.is_dir() else path.name.removesuffix(INDEX).rpartition(".")[0] or path.name
 
 
-def _users_network(contents: Contents, architecture: str | None, options: Mapping[str, Any]) -> nn.Module | None:
-    """The network that the user's own code builds: by the factory that --arch names, else the module in the file.
+def _users_network(
+    contents: Contents, architecture: str | None, options: Mapping[str, Any], weights: str | None
+) -> tuple[nn.Module | None, tuple[str, ...]]:
+    """The network that the user's own code builds, and what is said of its weights: by the factory that --arch names,
+    else the module in the file.
 
     None if there is neither. Raises UsageError for a factory that nobody but the file names: it is not run by itself.
     """
     recorded = contents.about.get("architecture")
     if architecture is not None and names_factory(architecture):
         network = build_by(architecture, options)
-        fill(network, contents.state_dict, architecture)
-        return network
+        return network, filled(network, contents.tensors, architecture, weights)
     if options:
         raise UsageError("--arch-option is for --arch package.module:factory, code of your own.")
     if architecture is not None:
-        return None
+        return None, ()
     if contents.module is not None:
-        return unwrapped(contents.module)
+        if weights is not None:
+            raise UsageError("--weights needs --arch here: without it, the module in the file is used as it is.")
+        return unwrapped(contents.module), ()
     if isinstance(recorded, str) and names_factory(recorded):
         raise UsageError(
             f"the file says that {recorded!r} builds its network; that is code, which runs only if you add "
             f"--arch {recorded}."
         )
-    return None
+    return None, ()
 
 
 def _check_count(n_classes: int | None, rows: int) -> None:

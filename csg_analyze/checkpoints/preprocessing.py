@@ -8,7 +8,7 @@ from typing import Any
 
 from csg_analyze.checkpoints.classifier import Preprocessing
 from csg_analyze.errors import UsageError
-from csg_analyze.models import NETWORKS, TORCHVISION
+from csg_analyze.models import CAFFE, NETWORKS, TIMM, TORCHVISION
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 ASSUMED = (
@@ -57,6 +57,8 @@ def _without_flags(architecture: str | None, recorded: Mapping[str, Any] | None)
         return Preprocessing(IMAGENET_MEAN, IMAGENET_STD, origin=ASSUMED)
     if architecture in NETWORKS:
         return Preprocessing(IMAGENET_MEAN, IMAGENET_STD, size=32, origin=ASSUMED)
+    if architecture in CAFFE or architecture.startswith(TIMM):
+        return Preprocessing(IMAGENET_MEAN, IMAGENET_STD, size=224, resize=256, origin=ASSUMED)
     from torchvision.models import get_model_weights
 
     weights = list(get_model_weights(architecture.removeprefix(TORCHVISION)))
