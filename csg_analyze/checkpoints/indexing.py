@@ -6,6 +6,7 @@ the same tensors are compared: by how they are built, or else by their logits fo
 
 from __future__ import annotations
 
+import math
 import sys
 import warnings
 from collections.abc import Collection, Iterator, Mapping
@@ -22,7 +23,7 @@ from csg_analyze.errors import UsageError
 from csg_analyze.models import CAFFE, NETWORKS, architectures, build, timm_architectures
 
 LIBRARIES = ("own", "torchvision", "timm")
-AFFORDABLE = 120_000_000
+AFFORDABLE = 150_000_000
 """Networks of more parameters are compared by how they are built alone."""
 SIZES = (64, 79)
 """Images to compare logits on, with an even and an odd side, where paddings differ; else of the usual ones."""
@@ -33,6 +34,7 @@ N_CLASSES = 1009
 _WITHOUT_EFFECT = {
     "training", "momentum", "p", "drop_prob", "drop_rate", "inplace", "num_classes", "out_features", "feature_info",
     "default_cfg", "pretrained_cfg", "grad_checkpointing", "fused_attn", "track_running_stats", "scale_by_keep",
+    "init_values", "weight_init",
 }  # fmt: skip
 
 
@@ -97,9 +99,9 @@ def anatomy(name: str) -> dict[str, str]:
             if key.startswith("_") or key in _WITHOUT_EFFECT or isinstance(value, Tensor | nn.Module):
                 continue
             if isinstance(value, str | int | float | tuple | list | None):
-                plan[f"{place}.{key}"] = repr(value)
+                plan[f"{place}.{key}".lstrip(".")] = repr(value)
             elif callable(value):
-                plan[f"{place}.{key}"] = getattr(value, "__qualname__", type(value).__name__)
+                plan[f"{place}.{key}".lstrip(".")] = getattr(value, "__qualname__", type(value).__name__)
     return plan
 
 
@@ -142,7 +144,7 @@ def _drawn(name: str, tensor: Tensor, generator: torch.Generator) -> Tensor:
     if name.endswith("running_var"):
         return (values.abs().clamp(max=3) - 3).mul(2.3).exp()
     if tensor.ndim > 1:
-        return values / tensor[0].numel() ** 0.5
+        return values / math.sqrt(tensor[0].numel())
     return 1 + 0.2 * values if name.endswith("weight") else 0.2 * values
 
 
@@ -167,10 +169,13 @@ def made_index(libraries: list[str], before: Index | None) -> Index:
         say(f"{library}: names and shapes of {len(names_in(library))} networks")
         for name in names_in(library):
             try:
-                networks[name] = entry(name)
-                anew.append(name)
+                known = entry(name)
             except UsageError as error:  # a library may list what cannot be built here
                 say(f"left out: {name}: {error}")
+                continue
+            if known.head:  # else it gives no classes
+                networks[name] = known
+                anew.append(name)
     versions = {} if before is None else dict(before.versions)
     versions |= {library: version(library) for library in libraries if library != "own"}
     return compared(Index(versions, networks, {} if before is None else before.differences), anew)

@@ -49,7 +49,7 @@ def test_the_index_is_small_and_holds_all_networks() -> None:
     assert PATH.stat().st_size < 200_000
     assert set(names_in("own")) <= set(INDEX.networks)
     counts = [sum(library_of(name) == library for name in INDEX.networks) for library in ("torchvision", "timm")]
-    assert counts == [80, 1371]
+    assert counts == [80, 1364]  # 7 of timm's 1,371 have no head
     assert INDEX.versions.keys() == {"torchvision", "timm"}
 
 
