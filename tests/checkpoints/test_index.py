@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
+import torch
 
 from csg_analyze.checkpoints.choosing import chosen, library_of
 from csg_analyze.checkpoints.index import PATH, Index, Known, Shape, index_text, known_as, parse_index, read_index
 from csg_analyze.checkpoints.indexing import N_CLASSES, agree, answer, entry, functions, made_index, names_in
-from csg_analyze.checkpoints.skeletons import on_meta
+from csg_analyze.checkpoints.reading import Contents
+from csg_analyze.checkpoints.recognising import restore_network
+from csg_analyze.checkpoints.skeletons import on_meta, skeleton
+from csg_analyze.errors import UsageError
 from csg_analyze.models import CAFFE, NETWORKS, build
 
 INDEX = read_index()
@@ -71,6 +77,15 @@ def test_our_networks_are_in_the_index_as_they_are(name: str) -> None:
 def test_networks_of_timm_are_recognised(name: str) -> None:
     pytest.importorskip("timm")
     assert recognised(in_a_file(shapes_of("timm:" + name))) == ("timm:" + name, False)
+
+
+def test_where_timm_is_missing_the_sentence_names_it_and_the_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("timm")
+    tensors = {name: torch.empty(shape, device="meta") for name, shape in shapes_of("timm:resnet26d").items()}
+    skeleton.cache_clear()
+    monkeypatch.setitem(sys.modules, "timm", None)
+    with pytest.raises(UsageError, match=r"timm:resnet26d needs timm, .* pip install .csg-analyze.hub"):
+        restore_network(Contents(tensors, tensors=tensors), None)
 
 
 def test_a_network_for_another_size_is_found_but_for_what_depends_on_the_size() -> None:
