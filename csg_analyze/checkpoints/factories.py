@@ -13,6 +13,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from csg_analyze.checkpoints.filling import fill
+from csg_analyze.checkpoints.matching import best_match
+from csg_analyze.checkpoints.skeletons import Skeleton
 from csg_analyze.errors import UsageError, unknown
 
 _NAMESPACES = ("torchvision", "timm", "hf")  # libraries, where --arch may name a network of theirs
@@ -98,23 +101,23 @@ def _attribute(factory: str, module_name: str, attribute: str) -> Any:
     return found
 
 
-def fill(network: nn.Module, state_dict: dict[str, Tensor], factory: str) -> None:
-    """Load weights into a network, names and shapes checked. Raises UsageError, saying what differs."""
-    expected = network.state_dict()
-    for name, tensor in state_dict.items():
-        wanted = expected.get(name)
-        if isinstance(wanted, Tensor) and wanted.shape != tensor.shape:
-            found = f"{name!r} has shape {tuple(tensor.shape)} instead of {tuple(wanted.shape)}"
-            raise UsageError(f"the weights do not fit {factory}: {found}; check --arch and --arch-option.")
+def filled(
+    network: nn.Module, tensors: Mapping[str, Tensor], factory: str, weights: str | None = None
+) -> tuple[str, ...]:
+    """Load the weights of a file that fit a network best. Gives remarks for a report.
+
+    tensors: of the file, by place. weights: the set to take, where there are several. Raises UsageError, saying what
+    differs, if none fits.
+    """
+    match = best_match(tensors, Skeleton.of(network), weights)
+    if not match.fits:
+        raise UsageError(f"the weights do not fit {factory}: {match.differences}; check --arch and --arch-option.")
     try:
-        missing, unexpected = network.load_state_dict(state_dict, strict=False)
+        return fill(network, tensors, match)
+    except UsageError:
+        raise
     except Exception as error:  # hooks of the user's own modules
         raise UsageError(f"loading the weights into {factory} raised {_said(error)}.") from error
-    missing = [name for name in missing if not name.endswith("num_batches_tracked")]
-    parts = [f"{len(missing)} weights are missing (first: {missing[0]!r})"] if missing else []
-    parts += [f"{len(unexpected)} are unknown to it (first: {unexpected[0]!r})"] if unexpected else []
-    if parts:
-        raise UsageError(f"the weights do not fit {factory}: {' and '.join(parts)}; check --arch and --arch-option.")
 
 
 def _said(error: Exception) -> str:

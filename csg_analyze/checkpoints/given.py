@@ -9,7 +9,7 @@ from typing import Any
 from torch import nn
 
 from csg_analyze.checkpoints.beside import transformers_described
-from csg_analyze.checkpoints.factories import build_by, fill, names_factory
+from csg_analyze.checkpoints.factories import build_by, filled, names_factory
 from csg_analyze.checkpoints.folder_settings import CONFIG
 from csg_analyze.checkpoints.modules import unwrapped
 from csg_analyze.checkpoints.reading import Contents
@@ -29,22 +29,32 @@ class Given:
 
 
 def given_network(
-    contents: Contents, architecture: str | None, options: Mapping[str, Any], size: int | None
+    contents: Contents,
+    architecture: str | None,
+    options: Mapping[str, Any],
+    size: int | None,
+    weights: str | None = None,
 ) -> Given | None:
     """The network of the factory or of the folder that --arch names, else of the file or of the folder it lies in.
 
-    size: of images, as the user wants it. None if the network is one that `csg_analyze.models.build` knows, or not
-    named. Raises UsageError for a factory that nobody but the file names: it is not run by itself.
+    size: of images, as the user wants it. weights: the set of weights to take, for a factory. None if the network is
+    one that `csg_analyze.models.build` knows, or not named. Raises UsageError for a factory that nobody but the file
+    names: it is not run by itself.
     """
     if architecture is not None and names_factory(architecture):
         network = build_by(architecture, options)
-        fill(network, contents.state_dict, architecture)
-        return Given(network, architecture)
+        return Given(network, architecture, notes=filled(network, contents.tensors, architecture, weights))
+    given = contents.module is not None or transformers_described(contents.beside)
     hub = architecture is not None and architecture.startswith(HF)
     if options and (architecture is None or hub or architecture in NETWORKS):
         raise UsageError(
             "--arch-option is for --arch package.module:factory, code of your own, and for networks of timm and "
             "torchvision."
+        )
+    if weights is not None and (hub or (architecture is None and given)):
+        raise UsageError(
+            "--weights needs --arch here, of a network that csg-analyze fills: the module in the file is used as it is, "
+            "and transformers fills its networks itself."
         )
     if hub:
         return _of_transformers(config_in(str(architecture).removeprefix(HF)), contents, size)

@@ -62,11 +62,7 @@ def load_classifier(
     try:
         if architecture is None and not contents.own and contents.module is None:
             architecture, arch_options = timm_described(contents.beside) or (None, arch_options)
-        users = given_network(contents, architecture, arch_options or {}, size)
-        if users is not None and weights is not None:
-            raise UsageError(
-                "--weights chooses for networks that csg-analyze builds itself; save that set as a file of its own."
-            )
+        users = given_network(contents, architecture, arch_options or {}, size, weights)
         flags = tuple(of_flags(mean, std, size, resize, channels))
         if users is None:
             restored = restore_network(contents, architecture, weights, arch_options, size)

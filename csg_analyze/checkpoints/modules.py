@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from csg_analyze.checkpoints.classifier import Preprocessing
+from csg_analyze.checkpoints.filling import cast_notes, check_finite
 from csg_analyze.errors import UsageError
 
 SIZES = (224, 32, 64, 96, 128, 28, 48, 256, 299, 384)
@@ -39,11 +40,8 @@ def prepared(network: nn.Module) -> tuple[nn.Module, tuple[str, ...]]:
     Raises UsageError for weights that are not finite.
     """
     tensors = {name: t for name, t in network.state_dict().items() if isinstance(t, Tensor) and t.is_floating_point()}
-    broken = [name for name, tensor in tensors.items() if not torch.isfinite(tensor).all()]
-    if broken:
-        raise UsageError(f"the network holds NaN or infinite weights in {len(broken)} tensors (first: {broken[0]!r}).")
-    others = sorted({str(t.dtype).removeprefix("torch.") for t in tensors.values()} - {"float32"})
-    notes = (f"weights in {', '.join(others)} were cast to float32",) if others else ()
+    check_finite(tensors)
+    notes = tuple(cast_notes(tensors))
     return network.cpu().float().eval().requires_grad_(False), notes
 
 

@@ -33,7 +33,7 @@ from csg_analyze.checkpoints.statements import (
     side,
     three_numbers,
 )
-from csg_analyze.models import NETWORKS, TORCHVISION, architectures
+from csg_analyze.models import CAFFE, NETWORKS, TORCHVISION, architectures
 
 OWN_SIZE = 32  # pixels, of the images that this project's own networks were made for
 AUTHORS_SIZE = 128  # pixels, by the authors' script for VOC
@@ -86,6 +86,8 @@ def _library(
         return tuple(of_timm_default(of_timm_itself, counted))
     if architecture in NETWORKS:
         return ((Source("the network's own size", geometry=(OWN_SIZE, None)), False),)
+    if architecture in CAFFE:
+        return ((Source("the usual size of ImageNet's images", geometry=(224, 256)), False),)
     if architecture in architectures():
         return tuple(of_torchvision(str(architecture).removeprefix(TORCHVISION), counted, contents))
     return ()

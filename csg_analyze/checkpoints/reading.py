@@ -18,7 +18,7 @@ from csg_analyze.checkpoints.unwrapping import default_prefix, dotted, outline, 
 from csg_analyze.checkpoints.writing import FORMAT, VERSION
 from csg_analyze.errors import UsageError
 
-SETTINGS = ("config", "hyper_parameters", "args")
+SETTINGS = ("config", "hyper_parameters", "args", "meta")
 """Where training programs keep their options in a checkpoint."""
 
 

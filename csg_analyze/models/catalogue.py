@@ -9,7 +9,11 @@ from typing import Any
 from torch import nn
 
 from csg_analyze.errors import UsageError, unknown
+from csg_analyze.extras import optional
+from csg_analyze.models.caffe_resnets import CAFFE
 from csg_analyze.models.cifar import CifarAlexNet, CifarResNet
+from csg_analyze.models.cifar_resnets import cifar_resnets
+from csg_analyze.models.cifar_vggs import cifar_vggs
 from csg_analyze.models.timm_networks import TIMM, not_built, timm_network
 
 NETWORKS: dict[str, Callable[[int], nn.Module]] = {
@@ -18,9 +22,12 @@ NETWORKS: dict[str, Callable[[int], nn.Module]] = {
     "resnet32": partial(CifarResNet, 5),
     "resnet44": partial(CifarResNet, 7),
     "resnet56": partial(CifarResNet, 9),
+    "resnet110": partial(CifarResNet, 18),
     "alexnet": CifarAlexNet,
+    **cifar_resnets(),
+    **cifar_vggs(),
 }
-"""This project's own networks: from a number of classes to a freshly initialised network."""
+"""This project's own networks for 32x32 images: from a number of classes to a freshly initialised network."""
 
 TORCHVISION = "torchvision:"
 
@@ -31,7 +38,12 @@ def architectures() -> list[str]:
     from torchvision.models import list_models
 
     theirs = list_models(module=torchvision.models)
-    return [*NETWORKS, *(name if name not in NETWORKS else TORCHVISION + name for name in theirs)]
+    return [*NETWORKS, *CAFFE, *(name if name not in NETWORKS else TORCHVISION + name for name in theirs)]
+
+
+def timm_architectures() -> list[str]:
+    """All networks of timm, as `build` names them. Raises UsageError if timm is missing."""
+    return [TIMM + name for name in optional("timm", "the list of timm's networks").list_models()]
 
 
 def build(architecture: str, n_classes: int, **options: Any) -> nn.Module:
@@ -46,10 +58,11 @@ def build(architecture: str, n_classes: int, **options: Any) -> nn.Module:
         raise UsageError(f"a classifier needs at least 2 classes, not {n_classes}.")
     if architecture.startswith(TIMM):
         return timm_network(architecture.removeprefix(TIMM), n_classes, options)
-    if architecture in NETWORKS:
+    own = NETWORKS.get(architecture) or CAFFE.get(architecture)
+    if own is not None:
         if options:
             raise UsageError(f"{architecture!r} takes no options, such as {min(options)!r}.")
-        return NETWORKS[architecture](n_classes)
+        return own(n_classes)
     if architecture not in architectures():
         raise unknown("architecture", architecture, architectures())
     from torchvision.models import get_model

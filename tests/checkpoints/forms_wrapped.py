@@ -87,6 +87,12 @@ FORMS = (
         architecture="resnet18",
     ),
     Form(
+        "OpenMMLab, without a flag",
+        saved(lambda s: {"meta": {"epoch": 1}, "state_dict": renamed(s)}),
+        says="the head was taken from 'state_dict.head.fc'",
+        architecture="resnet34",
+    ),
+    Form(
         "`model` and `model_ema`",
         saved(lambda s: {"model": s, "model_ema": other(s)}),
         says="the weights 'model' were taken; --weights takes also: model_ema",

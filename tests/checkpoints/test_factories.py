@@ -149,10 +149,22 @@ def test_what_goes_wrong_is_said_in_one_sentence(architecture: str | None, optio
 @pytest.mark.parametrize("change", ["missing", "unknown"])
 def test_other_names_are_refused(change: str) -> None:
     weights = module().state_dict()
-    weights.pop("1.bias") if change == "missing" else weights.update(extra=torch.zeros(2))
+    weights.pop("1.bias") if change == "missing" else weights.update({"1.extra": torch.zeros(2)})
     torch.save(weights, "w.pt")
-    with pytest.raises(UsageError, match=r"1 weights are missing \(first: '1.bias'\)|1 are unknown to it"):
+    with pytest.raises(UsageError, match=r"1 weights are missing \(1.bias\)|1 are unknown to it \(1.extra\)"):
         load_classifier("w.pt", architecture="owncode.models:small")
+
+
+@pytest.mark.parametrize("prefix", ["module.", "state_dict.model.net."])
+def test_weights_are_found_behind_any_prefix_and_what_lies_beside_them_is_named(prefix: str) -> None:
+    network = module().eval()
+    weights = {prefix + name: tensor.double() for name, tensor in network.state_dict().items()}
+    torch.save(weights | {"optimizer.moment": torch.ones(3)}, "w.pt")
+    classifier = load_classifier("w.pt", architecture="owncode.models:small", **HOW)
+    assert torch.allclose(classifier.network(PIXELS), network(PIXELS), atol=1e-6)
+    assert classifier.notes == (
+        "ignored, as no part of the network: optimizer (1 tensor)", "weights in float64 were cast to float32"
+    )  # fmt: skip
 
 
 def test_a_file_alone_runs_no_factory() -> None:
@@ -195,7 +207,17 @@ def test_a_module_whose_code_is_missing_is_not_called_damaged(monkeypatch: pytes
         load_classifier(tmp_path / "w.pt", allow_pickle=True)
 
 
-def test_weights_are_not_chosen_for_a_network_of_ones_own() -> None:
-    torch.save({"model": module().state_dict(), "model_ema": module().state_dict()}, "w.pt")
-    with pytest.raises(UsageError, match="--weights chooses for networks that csg-analyze builds itself"):
-        load_classifier("w.pt", architecture="owncode.models:small", weights="model_ema", **HOW)
+def test_weights_are_chosen_for_a_network_of_ones_own() -> None:
+    average = {name: tensor + 1 for name, tensor in module().state_dict().items()}
+    torch.save({"model": module().state_dict(), "model_ema": average}, "w.pt")
+    for weights, shift in ((None, 0), ("model_ema", 1)):
+        classifier = load_classifier("w.pt", architecture="owncode.models:small", weights=weights, **HOW)
+        assert torch.equal(classifier.network.network.state_dict()["0.bias"], module().state_dict()["0.bias"] + shift)
+    with pytest.raises(UsageError, match=r"no weights 'swa' in it; --weights takes: model, model_ema"):
+        load_classifier("w.pt", architecture="owncode.models:small", weights="swa", **HOW)
+
+
+def test_weights_are_not_chosen_for_a_module_that_is_used_as_it_is() -> None:
+    torch.save(as_class_of_models(module()), "w.pt")
+    with pytest.raises(UsageError, match="--weights needs --arch here"):
+        load_classifier("w.pt", allow_pickle=True, weights="model_ema", **HOW)

@@ -8,10 +8,12 @@ import torch
 from csg_analyze.checkpoints import load_classifier
 from csg_analyze.errors import UsageError
 from csg_analyze.models import build
-from tests.checkpoints import forms_contained, forms_foreign, forms_hub, forms_wrapped
+from tests.checkpoints import forms_contained, forms_foreign, forms_hub, forms_recognised, forms_wrapped
 from tests.checkpoints.forms import REFUSED, Form
 
-FORMS = (*forms_wrapped.FORMS, *forms_contained.FORMS, *forms_hub.FORMS, *forms_foreign.FORMS)
+FORMS = (
+    *forms_wrapped.FORMS, *forms_recognised.FORMS, *forms_contained.FORMS, *forms_hub.FORMS, *forms_foreign.FORMS,
+)  # fmt: skip
 TABLE = Path(__file__).parents[2] / "docs" / "checkpoints.md"
 
 
