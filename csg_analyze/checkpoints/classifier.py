@@ -10,8 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from csg_analyze.errors import UsageError, unknown
+from csg_analyze.errors import NoConvolution, NotAvailable, unknown
 from csg_analyze.metrics.arrays import FloatArray
+from csg_analyze.models.heads import HeadInput
+from csg_analyze.models.views import View
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,10 @@ class Preprocessing:
 
 
 class PixelNetwork(nn.Module):
-    """A network with its normalization inside: pixels in [0, 1] go in everywhere, attacks included."""
+    """A network with its normalization inside: pixels in [0, 1] go in everywhere, attacks included.
+
+    views: of layers whose output is no map (N, K, h, w) by itself, see `models.views`.
+    """
 
     mean: Tensor
     std: Tensor
@@ -39,12 +44,27 @@ class PixelNetwork(nn.Module):
     def __init__(self, network: nn.Module, preprocessing: Preprocessing) -> None:
         super().__init__()
         self.network = network
+        self.views = nn.ModuleDict()
         self.register_buffer("mean", torch.tensor(preprocessing.mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(preprocessing.std).view(1, 3, 1, 1), persistent=False)
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Float pixels (N, 3, H, W) in [0, 1] -> logits (N, C)."""
         return self.network((pixels - self.mean) / self.std)  # type: ignore[no-any-return]
+
+    def view(self, layer: str) -> View | None:
+        """The view of that layer, if it has one."""
+        view = self.views[_key(layer)] if _key(layer) in self.views else None
+        return view if isinstance(view, View) else None
+
+    def add_view(self, layer: str, view: View) -> None:
+        """Keep the view of a layer, which is hooked into the network already."""
+        self.views[_key(layer)] = view
+
+
+def _key(layer: str) -> str:
+    # names in a ModuleDict have no dots, and are no methods of its own
+    return "of " + layer.replace(".", "/")
 
 
 @dataclass(frozen=True)
@@ -56,7 +76,8 @@ class Classifier:
     and K (of the feature layer). gate: (C, K) in [0, 1], or None. class_names: None if not recorded. training: "STD",
     "CSG" or None. data: the data spec it was trained on. record: other recorded values (recipe, seed, epoch, metrics,
     versions). notes: remarks for a report. code: a fingerprint of how a network computes that neither this project nor
-    torchvision builds; else None.
+    torchvision builds; else None. head_input: what the head reads of the feature layer, where it was traced.
+    no_layer: why the network has no feature layer to look at (both names are empty then, and K is 0); else empty.
     """
 
     name: str
@@ -76,6 +97,8 @@ class Classifier:
     record: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     code: str | None = None
+    head_input: HeadInput | None = None
+    no_layer: str = ""
 
     @property
     def source(self) -> str:
@@ -94,17 +117,31 @@ class Classifier:
         return self.network.mean.device
 
     def layer(self, name: str | None = None) -> nn.Module:
-        """The module of that name; the feature layer by default. Raises UsageError, suggesting the nearest."""
+        """The module of that name; by default the place where the feature layer's maps (N, K, h, w) pass.
+
+        That is the feature layer itself, or its view. Raises UsageError for an unknown name, suggesting the nearest,
+        and NotAvailable for a network without a feature layer.
+        """
+        if name is None:
+            if self.no_layer:
+                raise NotAvailable(self.no_layer)
+            if (view := self.network.view(self.feature_layer)) is not None:
+                return view.maps
+            name = self.feature_layer
         modules: dict[str, nn.Module] = dict(self.network.network.named_modules())
-        name = self.feature_layer if name is None else name
         if name not in modules or not name:
             raise unknown("layer", name, (candidate for candidate in modules if candidate))
         return modules[name]
 
     def convolutions(self) -> dict[str, nn.Conv2d]:
-        """All convolutions by name, in the order of definition."""
+        """All convolutions by name, in the order of definition.
+
+        Raises NoConvolution if there are none, and NotAvailable for a network that cannot be looked into.
+        """
+        if self.no_layer:
+            raise NotAvailable(self.no_layer)
         modules = self.network.network.named_modules()
         convolutions = {name: module for name, module in modules if isinstance(module, nn.Conv2d)}
         if not convolutions:
-            raise UsageError(f"{self.name}: this network has no convolution; only CNNs can be analysed.")
+            raise NoConvolution(f"{self.name}: this network has no convolution, which this analysis looks at.")
         return convolutions

@@ -15,13 +15,13 @@ from torch import nn
 from csg_analyze.checkpoints.classifier import Classifier, PixelNetwork, Preprocessing
 from csg_analyze.checkpoints.containers import INDEX
 from csg_analyze.checkpoints.factories import build_by, fill, importable_here, names_factory
-from csg_analyze.checkpoints.modules import answered, prepared, unwrapped, with_size
+from csg_analyze.checkpoints.modules import SIZES, answered, prepared, size_refused, unwrapped, with_size
 from csg_analyze.checkpoints.preprocessing import ASSUMED, find_preprocessing
 from csg_analyze.checkpoints.reading import Contents, read_contents
 from csg_analyze.checkpoints.recognising import restore_network
 from csg_analyze.devices import choose_device
 from csg_analyze.errors import UsageError
-from csg_analyze.models import execution_order, find_layers
+from csg_analyze.models import Layers, attached, examine
 
 
 def load_classifier(
@@ -73,7 +73,7 @@ def load_classifier(
             rows, code = answered(network, preprocessing)
             _check_count(n_classes, rows)
         pixels = PixelNetwork(network, preprocessing).eval()
-        feature_layer, head = found_layers(pixels, preprocessing)
+        layers = found_layers(pixels, preprocessing, layer or about.get("feature_layer"))
     except UsageError as error:
         raise UsageError(f"{str(path)!r}: {error}") from error
     classifier = Classifier(
@@ -83,10 +83,10 @@ def load_classifier(
         architecture=architecture,
         network=pixels.requires_grad_(False).to(choose_device(device)).to(memory_format=torch.channels_last),
         preprocessing=preprocessing,
-        feature_layer=about.get("feature_layer", feature_layer),
-        head=head,
+        feature_layer=layers.feature_layer,
+        head=layers.head,
         n_classes=rows,
-        n_filters=0,  # set by `checked`, after the layer
+        n_filters=layers.n_filters,
         class_names=tuple(about["class_names"]) if about.get("class_names") else None,
         gate=None if gate is None else gate.double().numpy(),
         training=about.get("training") or ("CSG" if gate is not None else None),
@@ -94,8 +94,9 @@ def load_classifier(
         record=about.get("record", {}),
         notes=(*contents.notes, *notes, *((f"preprocessing {ASSUMED}",) if ASSUMED in preprocessing.origin else ())),
         code=code,
+        head_input=layers.head_input,
     )
-    return checked(classifier, layer)
+    return checked(classifier)
 
 
 def _name_of(path: Path) -> str:
@@ -131,34 +132,27 @@ def _check_count(n_classes: int | None, rows: int) -> None:
         raise UsageError(f"--num-classes says {n_classes}, but the head has {rows} rows.")
 
 
-def found_layers(network: PixelNetwork, preprocessing: Preprocessing) -> tuple[str, str]:
-    """Feature layer and head, from a forward pass over one grey image of the network's own size."""
-    size = preprocessing.size or 224
-    try:
-        return find_layers(network.network, torch.full((1, 3, size, size), 0.5))
-    except RuntimeError as error:
-        raise UsageError(f"the network does not take {size}x{size} images; give --size.") from error
+def found_layers(network: PixelNetwork, preprocessing: Preprocessing, layer: str | None = None) -> Layers:
+    """Feature layer and head, from a pass over noise of the network's own size; a view is added where one is needed.
 
-
-def checked(classifier: Classifier, layer: str | None = None) -> Classifier:
-    """The classifier with its number of filters, and with `layer` as its feature layer if one is named.
-
-    Raises UsageError if layer, gate or class names do not fit.
+    layer: the feature layer to take. Raises UsageError for a size that the network does not take, and as `examine`.
     """
-    if layer is not None:
-        classifier = replace(classifier, feature_layer=layer)
-    classifier.layer()  # raises for a layer that does not exist
-    size = classifier.preprocessing.size or 224
-    probe = torch.full((1, 3, size, size), 0.5, device=classifier.device)
-    order = execution_order(classifier.network.network, probe)
-    maps = [executed.shape for executed in order if executed.name == classifier.feature_layer]
+    size = preprocessing.size or SIZES[0]
+    try:
+        layers = examine(network.network, size, size, layer=layer)
+    except UsageError:
+        raise
+    except Exception as error:  # each network has its own errors for a size that it does not take
+        raise size_refused(network.network, size, size, error) from error
+    view = attached(network.network, layers)
+    if view is not None:
+        network.add_view(layers.feature_layer, view)
+    return layers
+
+
+def checked(classifier: Classifier) -> Classifier:
+    """The classifier, without a gate that is for another layer. Raises UsageError if gate or class names do not fit."""
     where = f"{classifier.source!r}: "
-    if not maps or len(maps[-1]) != 4:
-        raise UsageError(
-            f"{where}layer {classifier.feature_layer!r} has no filters (its output is no (N, K, h, w) map); choose one "
-            f"with --layer, for example {', '.join(list(classifier.convolutions())[-3:])}."
-        )
-    classifier = replace(classifier, n_filters=maps[-1][1])
     expected = (classifier.n_classes, classifier.n_filters)
     if classifier.gate is not None and classifier.gate.shape != expected:
         if classifier.gate.shape[0] == expected[0]:  # the gate belongs to the default layer, not to the chosen one

@@ -23,6 +23,7 @@ from csg_analyze.inputs.blocks import block_size, blocks
 from csg_analyze.inputs.forward import ForwardPass
 from csg_analyze.metrics.ablation import Ablation, CachedAblation
 from csg_analyze.metrics.arrays import BoolArray, FloatArray, IntArray
+from csg_analyze.models import channels_of
 from csg_analyze.progress import Track, untracked
 
 TOLERANCE = 1e-4
@@ -185,6 +186,7 @@ def masking(layer: nn.Module) -> Iterator[Callable[[Tensor], None]]:
     """Multiply the layer's output (n, K, h, w) by the installed masks (M, n or 1, K), giving (M * n, K, h, w).
 
     Yields the function that installs masks. The layer's own output is not changed, and the hook is removed at the end.
+    A channel that a class token has beside the map is masked with it.
     """
     masks: list[Tensor] = []
 
@@ -195,5 +197,5 @@ def masking(layer: nn.Module) -> Iterator[Callable[[Tensor], None]]:
         (mask,) = masks
         return (output * mask[:, :, :, None, None]).flatten(0, 1)
 
-    with watched([(layer, multiply)]):
+    with watched((each, multiply) for each in channels_of(layer)):
         yield install

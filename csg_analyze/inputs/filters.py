@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from csg_analyze.checkpoints import Classifier
 from csg_analyze.checkpoints.flat_recipes import grouped
-from csg_analyze.errors import NotAvailable, UsageError, unknown
+from csg_analyze.errors import NoConvolution, NotAvailable, UsageError, unknown
 from csg_analyze.hooks import watched
 from csg_analyze.metrics.arrays import FloatArray
 from csg_analyze.metrics.correlation import FilterWeights
@@ -30,9 +30,10 @@ def filter_weights(
 
     By default the feature layer itself if it is a convolution; else, of the convolutions that run before the feature
     layer's output, the last one with K filters; else the last one. `matches_features` tells whether filter k makes
-    channel k of the feature layer. Raises UsageError for a layer that does not exist or has no filters.
+    channel k of the feature layer. Raises UsageError for a layer that does not exist or has no filters, NoConvolution
+    if no convolution is near the feature layer.
     """
-    convolutions = classifier.convolutions()
+    convolutions = classifier.convolutions() if weights_layer else near_convolutions(classifier)
     name = _named(classifier, convolutions, weights_layer) if weights_layer else _default(classifier, convolutions)
     convolution = convolutions[name]
     weights = convolution.weight.detach().to("cpu", torch.float64, copy=True).flatten(1).numpy()
@@ -40,11 +41,35 @@ def filter_weights(
 
 
 def layer_weights(classifier: Classifier) -> Mapping[str, FloatArray]:
-    """Flattened weights (F, D) of all convolutions' filters, by name in the order of definition."""
+    """Flattened weights (F, D) of all convolutions' filters, by name in the order of definition.
+
+    Raises NoConvolution for a network without convolutions, or with none near its feature layer.
+    """
     return {
         name: convolution.weight.detach().to("cpu", torch.float64, copy=True).flatten(1).numpy()
-        for name, convolution in classifier.convolutions().items()
+        for name, convolution in near_convolutions(classifier).items()
     }
+
+
+def near_convolutions(classifier: Classifier) -> dict[str, nn.Conv2d]:
+    """All convolutions by name, if the last one before the feature layer is near it.
+
+    Near means in the second half of the layers with weights that run before the feature layer: the filters of a ViT are
+    not those of its patch embedding, which runs first. Raises NoConvolution if none is near.
+    """
+    convolutions = classifier.convolutions()
+    if classifier.feature_layer in convolutions:
+        return convolutions
+    weighted = [name for name, module in _before_features(classifier) if _has_weights(module)]
+    places = [place for place, name in enumerate(weighted) if name in convolutions]
+    if places and 2 * (places[-1] + 1) < len(weighted):
+        behind = len(weighted) - places[-1] - 1
+        raise NoConvolution(
+            f"{classifier.name}: {behind} other layers with weights run between the last convolution, "
+            f"{weighted[places[-1]]!r}, and the feature layer {classifier.feature_layer!r}, whose filters are not those "
+            "of a convolution."
+        )
+    return convolutions
 
 
 def fixed_gate(classifier: Classifier) -> tuple[int, int]:
@@ -78,9 +103,9 @@ def _named(classifier: Classifier, convolutions: Mapping[str, nn.Conv2d], name: 
 def _default(classifier: Classifier, convolutions: Mapping[str, nn.Conv2d]) -> str:
     if classifier.feature_layer in convolutions:
         return classifier.feature_layer
-    before = _run_before_features(classifier, convolutions)
+    before = [name for name, _ in _before_features(classifier) if name in convolutions]
     if not before:
-        raise UsageError(
+        raise NoConvolution(
             f"no convolution runs before layer {classifier.feature_layer!r}; choose one with --weights-layer: "
             f"{', '.join(convolutions)}."
         )
@@ -88,12 +113,16 @@ def _default(classifier: Classifier, convolutions: Mapping[str, nn.Conv2d]) -> s
     return (fitting or before)[-1]
 
 
-def _run_before_features(classifier: Classifier, convolutions: Mapping[str, nn.Conv2d]) -> list[str]:
-    """The convolutions that run before the feature layer's (last) output, in the order of execution."""
-    network = classifier.network.network
-    order = [executed.name for executed in execution_order(network, _probe(classifier, 1))]
-    end = max(index for index, name in enumerate(order) if name == classifier.feature_layer)
-    return [name for name in order[:end] if name in convolutions]
+def _before_features(classifier: Classifier) -> list[tuple[str, nn.Module]]:
+    """The modules that run before the feature layer's (last) output, in the order of execution."""
+    order = execution_order(classifier.network.network, _probe(classifier, 1))
+    end = max(index for index, executed in enumerate(order) if executed.name == classifier.feature_layer)
+    return [(executed.name, executed.module) for executed in order[:end]]
+
+
+def _has_weights(module: nn.Module) -> bool:
+    """Whether it is a layer of its own with weights of two dimensions or more, so that norms do not count."""
+    return any(parameter.ndim >= 2 for parameter in module.parameters(recurse=False))
 
 
 def matches_features(classifier: Classifier, convolution: nn.Conv2d) -> bool:
