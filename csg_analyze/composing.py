@@ -48,6 +48,7 @@ def compose(
         device=str(classifiers[0].device),
         checkpoints={classifier.source: classifier.sha256 for classifier in classifiers},
         data=data,
+        layers={classifier.name: _layers(classifier) for classifier in classifiers},
     )
     return Report(
         title=title or f"Class-specificity of {_named(models)}",
@@ -59,6 +60,11 @@ def compose(
         paper=paper_numbers(paper),
         remark=(remark or "").strip(),
     )
+
+
+def _layers(classifier: Classifier) -> str:
+    read = classifier.head_input
+    return classifier.features if read is None else f"{classifier.features}; {read.sentence}"
 
 
 def _named(models: Sequence[ModelReport]) -> str:

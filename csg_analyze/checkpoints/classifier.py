@@ -112,6 +112,15 @@ class Classifier:
         return (self.architecture, *code, *self.network.state_dict().values())
 
     @property
+    def features(self) -> str:
+        """The feature layer for people: its name, K, how its output is read, or why there is none."""
+        if self.no_layer:
+            return f"none: {self.no_layer}"
+        view = self.network.view(self.feature_layer)
+        read = f", {view.text}" if view is not None and view.text else ""
+        return f"{self.feature_layer}, K = {self.n_filters} filters{read}"
+
+    @property
     def device(self) -> torch.device:
         """The device of the network."""
         return self.network.mean.device

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from csg_analyze.checkpoints import Classifier
+from csg_analyze.errors import NotAvailable
 from csg_analyze.metrics.filters import assigned
 from csg_analyze.metrics.gates import l1_density
 
@@ -17,14 +18,15 @@ def describe(classifier: Classifier) -> str:
         "file": f"{classifier.source}  (sha256 {classifier.sha256[:16]})",
         "architecture": f"{classifier.architecture}, {parameters:,} parameters",
         "training": classifier.training or "not recorded",
-        "feature layer": f"{classifier.feature_layer}, K = {classifier.n_filters} filters",
-        "head": f"{classifier.head}, C = {classifier.n_classes} classes",
+        "feature layer": classifier.features,
+        "head": ", ".join(filter(None, (classifier.head, f"C = {classifier.n_classes} classes"))),
+        "  reads": classifier.head_input.sentence if classifier.head_input else "not known",
         "classes": ", ".join(classifier.class_names) if classifier.class_names else "not recorded",
         "preprocessing": f"mean {_numbers(preprocessing.mean)}, std {_numbers(preprocessing.std)}, {size}{resize}",
         "  from": preprocessing.origin,
         "data": classifier.data or "not recorded (give --data)",
         "gate": "none",
-        "convolutions": " ".join(classifier.convolutions()),
+        "convolutions": _convolutions(classifier),
     }
     if gate is not None:
         shared = int((assigned(gate).sum(axis=0) > 1).sum())
@@ -34,6 +36,13 @@ def describe(classifier: Classifier) -> str:
     width = max(map(len, lines))
     body = [f"  {name:<{width}}  {text}" for name, text in lines.items()]
     return "\n".join([classifier.name, *body, *(f"  note: {note}" for note in classifier.notes)])
+
+
+def _convolutions(classifier: Classifier) -> str:
+    try:
+        return " ".join(classifier.convolutions())
+    except NotAvailable:
+        return "none"
 
 
 def _numbers(values: tuple[float, ...]) -> str:

@@ -94,10 +94,9 @@ def find_head(trace: Trace) -> tuple[Call, bool]:
     n_classes = trace.logits.shape[-1] if trace.logits.ndim == 2 else 0
     rows = [call for call in trace.calls if _rows(call.module) == n_classes]
     for call in reversed(rows):
+        given = [call.gives] if call.gives is not None else [*call.pooled.values()]
         # equal bit by bit: logits of a head of zeros, which have no range
-        if call.gives is not None and (torch.equal(call.gives, trace.logits) or _agrees(call.gives, trace.logits)):
-            return call, True
-        if any(_agrees(pooled, trace.logits) for pooled in call.pooled.values()):
+        if any(torch.equal(each, trace.logits) or _agrees(each, trace.logits) for each in given):
             return call, True
     linear = [call for call in trace.calls if _is(call, "Linear")]
     convolutions = [call for call in trace.calls if _is(call, "Conv2d")]

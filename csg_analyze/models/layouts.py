@@ -32,6 +32,18 @@ class Layout:
     beside: int = 0
 
     @property
+    def text(self) -> str:
+        """For people, of what is no plain map; empty for one."""
+        height, width = self.grid
+        tokens = f"{self.beside} token{'s' if self.beside > 1 else ''}"
+        apart = f" ({tokens} beside them set apart)" if self.beside else ""
+        return {
+            "maps": "",
+            "channels last": f"maps of {height}x{width} positions, channels last",
+            "tokens": f"{height}x{width} tokens as positions{apart}",
+        }[self.form]
+
+    @property
     def positions(self) -> int:
         """h * w."""
         return self.grid[0] * self.grid[1]

@@ -42,6 +42,12 @@ class View(nn.Module):
         self.maps = Maps(layout.beside > 0)
         self.ran = 0
 
+    @property
+    def text(self) -> str:
+        """How the output is read, for people."""
+        run = f"the last of its {self.turns} runs in a pass" if self.turns > 1 else ""
+        return ", ".join(filter(None, (self.layout.text, run)))
+
     def attach(self, network: nn.Module, name: str) -> None:
         """Hook into the module of that name, for as long as the network lives; copies of the network have their own."""
         network.register_forward_pre_hook(self._begin)
