@@ -17,11 +17,12 @@ from csg_analyze.checkpoints.containers import INDEX
 from csg_analyze.checkpoints.factories import build_by, fill, importable_here, names_factory
 from csg_analyze.checkpoints.modules import SIZES, answered, prepared, size_refused, unwrapped, with_size
 from csg_analyze.checkpoints.preprocessing import ASSUMED, find_preprocessing
+from csg_analyze.checkpoints.programs import Program, agreement, open_to_hooks, tried
 from csg_analyze.checkpoints.reading import Contents, read_contents
-from csg_analyze.checkpoints.recognising import restore_network
+from csg_analyze.checkpoints.recognising import Restored, restore_network
 from csg_analyze.devices import choose_device
 from csg_analyze.errors import UsageError
-from csg_analyze.models import Layers, attached, examine
+from csg_analyze.models import NO_LAYERS, Layers, attached, examine
 
 
 def load_classifier(
@@ -54,22 +55,26 @@ def load_classifier(
     gate, code = contents.gate, None
     notes: tuple[str, ...] = ()
     try:
-        users = _users_network(contents, architecture, arch_options or {})
+        users, restored = _users_network(contents, architecture, arch_options or {}), None
+        if isinstance(contents.module, Program):
+            users, restored, notes = _of_program(contents, users, architecture, weights)
         if users is not None and weights is not None:
             raise UsageError(
                 "--weights chooses for networks that csg-analyze builds itself; save that set as a file of its own."
             )
         flagged = partial(find_preprocessing, recorded=about.get("preprocessing"), mean=mean, std=std, size=size)
         if users is None:
-            restored = restore_network(contents, architecture, weights)
+            restored = restored or restore_network(contents, architecture, weights)
             network, architecture, rows = restored.network, restored.architecture, restored.n_classes
-            gate, notes = restored.gate, restored.notes
+            gate, notes = restored.gate, (*notes, *restored.notes)
             _check_count(n_classes, rows)
             preprocessing = flagged(architecture)
         else:
-            network, notes = prepared(users)
-            architecture = architecture or type(users).__name__
+            network, remarks = prepared(users)
+            notes = (*notes, *remarks)
+            architecture = architecture or _name_of_code(users)
             preprocessing = with_size(network, flagged(None))
+            network = open_to_hooks(network)
             rows, code = answered(network, preprocessing)
             _check_count(n_classes, rows)
         pixels = PixelNetwork(network, preprocessing).eval()
@@ -95,6 +100,7 @@ def load_classifier(
         notes=(*contents.notes, *notes, *((f"preprocessing {ASSUMED}",) if ASSUMED in preprocessing.origin else ())),
         code=code,
         head_input=layers.head_input,
+        no_layer=network.no_layer if isinstance(network, Program) else "",
     )
     return checked(classifier)
 
@@ -117,6 +123,8 @@ def _users_network(contents: Contents, architecture: str | None, options: Mappin
         raise UsageError("--arch-option is for --arch package.module:factory, code of your own.")
     if architecture is not None:
         return None
+    if isinstance(contents.module, Program):
+        return contents.module
     if contents.module is not None:
         return unwrapped(contents.module)
     if isinstance(recorded, str) and names_factory(recorded):
@@ -127,6 +135,42 @@ def _users_network(contents: Contents, architecture: str | None, options: Mappin
     return None
 
 
+def _of_program(
+    contents: Contents, users: nn.Module | None, architecture: str | None, weights: str | None
+) -> tuple[nn.Module | None, Restored | None, tuple[str, ...]]:
+    """Of a TorchScript or exported file: the program, or the network of a known architecture with its weights.
+
+    The latter takes hooks, and is better where it gives the program's logits. architecture: one that a flag names is
+    taken in any case. Returns the program or the user's network, else the restored one, and remarks.
+    """
+    program = contents.module
+    assert isinstance(program, Program)
+    if users is not None and users is not program:
+        restored, network = None, users
+    else:
+        try:
+            restored = restore_network(contents, architecture, weights)
+        except UsageError:
+            if architecture is not None:
+                raise
+            return tried(program), None, ()
+        network = restored.network
+    found = agreement(tried(program), network)
+    if found.same:
+        return users if restored is None else None, restored, ()
+    name = architecture or (restored.architecture if restored is not None else "")
+    if architecture is None:
+        remark = f"its weights fit {name}, which gives other logits than the {program.kind} network: that is used"
+        return tried(program), None, (remark,)
+    said = "gives other logits than" if found.compared else "could not be compared with"
+    remark = f"{name} with its weights {said} the {program.kind} network in the file"
+    return users if restored is None else None, restored, (remark,)
+
+
+def _name_of_code(network: nn.Module) -> str:
+    return network.architecture if isinstance(network, Program) else type(network).__name__
+
+
 def _check_count(n_classes: int | None, rows: int) -> None:
     if n_classes is not None and n_classes != rows:
         raise UsageError(f"--num-classes says {n_classes}, but the head has {rows} rows.")
@@ -135,8 +179,13 @@ def _check_count(n_classes: int | None, rows: int) -> None:
 def found_layers(network: PixelNetwork, preprocessing: Preprocessing, layer: str | None = None) -> Layers:
     """Feature layer and head, from a pass over noise of the network's own size; a view is added where one is needed.
 
-    layer: the feature layer to take. Raises UsageError for a size that the network does not take, and as `examine`.
+    A program that takes no hooks has none. layer: the feature layer to take. Raises UsageError for a size that the
+    network does not take, and as `examine`.
     """
+    if isinstance(network.network, Program):
+        if layer is not None:
+            raise UsageError(f"--layer {layer} cannot be used: {network.network.no_layer}.")
+        return NO_LAYERS
     size = preprocessing.size or SIZES[0]
     try:
         layers = examine(network.network, size, size, layer=layer)

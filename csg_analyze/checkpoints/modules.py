@@ -59,6 +59,8 @@ def with_size(network: nn.Module, preprocessing: Preprocessing) -> Preprocessing
     if preprocessing.size is not None:
         _logits(network, preprocessing.size)
         return preprocessing
+    if isinstance(size := getattr(network, "size", None), int):  # an exported program says it
+        return replace(preprocessing, size=size, origin=f"{preprocessing.origin}; size {size} as it was exported")
     size = taken_size(network)
     if size is None:
         _logits(network, SIZES[0])  # raises

@@ -111,8 +111,9 @@ def ablation(
 
     "auto" uses cached activations if all logits of the forward pass equal activations @ W.T + b within 1e-4 of the
     largest one, with W and b of the head; else it runs the network with a channel mask.
-    Raises UsageError for "cached" if these logits differ.
+    Raises UsageError for "cached" if these logits differ, NotAvailable for a network without a feature layer.
     """
+    classifier.layer()  # raises NotAvailable where there is none
     head = linear_head(classifier)
     difference = (
         float("inf") if head is None else relative_difference(forward_pass.activations, forward_pass.logits, *head)

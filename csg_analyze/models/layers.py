@@ -35,7 +35,7 @@ class Layers:
     turn: int
     turns: int
     bare: bool
-    head_input: HeadInput
+    head_input: HeadInput | None
 
     @property
     def n_filters(self) -> int:
@@ -46,6 +46,10 @@ class Layers:
     def plain(self) -> bool:
         """Whether the module's output is a map (N, K, h, w) itself, once a pass."""
         return self.layout.form == "maps" and self.turns == 1 and self.bare
+
+
+NO_LAYERS = Layers("", "", Layout("maps", 0, (0, 0)), turn=0, turns=1, bare=True, head_input=None)
+"""Those of a network that cannot be looked into."""
 
 
 def find_layers(network: nn.Module, probe: Tensor) -> tuple[str, str]:
