@@ -175,9 +175,14 @@ def _comparisons(features: Call, vector: Tensor) -> Iterator[tuple[str, float]]:
 
 
 def _between(trace: Trace, since: int, head: Call, *, pooling: bool = False) -> tuple[str, ...]:
-    """The layers that change something between a place in the pass and the head; pooling counts where asked for."""
-    inside = (call for call in trace.calls if since <= call.begun and call.ended < head.begun)
-    return tuple(call.text for call in inside if call.leaf and not call.same and (pooling or not call.pooling))
+    """The layers that change something between a place in the pass and the head; pooling counts where asked for.
+
+    Another head beside it is none of them.
+    """
+    inside = (call for call in trace.calls if since <= call.begun and call.ended < head.begun and call.leaf)
+    beside = trace.logits.shape[-1]
+    changing = (call for call in inside if not call.same and (pooling or not call.pooling))
+    return tuple(call.text for call in changing if _rows(call.module) != beside)
 
 
 def _agrees(found: Tensor, expected: Tensor) -> bool:

@@ -187,10 +187,14 @@ def _gradients(network: nn.Module, traced: Trace, head: Call, calls: Sequence[Ca
 
 
 def _reached_as_maps(reached: Sequence[tuple[Call, bool]], shape: tuple[int, ...]) -> Call:
-    """The last call whose positions reach the head, of that shape if there is one."""
-    alike = [call for call, positions in reached if positions and call.shape == shape]
+    """The last call whose positions reach the head: a norm of that shape, or any other of that shape if there is one.
+
+    A block's norm comes before the layers inside its attention, which reach the head as well and may have other shapes.
+    """
     any_shape = [call for call, positions in reached if positions]
-    return (alike or any_shape or [reached[-1][0]])[-1]
+    alike = [call for call in any_shape if call.shape == shape]
+    norms = [call for call in alike if "Norm" in call.kind]
+    return (norms or alike or any_shape or [reached[-1][0]])[-1]
 
 
 def _head_branch(network: nn.Module, head: str) -> str:

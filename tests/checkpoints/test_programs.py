@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -99,7 +100,7 @@ def test_what_needs_no_hooks_works_and_the_rest_says_why(tmp_path: Path, make: M
     assert list(report.results) == ["accuracy"]
     assert all(words in reason for reason in report.skipped.values())
     assert len(report.skipped) == 5
-    assert f"feature layer  none: this " in describe(classifier)
+    assert "feature layer  none: this " in describe(classifier)
     with pytest.raises(UsageError, match="--layer a cannot be used: this"):
         load_classifier(next(tmp_path.iterdir()), allow_pickle=True, layer="a")
 
@@ -108,11 +109,9 @@ def test_attacks_run_on_torchscript(tmp_path: Path) -> None:
     classifier = loaded(traced, tmp_path, net())
     data = random_dataset(12, 4)
     run = forward_pass(classifier, data, frozenset(), Cache(None), untracked)
-    from dataclasses import replace
-
     data = replace(data, labels=torch.from_numpy(run.logits.argmax(1)))
     report = analyze(classifier, data, ["robustness"])
-    assert list(report.results) == ["robustness"]
+    assert list(report.results) == ["robustness"], report.skipped
 
 
 def test_an_exported_network_of_any_batch_takes_hooks(tmp_path: Path) -> None:
