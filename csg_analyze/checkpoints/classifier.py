@@ -54,8 +54,11 @@ class PixelNetwork(nn.Module):
 
     def view(self, layer: str) -> View | None:
         """The view of that layer, if it has one."""
-        view = self.views[_key(layer)] if _key(layer) in self.views else None
-        return view if isinstance(view, View) else None
+        if _key(layer) not in self.views:
+            return None
+        view = self.views[_key(layer)]
+        assert isinstance(view, View)
+        return view
 
     def add_view(self, layer: str, view: View) -> None:
         """Keep the view of a layer, which is hooked into the network already."""

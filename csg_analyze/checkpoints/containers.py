@@ -70,6 +70,7 @@ def _open_file(path: Path, allow_pickle: bool) -> Container:
         raise UsageError(f"{str(path)!r} {reason}.")
     if reason := damage(path):
         raise UsageError(f"{str(path)!r} cannot be used, {reason}; copy, download or save it again.")
+    content: object
     if kind := program_kind(path):
         content = read_archive(path, kind, allow_pickle=allow_pickle)
     else:

@@ -38,7 +38,8 @@ def classifier_of(
     A copy is used, in eval mode and float32, on `device` (default: the fastest there is), with the module's hooks.
     mean, std: RGB, for pixels in [0, 1]; both None: pixels are not normalised. size: images are scaled and cropped to
     so many pixels; None: they stay as they are, but for a network that takes one size only. layer: the feature layer;
-    default: the last stage whose maps reach the head. gate: (C, K) in [0, 1]. Raises UsageError for what cannot be analysed.
+    default: the last stage whose maps reach the head. gate: (C, K) in [0, 1]. Raises UsageError for what cannot be
+    analysed.
     """
     if not isinstance(module, nn.Module):
         raise UsageError(f"classifier_of takes a torch.nn.Module, not {type(module).__name__}.")

@@ -81,9 +81,7 @@ def size_refused(network: nn.Module, height: int, width: int, error: Exception) 
     way_out = "give --size, or size= in Python"
     if size is not None:
         way_out = f"it takes {size}x{size}: give --size {size}, or size={size} in Python"
-    return UsageError(
-        f"the network does not take {width}x{height} images ({type(error).__name__}: {said}); {way_out}."
-    )
+    return UsageError(f"the network does not take {width}x{height} images ({type(error).__name__}: {said}); {way_out}.")
 
 
 def answered(network: nn.Module, preprocessing: Preprocessing) -> tuple[int, str]:

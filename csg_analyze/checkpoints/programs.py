@@ -38,7 +38,7 @@ class Program(nn.Module):
         if self.batch is None or len(images) == self.batch:
             return self.network(images)  # type: ignore[no-any-return]
         parts = []
-        for part in images.split(self.batch):
+        for part in torch.split(images, self.batch):
             missing = self.batch - len(part)
             filled = torch.cat([part, part[:1].expand(missing, -1, -1, -1)]) if missing else part
             parts.append(self.network(filled)[: len(part)])
@@ -75,7 +75,9 @@ def read_program(path: Path, kind: str) -> Program:
 def _sizes(exported: ExportedProgram) -> tuple[int | None, int | None]:
     """Batch and side of the images that an exported program takes, None for what may vary."""
     names = set(exported.graph_signature.user_inputs)
-    shapes = [node.meta["val"].shape for node in exported.graph.nodes if node.op == "placeholder" and node.name in names]
+    shapes = [
+        node.meta["val"].shape for node in exported.graph.nodes if node.op == "placeholder" and node.name in names
+    ]
     if not shapes or len(shapes[0]) != 4:
         return None, None
     batch, _, height, width = (side if isinstance(side, int) else None for side in shapes[0])

@@ -66,8 +66,8 @@ def near_convolutions(classifier: Classifier) -> dict[str, nn.Conv2d]:
         behind = len(weighted) - places[-1] - 1
         raise NoConvolution(
             f"{classifier.name}: {behind} other layers with weights run between the last convolution, "
-            f"{weighted[places[-1]]!r}, and the feature layer {classifier.feature_layer!r}, whose filters are not those "
-            "of a convolution."
+            f"{weighted[places[-1]]!r}, and the feature layer {classifier.feature_layer!r}, whose filters are not "
+            "those of a convolution."
         )
     return convolutions
 

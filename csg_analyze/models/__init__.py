@@ -6,6 +6,6 @@ from csg_analyze.models.layers import NO_LAYERS, Executed, Layers, examine, exec
 from csg_analyze.models.views import attached, channels_of
 
 __all__ = [
-    "NETWORKS", "NO_LAYERS", "TORCHVISION", "CifarAlexNet", "CifarResNet", "Executed", "Layers", "PaddedShortcut", "architectures",
-    "attached", "build", "channels_of", "examine", "execution_order", "find_layers",
+    "NETWORKS", "NO_LAYERS", "TORCHVISION", "CifarAlexNet", "CifarResNet", "Executed", "Layers", "PaddedShortcut",
+    "architectures", "attached", "build", "channels_of", "examine", "execution_order", "find_layers",
 ]  # fmt: skip

@@ -168,8 +168,9 @@ def _comparisons(features: Call, vector: Tensor) -> Iterator[tuple[str, float]]:
         yield kind, _difference(pooled, vector)
     positions, n_filters = features.layout.positions, features.layout.n_filters
     if positions > 1 and vector.shape[1] == positions * n_filters:
-        order = (n_filters, positions) if features.layout.form == "maps" else (positions, n_filters)
-        maps = vector.unflatten(1, order) if features.layout.form == "maps" else vector.unflatten(1, order).mT
+        channels_first = features.layout.form == "maps"
+        shape = (n_filters, positions) if channels_first else (positions, n_filters)
+        maps = vector.reshape(-1, *shape) if channels_first else vector.reshape(-1, *shape).mT
         pairs = ((maps.mean(2), features.pooled[MEAN]), (maps.amax(2), features.pooled[MAXIMUM]))
         yield FLATTENED, max(_difference(found, expected) for found, expected in pairs)
 
@@ -201,4 +202,3 @@ def _range(values: Tensor) -> float:
     """The largest deviation from the mean over the images, (N, F); 0 for one of rounding errors only."""
     deviation = float((values - values.mean(0)).abs().max())
     return deviation if deviation > 1e-6 * float(values.abs().max()) else 0.0
-

@@ -157,11 +157,17 @@ def _gradients(network: nn.Module, traced: Trace, head: Call, calls: Sequence[Ca
             tensor = first_tensor(output)
             if place is None or tensor is None:
                 return None
-            tensor = tensor if tensor.requires_grad else tensor.detach().requires_grad_()
-            outputs[place] = tensor
-            return with_first(output, tensor.clone())  # a copy: a later in-place ReLU would change it
+            # what goes on is a copy, so that only those count who read it behind this module, not inside it
+            handed = tensor.clone() if tensor.requires_grad else tensor.detach().requires_grad_()
+            outputs[place] = handed
+            return with_first(output, handed.clone())  # another, as a later in-place ReLU would change it
 
         return watch
+
+    def read_by(_module: nn.Module, inputs: Any, named: Any) -> None:
+        tensor = first_tensor([*inputs, named])
+        if tensor is not None:
+            read.append(tensor)
 
     trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
     names = dict.fromkeys(call.name for call in calls)
@@ -169,9 +175,7 @@ def _gradients(network: nn.Module, traced: Trace, head: Call, calls: Sequence[Ca
         stack.callback(lambda: [parameter.requires_grad_() for parameter in trained])
         for parameter in trained:  # the graph begins at the first of the calls
             parameter.requires_grad_(False)
-        handle = head.module.register_forward_pre_hook(
-            lambda _, inputs, named: read.append(first_tensor([*inputs, named])), with_kwargs=True
-        )
+        handle = head.module.register_forward_pre_hook(read_by, with_kwargs=True)
         stack.callback(handle.remove)
         stack.enter_context(watched((network.get_submodule(name), keep(name)) for name in names))
         stack.enter_context(evaluating(network))

@@ -49,12 +49,14 @@ class Layout:
         return self.grid[0] * self.grid[1]
 
     def maps(self, output: Tensor) -> Tensor:
-        """(N, K, h, w), a view of the output. Raises UsageError for tokens that make no grid."""
+        """(N, K, h, w). Raises UsageError for tokens that make no grid."""
         if self.form == "maps":
             return output
         if self.form == "channels last":
             return output.permute(0, 3, 1, 2)
-        return output[:, self.beside :].transpose(1, 2).unflatten(2, self._grid_of(output.shape[1] - self.beside))
+        images, count, channels = output.shape
+        grid = self._grid_of(count - self.beside)
+        return output[:, self.beside :].transpose(1, 2).reshape(images, channels, *grid)
 
     def tokens_beside(self, output: Tensor) -> Tensor | None:
         """The tokens before the first position as a map (N, K, 1, beside); None where there is none."""

@@ -28,10 +28,10 @@ class Call:
 
     turn: how many runs of the module came before. begun, ended: places among all beginnings and ends. shape: of its
     first tensor. bare: whether its output is that tensor alone. same: whether it gives its input as it is. pooling:
-    whether it takes neighbouring positions together, without weights. leaf: whether it holds no other modules. given, gives: (N, F), its input and output where they have no
-    positions. layout: of an output with positions. pooled: that output taken together over its positions, (N, K), by
-    the way: the mean, the mean of its positive part, the maximum, and the mean of all tokens. beside: the first tokens,
-    (N, T', K).
+    whether it takes neighbouring positions together, without weights. leaf: whether it holds no other modules. given,
+    gives: (N, F), its input and output where they have no positions. layout: of an output with positions. pooled: that
+    output taken together over its positions, (N, K), by the way: the mean, the mean of its positive part, the maximum,
+    and the mean of all tokens. beside: the first tokens, (N, T', K).
     """
 
     name: str
@@ -79,7 +79,7 @@ class Trace:
 
 
 def noise(height: int, width: int, device: torch.device | str = "cpu") -> Tensor:
-    """Images (3, 3, H, W) of coarse and fine noise, always the same, that networks tell apart better than fine noise."""
+    """The same images (3, 3, H, W) always: coarse and fine noise, which networks tell apart better than fine noise."""
     generator = torch.Generator().manual_seed(0)
     coarse = torch.randn(IMAGES, 3, 4, 4, generator=generator)
     smooth = F.interpolate(coarse, size=(height, width), mode="bilinear")

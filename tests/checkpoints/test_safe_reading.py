@@ -220,5 +220,3 @@ def test_an_exported_program_that_cannot_be_read_says_why(tmp_path: Path) -> Non
         archive.writestr("w/archive_format", "pt2")
     with pytest.raises(UsageError, match=r"cannot be read as a PyTorch checkpoint \(.+\); save its state_dict\(\)"):
         open_container(tmp_path / "w.pt2", allow_pickle=True)
-
-

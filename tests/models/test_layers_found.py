@@ -17,7 +17,7 @@ from tests.models.examples import SIZE, seeded
 @pytest.mark.parametrize(
     ("make", "layer", "head", "form", "kind", "words"),
     [
-        (examples.mean, "body", "fc", "maps", "mean", "the mean of each filter's map is the head's input (checked on 3"),
+        (examples.mean, "body", "fc", "maps", "mean", "the mean of each filter's map is the head's input (checked"),
         (examples.rectified, "body", "fc", "maps", "rectified mean", "the mean of the positive part (ReLU) of each"),
         (examples.maximum, "body", "fc", "maps", "maximum", "the maximum of each filter's map is the head's input"),
         (examples.power, "body", "fc", "maps", "other", "another function of the maps, computed outside of any module"),
@@ -29,7 +29,7 @@ from tests.models.examples import SIZE, seeded
             examples.flattened, "0", "2.3", "maps", "flattened",
             "the values of all maps, position by position, go through 2 layers (2.0 (Linear), 2.1 (ReLU)) to the head",
         ),
-        (examples.convolutional_head, "0", "1.1", "maps", "each position", "a convolution that reads the maps at every"),
+        (examples.convolutional_head, "0", "1.1", "maps", "each position", "a convolution that reads the maps at"),
         (examples.Decoy, "body", "fc", "maps", "mean", "is the head's input"),
         (examples.SharedInStages, "two", "fc", "maps", "mean", "is the head's input"),
         (examples.Shared, "act", "fc", "maps", "mean", "is the head's input"),
@@ -39,7 +39,7 @@ from tests.models.examples import SIZE, seeded
         (examples.swin, "permute", "head", "maps", "mean", "is the head's input"),
         (
             examples.vit, "encoder.layers.encoder_layer_1.ln_1", "heads.head", "tokens", "class token",
-            "the head reads the class token of 'encoder'; the feature layer is the last one whose maps reach that token",
+            "the head reads the class token of 'encoder'; the feature layer is the last one whose maps reach",
         ),
     ],
 )  # fmt: skip

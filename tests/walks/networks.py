@@ -1,6 +1,6 @@
-"""All networks of a library through `classifier_of`, `inspect` and `mis`, with random weights and a few noise images.
+"""All networks of a library through `classifier_of`, `inspect` and `mis`: random weights, a few noise images.
 
-`python -m tests.walks.networks torchvision|timm [FIRST LETTERS OF NAMES ...]` prints a row of a Markdown table for each.
+`python -m tests.walks.networks torchvision|timm [BEGINNINGS OF NAMES ...]` prints a row of a Markdown table for each.
 It is no part of the tests: the largest networks take minutes and some 10 GiB of memory, which is freed after each.
 """
 
@@ -60,7 +60,8 @@ def of_timm() -> dict[str, tuple[Callable[[], nn.Module], int]]:
 
 def noise(size: int) -> Dataset:
     """Images of noise with labels in turn."""
-    images = torch.randint(0, 256, (N_IMAGES, 3, size, size), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randint(0, 256, (N_IMAGES, 3, size, size), dtype=torch.uint8, generator=generator)
     ids = tuple(f"noise-{i}" for i in range(N_IMAGES))
     labels = torch.arange(N_IMAGES) % N_CLASSES
     return Dataset("noise", "test", images, labels, NAMES[:N_CLASSES], ids, f"noise-{size}")
