@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from csg_analyze.errors import NoConvolution, NotAvailable, unknown
 from csg_analyze.metrics.arrays import FloatArray
 from csg_analyze.models.heads import HeadInput
+from csg_analyze.models.tracing import is_convolution
 from csg_analyze.models.views import View
 
 
@@ -145,15 +146,15 @@ class Classifier:
             raise unknown("layer", name, (candidate for candidate in modules if candidate))
         return modules[name]
 
-    def convolutions(self) -> dict[str, nn.Conv2d]:
-        """All convolutions by name, in the order of definition.
+    def convolutions(self) -> dict[str, nn.Module]:
+        """All convolutions by name, in the order of definition; those of an exported network are of a class of its own.
 
         Raises NoConvolution if there are none, and NotAvailable for a network that cannot be looked into.
         """
         if self.no_layer:
             raise NotAvailable(self.no_layer)
         modules = self.network.network.named_modules()
-        convolutions = {name: module for name, module in modules if isinstance(module, nn.Conv2d)}
+        convolutions = {name: module for name, module in modules if is_convolution(module)}
         if not convolutions:
             raise NoConvolution(f"{self.name}: this network has no convolution, which this analysis looks at.")
         return convolutions

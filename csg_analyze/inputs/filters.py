@@ -36,7 +36,7 @@ def filter_weights(
     convolutions = classifier.convolutions() if weights_layer else near_convolutions(classifier)
     name = _named(classifier, convolutions, weights_layer) if weights_layer else _default(classifier, convolutions)
     convolution = convolutions[name]
-    weights = convolution.weight.detach().to("cpu", torch.float64, copy=True).flatten(1).numpy()
+    weights = _weight(convolution).to("cpu", torch.float64, copy=True).flatten(1).numpy()
     return FilterWeights(name, weights, matches_features(classifier, convolution))
 
 
@@ -46,12 +46,12 @@ def layer_weights(classifier: Classifier) -> Mapping[str, FloatArray]:
     Raises NoConvolution for a network without convolutions, or with none near its feature layer.
     """
     return {
-        name: convolution.weight.detach().to("cpu", torch.float64, copy=True).flatten(1).numpy()
+        name: _weight(convolution).to("cpu", torch.float64, copy=True).flatten(1).numpy()
         for name, convolution in near_convolutions(classifier).items()
     }
 
 
-def near_convolutions(classifier: Classifier) -> dict[str, nn.Conv2d]:
+def near_convolutions(classifier: Classifier) -> dict[str, nn.Module]:
     """All convolutions by name, if the last one before the feature layer is near it.
 
     Near means in the second half of the layers with weights that run before the feature layer: the filters of a ViT are
@@ -85,7 +85,7 @@ def fixed_gate(classifier: Classifier) -> tuple[int, int]:
     return sizes
 
 
-def _named(classifier: Classifier, convolutions: Mapping[str, nn.Conv2d], name: str) -> str:
+def _named(classifier: Classifier, convolutions: Mapping[str, nn.Module], name: str) -> str:
     if name in convolutions:
         return name
     if name not in dict(classifier.network.network.named_modules()):
@@ -100,7 +100,7 @@ def _named(classifier: Classifier, convolutions: Mapping[str, nn.Conv2d], name: 
     )
 
 
-def _default(classifier: Classifier, convolutions: Mapping[str, nn.Conv2d]) -> str:
+def _default(classifier: Classifier, convolutions: Mapping[str, nn.Module]) -> str:
     if classifier.feature_layer in convolutions:
         return classifier.feature_layer
     before = [name for name, _ in _before_features(classifier) if name in convolutions]
@@ -109,7 +109,7 @@ def _default(classifier: Classifier, convolutions: Mapping[str, nn.Conv2d]) -> s
             f"no convolution runs before layer {classifier.feature_layer!r}; choose one with --weights-layer: "
             f"{', '.join(convolutions)}."
         )
-    fitting = [name for name in before if convolutions[name].out_channels == classifier.n_filters]
+    fitting = [name for name in before if len(_weight(convolutions[name])) == classifier.n_filters]
     return (fitting or before)[-1]
 
 
@@ -120,19 +120,25 @@ def _before_features(classifier: Classifier) -> list[tuple[str, nn.Module]]:
     return [(executed.name, executed.module) for executed in order[:end]]
 
 
+def _weight(convolution: nn.Module) -> Tensor:
+    weight = convolution.weight
+    assert isinstance(weight, Tensor)
+    return weight.detach()
+
+
 def _has_weights(module: nn.Module) -> bool:
     """Whether it is a layer of its own with weights of two dimensions or more, so that norms do not count."""
     return any(parameter.ndim >= 2 for parameter in module.parameters(recurse=False))
 
 
-def matches_features(classifier: Classifier, convolution: nn.Conv2d) -> bool:
+def matches_features(classifier: Classifier, convolution: nn.Module) -> bool:
     """Whether filter k of the convolution makes channel k of the feature layer, and no other channel.
 
     The network runs with the output of some filters changed: this must change the same channels alone. In a ResNet the
     last convolution of a block matches and the others do not, though all may have K filters.
     """
     n_filters = classifier.n_filters
-    if convolution.out_channels != n_filters:
+    if len(_weight(convolution)) != n_filters:
         return False
     if convolution is classifier.layer():
         return True

@@ -15,7 +15,7 @@ from csg_analyze.hooks import watched
 from csg_analyze.models.heads import HeadInput, find_head, head_input, reads_class_token
 from csg_analyze.models.layouts import Layout
 from csg_analyze.models.tensors import first_tensor, with_first
-from csg_analyze.models.tracing import Call, Trace, evaluating, kind_of, noise, trace
+from csg_analyze.models.tracing import Call, Trace, evaluating, is_convolution, noise, trace
 
 LAST = 48
 """Of how many layers at most it is found out whether they reach the head; enough for the last two blocks."""
@@ -207,7 +207,7 @@ def _head_branch(network: nn.Module, head: str) -> str:
     for length in range(1, len(parts) + 1):
         branch = ".".join(parts[:length])
         inside = network.get_submodule(branch).named_modules(prefix=branch)
-        if not any(kind_of(module) == "Conv2d" and name != head for name, module in inside):
+        if not any(is_convolution(module) and name != head for name, module in inside):
             return branch
     return head
 

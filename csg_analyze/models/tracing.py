@@ -97,6 +97,11 @@ def is_leaf(module: nn.Module) -> bool:
     return all(name == "parametrizations" for name, _ in module.named_children())
 
 
+def is_convolution(module: nn.Module) -> bool:
+    """Whether it is a two-dimensional convolution, in an exported network too."""
+    return isinstance(module, nn.Conv2d) or kind_of(module) == "Conv2d"
+
+
 def trace(network: nn.Module, images: Tensor) -> Trace:
     """Run the network in eval mode over images (N, 3, H, W) and note every module that gives a tensor.
 

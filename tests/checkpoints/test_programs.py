@@ -17,6 +17,7 @@ from csg_analyze.checkpoints import Classifier, load_classifier
 from csg_analyze.checkpoints.description import describe
 from csg_analyze.errors import UsageError
 from csg_analyze.inputs.cache import Cache
+from csg_analyze.inputs.filters import filter_weights, layer_weights
 from csg_analyze.inputs.forward import forward_pass
 from csg_analyze.models import build
 from csg_analyze.progress import untracked
@@ -129,6 +130,8 @@ def test_an_exported_network_of_any_batch_takes_hooks(tmp_path: Path) -> None:
     np.testing.assert_allclose(run.activations, maps[0].mean((2, 3)).detach(), rtol=1e-4, atol=1e-5)
     assert classifier.head_input is not None
     assert classifier.head_input.kind == "rectified mean"
+    assert filter_weights(classifier).layer == "b"
+    np.testing.assert_allclose(layer_weights(classifier)["a"], network.a.weight.flatten(1).detach())
 
 
 def test_the_network_of_a_known_architecture_is_better_where_it_computes_the_same(tmp_path: Path) -> None:
