@@ -48,7 +48,7 @@ def compose(
         device=str(classifiers[0].device),
         checkpoints={classifier.source: classifier.sha256 for classifier in classifiers},
         data=data,
-        layers={classifier.name: _layers(classifier) for classifier in classifiers},
+        feature_layers={classifier.name: _layers(classifier) for classifier in classifiers},
     )
     return Report(
         title=title or f"Class-specificity of {_named(models)}",

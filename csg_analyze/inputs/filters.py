@@ -30,7 +30,7 @@ def filter_weights(
 
     By default the feature layer itself if it is a convolution; else, of the convolutions that run before the feature
     layer's output, the last one with K filters; else the last one. `matches_features` tells whether filter k makes
-    channel k of the feature layer. Raises UsageError for a layer that does not exist or has no filters, NoConvolution
+    channel k of the feature layer. Raises UsageError for a layer that does not exist or has no filters, NotAvailable
     if no convolution is near the feature layer.
     """
     convolutions = classifier.convolutions() if weights_layer else near_convolutions(classifier)
@@ -43,7 +43,7 @@ def filter_weights(
 def layer_weights(classifier: Classifier) -> Mapping[str, FloatArray]:
     """Flattened weights (F, D) of all convolutions' filters, by name in the order of definition.
 
-    Raises NoConvolution for a network without convolutions, or with none near its feature layer.
+    Raises NotAvailable for a network without convolutions, or with none near its feature layer.
     """
     return {
         name: _weight(convolution).to("cpu", torch.float64, copy=True).flatten(1).numpy()
@@ -55,16 +55,19 @@ def near_convolutions(classifier: Classifier) -> dict[str, nn.Module]:
     """All convolutions by name, if the last one before the feature layer is near it.
 
     Near means in the second half of the layers with weights that run before the feature layer: the filters of a ViT are
-    not those of its patch embedding, which runs first. Raises NoConvolution if none is near.
+    not those of its patch embedding, which runs first. Raises NotAvailable if none is near.
     """
-    convolutions = classifier.convolutions()
+    try:
+        convolutions = classifier.convolutions()
+    except NoConvolution as error:  # a usage error where convolutions are all there is to look at
+        raise NotAvailable(str(error)) from error
     if classifier.feature_layer in convolutions:
         return convolutions
     weighted = [name for name, module in _before_features(classifier) if _has_weights(module)]
     places = [place for place, name in enumerate(weighted) if name in convolutions]
     if places and 2 * (places[-1] + 1) < len(weighted):
         behind = len(weighted) - places[-1] - 1
-        raise NoConvolution(
+        raise NotAvailable(
             f"{classifier.name}: {behind} other layers with weights run between the last convolution, "
             f"{weighted[places[-1]]!r}, and the feature layer {classifier.feature_layer!r}, whose filters are not "
             "those of a convolution."

@@ -46,11 +46,6 @@ class HeadInput:
     whole: bool = True
 
     @property
-    def linear(self) -> bool:
-        """Whether the averaged maps themselves are the head's input, and its output the logits."""
-        return self.kind == MEAN and not self.between and self.whole
-
-    @property
     def sentence(self) -> str:
         """For people: what the head reads, and how that was checked."""
         said = self._said

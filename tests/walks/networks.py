@@ -11,6 +11,8 @@ import sys
 import time
 import warnings
 from collections.abc import Callable
+from importlib import import_module
+from typing import Any
 
 import torch
 from torch import nn
@@ -50,7 +52,7 @@ def of_torchvision() -> dict[str, tuple[Callable[[], nn.Module], int]]:
 
 def of_timm() -> dict[str, tuple[Callable[[], nn.Module], int]]:
     """The same of OF_TIMM, networks of different families."""
-    import timm
+    timm: Any = import_module("timm")  # an optional extra
 
     def builder(name: str) -> Callable[[], nn.Module]:
         return lambda: timm.create_model(name, pretrained=False, num_classes=N_CLASSES)
