@@ -52,6 +52,7 @@ def compose(
         device=str(classifiers[0].device),
         checkpoints={classifier.source: classifier.sha256 for classifier in classifiers},
         data=data,
+        feature_layers={classifier.name: _layers(classifier) for classifier in classifiers},
     )
     outputs = {c.source: c.network.outputs.tolist() for c in classifiers if c.network.outputs is not None}
     if outputs:
@@ -75,6 +76,11 @@ def compose(
         remark=(remark or "").strip(),
         refused=tuple(refused),
     )
+
+
+def _layers(classifier: Classifier) -> str:
+    read = classifier.head_input
+    return classifier.features if read is None else f"{classifier.features}; {read.sentence}"
 
 
 def _named(models: Sequence[ModelReport]) -> str:

@@ -1,7 +1,8 @@
 """Errors on the user's side, each with a message of one sentence.
 
 `UsageError` ends a command with exit code 2. `NotAvailable` makes the report skip one analyzer, with the reason.
-`TooFew` and `Overwritten` end the command of a single analyzer, and skip the analyzer in a report of several.
+`TooFew`, `NoConvolution` and `Overwritten` end the command of a single analyzer, and skip the analyzer in a report of
+several.
 """
 
 from __future__ import annotations
@@ -20,6 +21,10 @@ class NotAvailable(Exception):
 
 class TooFew(UsageError, NotAvailable):
     """Too few samples for an analysis."""
+
+
+class NoConvolution(UsageError, NotAvailable):
+    """A network without the convolution that an analysis looks at."""
 
 
 class Overwritten(UsageError, NotAvailable):

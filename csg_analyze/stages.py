@@ -41,7 +41,7 @@ class Loading:
         list[str] | None, "NAME=VALUE for what builds the network, e.g. num_classes=12; may be given several times."
     ] = None
     num_classes: Annotated[int | None, "Number of classes the head must have."] = None
-    layer: Annotated[str | None, "Feature layer; default: the last convolutional stage."] = None
+    layer: Annotated[str | None, "Feature layer; default: the last one whose maps reach the head."] = None
     mean: Annotated[str | None, "Channel means for pixels in [0, 1], e.g. .485,.456,.406"] = None
     std: Annotated[str | None, "Channel standard deviations, e.g. .229,.224,.225"] = None
     size: Annotated[int | None, "Image size in pixels."] = None

@@ -35,7 +35,7 @@ class Network:
     """Which network is trained."""
 
     arch: Annotated[str, Field(description="network, any name csg-analyze list shows")]
-    layer: Annotated[str | None, Field(description="feature layer; none: the last convolutional stage")] = None
+    layer: Annotated[str | None, Field(description="feature layer; none: the last whose maps reach the head")] = None
 
 
 @dataclass(frozen=True, config=CONFIG)

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from csg_analyze.errors import UsageError
 from csg_analyze.hooks import watched
+from csg_analyze.models import channels_of
 
 Psi = Literal["l1", "l2", "smooth-l1"]
 
@@ -105,5 +106,5 @@ def gated(
         blocked = (features.detach() if detached else features) * rows.to(features.dtype)[:, :, None, None]
         return torch.cat([features, blocked]) if beside_plain else blocked
 
-    with watched([(feature_layer, multiply)]):
+    with watched((each, multiply) for each in channels_of(feature_layer)):
         yield

@@ -13,7 +13,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from csg_analyze.errors import UsageError, unknown
-from csg_analyze.models import execution_order
+from csg_analyze.hooks import watched
+from csg_analyze.models import attached, channels_of, examine, execution_order
+from csg_analyze.models.tracing import evaluating
 from training.fields import Gate, Turns
 from training.gate import Psi, bound_of, fixed_gate, gated, penalty, project_
 from training.optimisation import PathName
@@ -107,12 +109,16 @@ class ClassSpecific:
 
 @dataclass(frozen=True)
 class FeatureLayer:
-    """The module whose output, (N, K, h, w), the gate multiplies. norms_behind: names of the batch norms after it."""
+    """The module whose output, (N, K, h, w), the gate multiplies. norms_behind: names of the batch norms after it.
+
+    bypassed: whether a connection goes around it, as around the norm in a transformer's block.
+    """
 
     name: str
     module: nn.Module
     n_filters: int
     norms_behind: tuple[str, ...]
+    bypassed: bool = False
 
 
 def class_specific(recipe: Recipe, layer: FeatureLayer, start: Tensor) -> ClassSpecific:
@@ -126,6 +132,11 @@ def class_specific(recipe: Recipe, layer: FeatureLayer, start: Tensor) -> ClassS
         raise UsageError(
             f"--scheme joint runs both paths as one batch behind layer {layer.name!r}, but batch norm "
             f"{layer.norms_behind[0]!r} there would mix them; take --scheme alternate or another --layer."
+        )
+    if recipe.turns.scheme == "joint" and layer.bypassed:
+        raise UsageError(
+            f"--scheme joint runs both paths as one batch behind layer {layer.name!r}, but a connection goes around "
+            "it; take --scheme alternate or another --layer."
         )
     n_classes, n_filters = start.shape
     if recipe.gate.fixed_gate is not None:
@@ -147,18 +158,32 @@ def class_specific(recipe: Recipe, layer: FeatureLayer, start: Tensor) -> ClassS
 def find_feature_layer(network: nn.Module, name: str, probe: Tensor) -> FeatureLayer:
     """The layer of that name, examined by one pass in eval mode over probe (1, 3, H, W).
 
-    Raises UsageError for a name the network does not have, suggesting the nearest, and for a layer without filters.
+    Tokens, and maps with their channels last, become maps by a view, which stays hooked into the network. Raises
+    UsageError for a name the network does not have, suggesting the nearest, and for a layer without filters.
     """
     modules: dict[str, nn.Module] = {path: module for path, module in network.named_modules() if path}
     if name not in modules:
         raise unknown("layer", name, modules)
     order = execution_order(network, probe)
-    shapes = [executed.shape for executed in order if executed.name == name]
-    if len(shapes) != 1 or len(shapes[0]) != 4:
+    ran = [executed for executed in order if executed.name == name]
+    if len(ran) != 1 or len(ran[0].shape) not in (3, 4):
         raise UsageError(f"layer {name!r} gives no (N, K, h, w) map once a pass; choose another --layer.")
+    layers = examine(network, probe.shape[2], probe.shape[3], layer=name, device=probe.device)
+    view = attached(network, layers)
+    module = modules[name] if view is None else view.maps
     behind = order[[executed.name for executed in order].index(name) + 1 :]
     norms_behind = tuple(executed.name for executed in behind if _is_norm(executed.module))
-    return FeatureLayer(name, modules[name], shapes[0][1], norms_behind)
+    return FeatureLayer(name, module, layers.n_filters, norms_behind, _bypassed(network, module, probe))
+
+
+def _bypassed(network: nn.Module, layer: nn.Module, probe: Tensor) -> bool:
+    """Whether what follows the layer does not take a batch of another size than what came before."""
+    twice = [(each, lambda maps: torch.cat([maps, maps])) for each in channels_of(layer)]
+    try:
+        with evaluating(network), torch.no_grad(), watched(twice):
+            return len(network(torch.cat([probe, probe]))) != 4
+    except RuntimeError:
+        return True
 
 
 def _is_norm(module: nn.Module) -> bool:

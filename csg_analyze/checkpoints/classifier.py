@@ -11,8 +11,11 @@ from typing import Any, Literal, TypeAlias
 import torch
 from torch import Tensor, nn
 
-from csg_analyze.errors import UsageError, unknown
+from csg_analyze.errors import NoConvolution, NotAvailable, unknown
 from csg_analyze.metrics.arrays import FloatArray
+from csg_analyze.models.heads import HeadInput
+from csg_analyze.models.tracing import is_convolution
+from csg_analyze.models.views import View
 
 ChannelOrder: TypeAlias = Literal["rgb", "bgr"]
 
@@ -43,7 +46,10 @@ class Preprocessing:
 
 
 class PixelNetwork(nn.Module):
-    """A network with its preprocessing inside: RGB pixels in [0, 1] go in everywhere, attacks included."""
+    """A network with its preprocessing inside: RGB pixels in [0, 1] go in everywhere, attacks included.
+
+    views: of layers whose output is no map (N, K, h, w) by itself, see `models.views`.
+    """
 
     mean: Tensor
     std: Tensor
@@ -53,6 +59,7 @@ class PixelNetwork(nn.Module):
         super().__init__()
         self.network = network
         self.channels = preprocessing.channels
+        self.views = nn.ModuleDict()
         self.register_buffer("mean", torch.tensor(preprocessing.mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(preprocessing.std).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("outputs", None, persistent=False)
@@ -71,6 +78,23 @@ class PixelNetwork(nn.Module):
         chosen.outputs = places if self.outputs is None else self.outputs[places]
         return chosen
 
+    def view(self, layer: str) -> View | None:
+        """The view of that layer, if it has one."""
+        if _key(layer) not in self.views:
+            return None
+        view = self.views[_key(layer)]
+        assert isinstance(view, View)
+        return view
+
+    def add_view(self, layer: str, view: View) -> None:
+        """Keep the view of a layer, which is hooked into the network already."""
+        self.views[_key(layer)] = view
+
+
+def _key(layer: str) -> str:
+    # names in a ModuleDict have no dots, and are no methods of its own
+    return "of " + layer.replace(".", "/")
+
 
 @dataclass(frozen=True)
 class Classifier:
@@ -81,7 +105,9 @@ class Classifier:
     outputs, if `network.outputs` chooses some) and K (of the feature layer). gate: (C, K) in [0, 1], or None.
     class_names: None if not recorded. training: "STD", "CSG" or None. data: the data spec it was trained on. record:
     other recorded values (recipe, seed, epoch, metrics, versions). notes: remarks for a report. code: a fingerprint of
-    how a network computes that neither this project nor torchvision builds; else None.
+    how a network computes that neither this project nor torchvision builds; else None. head_input: what the head reads
+    of the feature layer, where it was traced. no_layer: why the network has no feature layer to look at (both names are
+    empty then, and K is 0); else empty.
     """
 
     name: str
@@ -101,6 +127,8 @@ class Classifier:
     record: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     code: str | None = None
+    head_input: HeadInput | None = None
+    no_layer: str = ""
 
     @property
     def source(self) -> str:
@@ -113,6 +141,15 @@ class Classifier:
         code = () if self.code is None else (self.code,)
         outputs = () if self.network.outputs is None else (self.network.outputs,)
         return (self.architecture, *code, *outputs, *self.network.state_dict().values())
+
+    @property
+    def features(self) -> str:
+        """The feature layer for people: its name, K, how its output is read, or why there is none."""
+        if self.no_layer:
+            return f"none: {self.no_layer}"
+        view = self.network.view(self.feature_layer)
+        read = f", {view.text}" if view is not None and view.text else ""
+        return f"{self.feature_layer}, K = {self.n_filters} filters{read}"
 
     @property
     def device(self) -> torch.device:
@@ -130,17 +167,31 @@ class Classifier:
         )
 
     def layer(self, name: str | None = None) -> nn.Module:
-        """The module of that name; the feature layer by default. Raises UsageError, suggesting the nearest."""
+        """The module of that name; by default the place where the feature layer's maps (N, K, h, w) pass.
+
+        That is the feature layer itself, or its view. Raises UsageError for an unknown name, suggesting the nearest,
+        and NotAvailable for a network without a feature layer.
+        """
+        if name is None:
+            if self.no_layer:
+                raise NotAvailable(self.no_layer)
+            if (view := self.network.view(self.feature_layer)) is not None:
+                return view.maps
+            name = self.feature_layer
         modules: dict[str, nn.Module] = dict(self.network.network.named_modules())
-        name = self.feature_layer if name is None else name
         if name not in modules or not name:
             raise unknown("layer", name, (candidate for candidate in modules if candidate))
         return modules[name]
 
-    def convolutions(self) -> dict[str, nn.Conv2d]:
-        """All convolutions by name, in the order of definition."""
+    def convolutions(self) -> dict[str, nn.Module]:
+        """All convolutions by name, in the order of definition; those of an exported network are of a class of its own.
+
+        Raises NoConvolution if there are none, and NotAvailable for a network that cannot be looked into.
+        """
+        if self.no_layer:
+            raise NotAvailable(self.no_layer)
         modules = self.network.network.named_modules()
-        convolutions = {name: module for name, module in modules if isinstance(module, nn.Conv2d)}
+        convolutions = {name: module for name, module in modules if is_convolution(module)}
         if not convolutions:
-            raise UsageError(f"{self.name}: this network has no convolution; only CNNs can be analysed.")
+            raise NoConvolution(f"{self.name}: this network has no convolution, which this analysis looks at.")
         return convolutions

@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 
 from csg_analyze.checkpoints.checksums import UNCHECKED, damage, has_checksums
 from csg_analyze.checkpoints.kinds import is_safetensors, program_kind, refusal
-from csg_analyze.checkpoints.torch_files import read_program, read_torch_file
+from csg_analyze.checkpoints.torch_files import read_archive, read_torch_file
 from csg_analyze.errors import UsageError
 from csg_analyze.files import sha256_of
 
@@ -80,8 +80,9 @@ def _open_file(path: Path, allow_pickle: bool) -> Container:
         raise UsageError(f"{str(path)!r} {reason}.")
     if reason := damage(path):
         raise UsageError(f"{str(path)!r} cannot be used, {reason}; copy, download or save it again.")
+    content: object
     if kind := program_kind(path):
-        content = read_program(path, kind, allow_pickle=allow_pickle)
+        content = read_archive(path, kind, allow_pickle=allow_pickle)
     else:
         content = read_torch_file(path, allow_pickle=allow_pickle)
     return Container(content, (path,), () if has_checksums(path) else (UNCHECKED,))

@@ -7,6 +7,7 @@ from typing import Any
 
 from csg_analyze.checkpoints import Classifier, Preprocessing
 from csg_analyze.checkpoints.preprocessing import numbers
+from csg_analyze.errors import NotAvailable
 from csg_analyze.metrics.filters import assigned
 from csg_analyze.metrics.gates import l1_density
 
@@ -23,13 +24,14 @@ def describe(classifier: Classifier) -> str:
         "file": f"{classifier.source}  (sha256 {classifier.sha256[:16]})",
         "architecture": f"{classifier.architecture}, {parameters:,} parameters",
         "training": classifier.training or "not recorded",
-        "feature layer": f"{classifier.feature_layer}, K = {classifier.n_filters} filters",
-        "head": f"{classifier.head}, C = {classifier.n_classes} classes",
+        "feature layer": classifier.features,
+        "head": ", ".join(filter(None, (classifier.head, f"C = {classifier.n_classes} classes"))),
+        "  reads": classifier.head_input.sentence if classifier.head_input else "not known",
         "classes": ", ".join(classifier.class_names) if classifier.class_names else "not recorded",
         **_preprocessing_lines(classifier.preprocessing),
         "data": classifier.data or "not recorded (give --data)",
         "gate": "none",
-        "convolutions": " ".join(classifier.convolutions()),
+        "convolutions": " ".join(_convolutions(classifier)) or "none",
     }
     if gate is not None:
         shared = int((assigned(gate).sum(axis=0) > 1).sum())
@@ -59,7 +61,8 @@ def description(classifier: Classifier) -> dict[str, Any]:
         "preprocessing": preprocessing_values(preprocessing),
         "data": classifier.data,
         "gate": None if gate is None else {"shape": list(gate.shape), "l1_density": float(l1_density(gate))},
-        "convolutions": list(classifier.convolutions()),
+        "head_reads": classifier.head_input.sentence if classifier.head_input else None,
+        "convolutions": _convolutions(classifier),
         "record": dict(classifier.record),
         "notes": list(classifier.notes),
     }
@@ -114,6 +117,13 @@ def _origin(preprocessing: Preprocessing, part: str) -> str:
 
 def _is_assumed(preprocessing: Preprocessing, part: str) -> bool:
     return _origin(preprocessing, part).startswith("assumed")
+
+
+def _convolutions(classifier: Classifier) -> list[str]:
+    try:
+        return list(classifier.convolutions())
+    except NotAvailable:
+        return []
 
 
 def _fields(value: object) -> str:

@@ -12,6 +12,7 @@ from csg_analyze.checkpoints.beside import transformers_described
 from csg_analyze.checkpoints.factories import build_by, filled, names_factory
 from csg_analyze.checkpoints.folder_settings import CONFIG
 from csg_analyze.checkpoints.modules import unwrapped
+from csg_analyze.checkpoints.programs import Program
 from csg_analyze.checkpoints.reading import Contents
 from csg_analyze.checkpoints.transformers_networks import HF, config_in, size_of, transformers_network
 from csg_analyze.errors import UsageError
@@ -44,7 +45,8 @@ def given_network(
     if architecture is not None and names_factory(architecture):
         network = build_by(architecture, options)
         return Given(network, architecture, notes=filled(network, contents.tensors, architecture, weights))
-    given = contents.module is not None or transformers_described(contents.beside)
+    module = None if isinstance(contents.module, Program) else contents.module
+    given = module is not None or transformers_described(contents.beside)
     hub = architecture is not None and architecture.startswith(HF)
     if options and (architecture is None or hub or architecture in NETWORKS):
         raise UsageError(
@@ -53,15 +55,15 @@ def given_network(
         )
     if weights is not None and (hub or (architecture is None and given)):
         raise UsageError(
-            "--weights needs --arch here, of a network that csg-analyze fills: the module in the file is used as it is, "
-            "and transformers fills its networks itself."
+            "--weights needs --arch here, of a network that csg-analyze fills: the module in the file is used as it "
+            "is, and transformers fills its networks itself."
         )
     if hub:
         return _of_transformers(config_in(str(architecture).removeprefix(HF)), contents, size)
     if architecture is not None:
         return None
-    if contents.module is not None:
-        network = unwrapped(contents.module)
+    if module is not None:
+        network = unwrapped(module)
         return Given(network, type(network).__name__)
     if transformers_described(contents.beside):
         return _of_transformers(contents.beside[CONFIG], contents, size)

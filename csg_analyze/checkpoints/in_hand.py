@@ -41,7 +41,8 @@ def classifier_of(
     mean, std: RGB, for pixels in [0, 1]; both None: pixels are not normalised. size: images are scaled and cropped to
     so many pixels; None: they stay as they are, but for a network that takes one size only. resize: their shorter side
     before the crop, None: `size`. channels: "bgr" for a network that takes blue first, None: "rgb". layer: the feature
-    layer; default: the last convolutional stage. gate: (C, K) in [0, 1]. Raises UsageError for what cannot be analysed.
+    layer; default: the last stage whose maps reach the head. gate: (C, K) in [0, 1]. Raises UsageError for what cannot
+    be analysed.
     """
     if not isinstance(module, nn.Module):
         raise UsageError(f"classifier_of takes a torch.nn.Module, not {type(module).__name__}.")
@@ -55,7 +56,10 @@ def classifier_of(
     preprocessing = with_size(network, preprocessing)
     n_classes, code = answered(network, preprocessing)
     pixels = PixelNetwork(network, preprocessing).eval()
-    feature_layer, head = found_layers(pixels, preprocessing)
+    try:
+        layers = found_layers(pixels, preprocessing, layer)
+    except UsageError as error:
+        raise UsageError(f"{name} (in memory): {error}") from error
     classifier = Classifier(
         name=name,
         path=None,
@@ -63,17 +67,18 @@ def classifier_of(
         architecture=type(network).__name__,
         network=pixels.requires_grad_(False).to(choose_device(device)).to(memory_format=torch.channels_last),
         preprocessing=preprocessing,
-        feature_layer=feature_layer,
-        head=head,
+        feature_layer=layers.feature_layer,
+        head=layers.head,
         n_classes=n_classes,
-        n_filters=0,  # set by `checked`, after the layer
+        n_filters=layers.n_filters,
         class_names=None if class_names is None else tuple(class_names),
         gate=_as_array(gate),
         training=None if gate is None else "CSG",
         notes=notes,
         code=code,
+        head_input=layers.head_input,
     )
-    classifier = checked(classifier, layer)
+    classifier = checked(classifier)
     if gate is not None and classifier.gate is None:
         shape = (classifier.n_classes, classifier.n_filters)
         raise UsageError(f"the gate has shape {tuple(gate.shape)}, but classes x filters is {shape}.")

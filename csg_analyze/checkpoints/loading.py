@@ -10,21 +10,21 @@ from typing import Any
 
 import torch
 
-from csg_analyze.checkpoints.beside import timm_described
 from csg_analyze.checkpoints.class_names import class_names_of
 from csg_analyze.checkpoints.classifier import Classifier, PixelNetwork, Preprocessing
 from csg_analyze.checkpoints.containers import INDEX
 from csg_analyze.checkpoints.factories import importable_here
 from csg_analyze.checkpoints.folder_settings import CONFIG
-from csg_analyze.checkpoints.given import given_network
-from csg_analyze.checkpoints.modules import answered, prepared, with_size
+from csg_analyze.checkpoints.modules import SIZES, answered, prepared, size_refused, with_size
+from csg_analyze.checkpoints.obtaining import network_of
 from csg_analyze.checkpoints.pixel_sources import preprocessing_of
 from csg_analyze.checkpoints.preprocessing import of_flags
+from csg_analyze.checkpoints.programs import Program, open_to_hooks
 from csg_analyze.checkpoints.reading import read_contents
-from csg_analyze.checkpoints.recognising import restore_network
+from csg_analyze.checkpoints.recognising import Restored
 from csg_analyze.devices import choose_device
 from csg_analyze.errors import UsageError
-from csg_analyze.models import TIMM, execution_order, find_layers
+from csg_analyze.models import NO_LAYERS, TIMM, Layers, attached, examine
 
 
 def load_classifier(
@@ -57,32 +57,25 @@ def load_classifier(
     with importable_here() if allow_pickle else nullcontext():
         contents = read_contents(path, allow_pickle=allow_pickle)
     about = contents.about if contents.own else {}  # other programs mean other things by these names
-    gate, code = contents.gate, None
-    notes: tuple[str, ...] = ()
+    casts: tuple[str, ...] = ()
     try:
-        if architecture is None and not contents.own and contents.module is None:
-            architecture, arch_options = timm_described(contents.beside) or (None, arch_options)
-        users = given_network(contents, architecture, arch_options or {}, size, weights)
+        found = network_of(contents, architecture, arch_options or {}, size, weights)
         flags = tuple(of_flags(mean, std, size, resize, channels))
-        if users is None:
-            restored = restore_network(contents, architecture, weights, arch_options, size)
-            network, architecture, rows = restored.network, restored.architecture, restored.n_classes
-            gate, notes = restored.gate, restored.notes
-            _check_count(n_classes, rows)
-            preprocessing, remarks = preprocessing_of(contents, architecture, rows, flags, network)
-            preprocessing = _sized(preprocessing, restored.size, "timm")
-            if arch_options or architecture.startswith(TIMM):
-                _, code = answered(network, preprocessing)
+        if isinstance(found, Restored):
+            network, rows, gate = found.network, found.n_classes, found.gate
+            preprocessing, remarks = preprocessing_of(contents, found.architecture, rows, flags, network)
+            preprocessing = _sized(preprocessing, found.size, "timm")
+            told_apart = bool(arch_options) or found.architecture.startswith(TIMM)
+            code = answered(network, preprocessing)[1] if told_apart else None
         else:
-            network, notes = prepared(users.network)
-            notes = (*users.notes, *notes)
-            architecture = users.architecture
+            (network, casts), gate = prepared(found.network), contents.gate
             preprocessing, remarks = preprocessing_of(contents, None, None, flags, network)
-            preprocessing = with_size(network, _sized(preprocessing, users.size, CONFIG))
+            preprocessing = with_size(network, _sized(preprocessing, found.size, CONFIG))
+            network = open_to_hooks(network)
             rows, code = answered(network, preprocessing)
-            _check_count(n_classes, rows)
+        _check_count(n_classes, rows)
         pixels = PixelNetwork(network, preprocessing).eval()
-        feature_layer, head = found_layers(pixels, preprocessing)
+        layers = found_layers(pixels, preprocessing, layer or about.get("feature_layer"))
         class_names, naming = class_names_of(contents, rows)
     except UsageError as error:
         raise UsageError(f"{str(path)!r}: {error}") from error
@@ -90,22 +83,24 @@ def load_classifier(
         name=name or _name_of(path),
         path=path,
         sha256=contents.sha256,
-        architecture=architecture,
+        architecture=found.architecture,
         network=pixels.requires_grad_(False).to(choose_device(device)).to(memory_format=torch.channels_last),
         preprocessing=preprocessing,
-        feature_layer=about.get("feature_layer", feature_layer),
-        head=head,
+        feature_layer=layers.feature_layer,
+        head=layers.head,
         n_classes=rows,
-        n_filters=0,  # set by `checked`, after the layer
+        n_filters=layers.n_filters,
         class_names=class_names,
         gate=None if gate is None else gate.double().numpy(),
         training=about.get("training") or ("CSG" if gate is not None else None),
         data=about.get("data"),
         record=about.get("record", {}),
-        notes=(*contents.notes, *notes, *naming, *remarks),
+        notes=(*contents.notes, *found.notes, *casts, *naming, *remarks),
         code=code,
+        head_input=layers.head_input,
+        no_layer=network.no_layer if isinstance(network, Program) else "",
     )
-    return checked(classifier, layer)
+    return checked(classifier)
 
 
 def _name_of(path: Path) -> str:
@@ -125,34 +120,32 @@ def _check_count(n_classes: int | None, rows: int) -> None:
         raise UsageError(f"--num-classes says {n_classes}, but the head has {rows} rows.")
 
 
-def found_layers(network: PixelNetwork, preprocessing: Preprocessing) -> tuple[str, str]:
-    """Feature layer and head, from a forward pass over one grey image of the network's own size."""
-    size = preprocessing.size or 224
-    try:
-        return find_layers(network.network, torch.full((1, 3, size, size), 0.5))
-    except RuntimeError as error:
-        raise UsageError(f"the network does not take {size}x{size} images; give --size.") from error
+def found_layers(network: PixelNetwork, preprocessing: Preprocessing, layer: str | None = None) -> Layers:
+    """Feature layer and head, from a pass over noise of the network's own size; a view is added where one is needed.
 
-
-def checked(classifier: Classifier, layer: str | None = None) -> Classifier:
-    """The classifier with its number of filters, and with `layer` as its feature layer if one is named.
-
-    Raises UsageError if layer, gate or class names do not fit.
+    A program that takes no hooks has none. layer: the feature layer to take. Raises UsageError for a size that the
+    network does not take, and as `examine`.
     """
-    if layer is not None:
-        classifier = replace(classifier, feature_layer=layer)
-    classifier.layer()  # raises for a layer that does not exist
-    size = classifier.preprocessing.size or 224
-    probe = torch.full((1, 3, size, size), 0.5, device=classifier.device)
-    order = execution_order(classifier.network.network, probe)
-    maps = [executed.shape for executed in order if executed.name == classifier.feature_layer]
+    if isinstance(network.network, Program):
+        if layer is not None:
+            raise UsageError(f"--layer {layer} cannot be used: {network.network.no_layer}.")
+        return NO_LAYERS
+    size = preprocessing.size or SIZES[0]
+    try:
+        layers = examine(network.network, size, size, layer=layer)
+    except UsageError:
+        raise
+    except Exception as error:  # each network has its own errors for a size that it does not take
+        raise size_refused(network.network, size, size, error) from error
+    view = attached(network.network, layers)
+    if view is not None:
+        network.add_view(layers.feature_layer, view)
+    return layers
+
+
+def checked(classifier: Classifier) -> Classifier:
+    """The classifier, without a gate that is for another layer. Raises UsageError if gate or class names do not fit."""
     where = f"{classifier.source!r}: "
-    if not maps or len(maps[-1]) != 4:
-        raise UsageError(
-            f"{where}layer {classifier.feature_layer!r} has no filters (its output is no (N, K, h, w) map); choose one "
-            f"with --layer, for example {', '.join(list(classifier.convolutions())[-3:])}."
-        )
-    classifier = replace(classifier, n_filters=maps[-1][1])
     expected = (classifier.n_classes, classifier.n_filters)
     if classifier.gate is not None and classifier.gate.shape != expected:
         if classifier.gate.shape[0] == expected[0]:  # the gate belongs to the default layer, not to the chosen one

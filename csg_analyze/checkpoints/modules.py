@@ -16,6 +16,9 @@ from csg_analyze.errors import UsageError
 
 SIZES = (224, 32, 64, 96, 128, 28, 48, 256, 299, 384)
 """Sides of images to try, in pixels, where nobody says which a network takes."""
+ANOTHER = 256
+"""What a network that takes images of any size takes besides the first of SIZES."""
+CPU = torch.device("cpu")
 
 
 def unwrapped(module: nn.Module) -> nn.Module:
@@ -48,25 +51,41 @@ def prepared(network: nn.Module) -> tuple[nn.Module, tuple[str, ...]]:
 def with_size(network: nn.Module, preprocessing: Preprocessing) -> Preprocessing:
     """The preprocessing with the one size that the network takes, found by trying; unchanged if it says its size.
 
-    A network that takes 224x224 is taken to accept any size. Raises UsageError, with the network's own words, if it
-    takes none of SIZES.
+    A network that takes 224x224 and ANOTHER is taken to accept any size. Raises UsageError, with the network's own
+    words, if it takes none of SIZES.
     """
     if preprocessing.size is not None:
         _logits(network, preprocessing.size)
         return preprocessing
-    errors = []
-    for size in SIZES:
-        try:
-            _logits(network, size)
-        except UsageError as error:
-            errors.append(error)
-            continue
-        if size == SIZES[0]:
-            return preprocessing
-        found = f"size {size} found by trying"
-        origins = {**preprocessing.origins, "size": found}
-        return replace(preprocessing, size=size, origin=f"{preprocessing.origin}; {found}", origins=origins)
-    raise errors[0]
+    if isinstance(size := getattr(network, "size", None), int):  # an exported program says it
+        return _with(preprocessing, size, "as it was exported")
+    size = taken_size(network)
+    if size is None:
+        _logits(network, SIZES[0])  # raises
+    if size == SIZES[0] and _takes(network, ANOTHER):
+        return preprocessing
+    return _with(preprocessing, size, "found by trying")
+
+
+def _with(preprocessing: Preprocessing, size: int | None, how: str) -> Preprocessing:
+    found = f"size {size} {how}"
+    origins = {**preprocessing.origins, "size": found}
+    return replace(preprocessing, size=size, origin=f"{preprocessing.origin}; {found}", origins=origins)
+
+
+def taken_size(network: nn.Module, besides: int | None = None) -> int | None:
+    """The first of SIZES that the network takes, another than `besides`; None if it takes none of them."""
+    return next((size for size in SIZES if size != besides and _takes(network, size)), None)
+
+
+def size_refused(network: nn.Module, height: int, width: int, error: Exception) -> UsageError:
+    """The error for images of a size that the network does not take: its own words, and a size that it takes."""
+    said = " ".join(str(error).split())[:200].rstrip(".")
+    size = taken_size(network, height if height == width else None)
+    way_out = "give --size, or size= in Python"
+    if size is not None:
+        way_out = f"it takes {size}x{size}: give --size {size}, or size={size} in Python"
+    return UsageError(f"the network does not take {width}x{height} images ({type(error).__name__}: {said}); {way_out}.")
 
 
 def answered(network: nn.Module, preprocessing: Preprocessing) -> tuple[int, str]:
@@ -103,14 +122,23 @@ def _logits(network: nn.Module, size: int, generator: torch.Generator | None = N
         with torch.no_grad():
             logits: Any = network(images)
     except Exception as error:  # the user's own code
-        said = " ".join(str(error).split())[:200]
-        raise UsageError(
-            f"the network does not take {size}x{size} images ({type(error).__name__}: {said}); give --size, or "
-            "size= in Python."
-        ) from error
+        raise size_refused(network, size, size, error) from error
     if not isinstance(logits, Tensor) or logits.ndim != 2 or len(logits) != 2 or logits.shape[1] < 2:
         kind = f"shape {tuple(logits.shape)}" if isinstance(logits, Tensor) else type(logits).__name__
         raise UsageError(
             f"the network gives {kind} for two images; it must give logits (N, C) of at least two classes."
         )
     return logits
+
+
+def _takes(network: nn.Module, size: int) -> bool:
+    try:
+        with torch.no_grad():
+            network(torch.full((2, 3, size, size), 0.5, device=_device_of(network)))
+    except Exception:  # the user's own code
+        return False
+    return True
+
+
+def _device_of(network: nn.Module) -> torch.device:
+    return next((tensor.device for tensor in network.state_dict().values() if isinstance(tensor, Tensor)), CPU)

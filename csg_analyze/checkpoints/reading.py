@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from csg_analyze.checkpoints.containers import Container, open_container
 from csg_analyze.checkpoints.matching import AUTHORS_GATE
+from csg_analyze.checkpoints.programs import Program
 from csg_analyze.checkpoints.statements import said_in
 from csg_analyze.checkpoints.unwrapping import default_prefix, dotted, outline, spelled, tensors_of
 from csg_analyze.checkpoints.writing import FORMAT, VERSION
@@ -29,8 +30,9 @@ class Contents:
     state_dict: the weights that are probably meant, under their own names. tensors: all there are, by place, for
     `best_match` to choose from. gate: (C, K), or None. about: plain values; those of other programs' files mean
     what their authors meant. own: whether this project wrote it. sha256: of the file, or of those of a folder.
-    notes: remarks for a report. module: the whole network, if the file holds one. said: what a foreign file says of
-    classes and pixels, by place (see `statements`). beside: settings in the same folder, by the name of their file.
+    notes: remarks for a report. module: the whole network, if the file holds one, or its program. said: what a foreign
+    file says of classes and pixels, by place (see `statements`). beside: settings in the same folder, by the name of
+    their file.
     """
 
     state_dict: dict[str, Tensor]
@@ -59,7 +61,10 @@ def read_contents(path: Path, *, allow_pickle: bool = False) -> Contents:
 
 
 def _foreign(path: Path, container: Container) -> Contents:
-    places = tensors_of(container.content)
+    program = container.content if isinstance(container.content, Program) else None
+    places = tensors_of(container.content if program is None else program.network)
+    if program is not None and not places:  # TorchScript with its weights frozen into the code
+        return Contents({}, notes=container.notes, sha256=container.sha256, module=program)
     if not places:
         raise UsageError(f"{str(path)!r} holds no named weights; it holds {outline(container.content)}.")
     plain = {dotted(keys)[:-1]: tensor for keys, tensor in places.items()}

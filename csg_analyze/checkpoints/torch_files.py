@@ -12,7 +12,8 @@ from pathlib import Path
 import torch
 
 from csg_analyze.checkpoints.admitted import ADMITTED
-from csg_analyze.checkpoints.kinds import TORCHSCRIPT, is_legacy
+from csg_analyze.checkpoints.kinds import is_legacy
+from csg_analyze.checkpoints.programs import Program, read_program
 from csg_analyze.errors import UsageError
 from csg_analyze.extras import HUB
 
@@ -59,27 +60,19 @@ def _load(path: Path, *, weights_only: bool) -> object:
         return torch.load(stream, map_location="cpu", weights_only=weights_only)
 
 
-def read_program(path: Path, kind: str, *, allow_pickle: bool) -> object:
-    """The state dict of a TorchScript or torch.export archive. Raises UsageError without leave to load its code."""
+def read_archive(path: Path, kind: str, *, allow_pickle: bool) -> Program:
+    """The network in a TorchScript or torch.export archive. Raises UsageError without leave to load its code."""
     if not allow_pickle:
         raise UsageError(
             f"{str(path)!r} is a {kind} archive, code with weights; if you trust its author, add --allow-pickle to "
-            "take the weights, else save its state_dict() and give that."
+            "use it, else save its state_dict() and give that."
         )
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            if kind == TORCHSCRIPT:
-                weights = dict(torch.jit.load(path, map_location="cpu").state_dict())  # type: ignore[no-untyped-call]
-            else:
-                weights = dict(torch.export.load(path).state_dict)
+            return read_program(path, kind)
     except Exception as error:
         raise _unreadable(path, error) from error
-    if not weights:
-        raise UsageError(
-            f"{str(path)!r} is a {kind} archive with its weights frozen into the code; save a state_dict()."
-        )
-    return weights
 
 
 def _blocked(path: Path, message: str) -> UsageError:

@@ -16,6 +16,7 @@ import torch
 from csg_analyze.checkpoints import Classifier
 from csg_analyze.data import Dataset
 from csg_analyze.errors import NotAvailable
+from csg_analyze.inputs.filters import near_convolutions
 from csg_analyze.inputs.forward import ForwardPass, forward_pass
 from csg_analyze.metrics.arrays import FloatArray, IntArray
 
@@ -38,8 +39,9 @@ Compared: TypeAlias = tuple[tuple[Classifier, Dataset], ...]
 """The classifiers of a run in their order, with the datasets on which they are analysed."""
 
 
-def activations(forward_pass: ForwardPass) -> FloatArray:
-    """Averaged activations of the feature layer, float32 (N, K)."""
+def activations(classifier: Classifier, forward_pass: ForwardPass) -> FloatArray:
+    """Averaged activations of the feature layer, float32 (N, K). Raises NotAvailable where there is no such layer."""
+    classifier.layer()
     return forward_pass.activations
 
 
@@ -54,8 +56,12 @@ def predictions(logits: FloatArray) -> IntArray:
     return predicted
 
 
-def layer_activations(forward_pass: ForwardPass) -> Mapping[str, FloatArray]:
-    """Averaged outputs of all convolutions, float32 (N, K_layer), by name in the order of definition."""
+def layer_activations(classifier: Classifier, forward_pass: ForwardPass) -> Mapping[str, FloatArray]:
+    """Averaged outputs of all convolutions, float32 (N, K_layer), by name in the order of definition.
+
+    Raises NotAvailable for a network without convolutions, or with none that are near its feature layer.
+    """
+    near_convolutions(classifier)
     return forward_pass.layers
 
 

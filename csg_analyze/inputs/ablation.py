@@ -23,6 +23,7 @@ from csg_analyze.inputs.blocks import block_size, blocks
 from csg_analyze.inputs.forward import ForwardPass
 from csg_analyze.metrics.ablation import Ablation, CachedAblation
 from csg_analyze.metrics.arrays import BoolArray, FloatArray, IntArray
+from csg_analyze.models import channels_of
 from csg_analyze.progress import Track, untracked
 
 TOLERANCE = 1e-4
@@ -110,8 +111,9 @@ def ablation(
 
     "auto" uses cached activations if all logits of the forward pass equal activations @ W.T + b within 1e-4 of the
     largest one, with W and b of the head; else it runs the network with a channel mask.
-    Raises UsageError for "cached" if these logits differ.
+    Raises UsageError for "cached" if these logits differ, NotAvailable for a network without a feature layer.
     """
+    classifier.layer()  # raises NotAvailable where there is none
     head = linear_head(classifier)
     difference = (
         float("inf") if head is None else relative_difference(forward_pass.activations, forward_pass.logits, *head)
@@ -187,6 +189,7 @@ def masking(layer: nn.Module) -> Iterator[Callable[[Tensor], None]]:
     """Multiply the layer's output (n, K, h, w) by the installed masks (M, n or 1, K), giving (M * n, K, h, w).
 
     Yields the function that installs masks. The layer's own output is not changed, and the hook is removed at the end.
+    A channel that a class token has beside the map is masked with it.
     """
     masks: list[Tensor] = []
 
@@ -197,5 +200,5 @@ def masking(layer: nn.Module) -> Iterator[Callable[[Tensor], None]]:
         (mask,) = masks
         return (output * mask[:, :, :, None, None]).flatten(0, 1)
 
-    with watched([(layer, multiply)]):
+    with watched((each, multiply) for each in channels_of(layer)):
         yield install

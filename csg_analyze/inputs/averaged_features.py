@@ -13,6 +13,7 @@ from torch import Tensor
 
 from csg_analyze.checkpoints import Classifier
 from csg_analyze.data.fingerprint import fingerprint_of
+from csg_analyze.errors import NotAvailable
 from csg_analyze.inputs.cache import Arrays, Cache
 from csg_analyze.inputs.forward import pooling
 from csg_analyze.metrics.arrays import FloatArray
@@ -58,5 +59,9 @@ class AveragedFeatures:
         return self.cache.fetch("attack-features", key, compute)["features"]
 
     def none(self) -> FloatArray:
-        """The features of no image, (0, F)."""
-        return np.empty((0, sum(self.layers.values())), np.float32)
+        """The features of no image, (0, F); F is 0 for a network that has none, which may be attacked all the same."""
+        try:
+            n_features = sum(self.layers.values())
+        except NotAvailable:
+            n_features = 0
+        return np.empty((0, n_features), np.float32)

@@ -43,6 +43,7 @@ def exemplars(
     """
     if not 1 <= n_exemplars <= MOST_EXEMPLARS:
         raise UsageError(f"--n-exemplars must be between 1 and {MOST_EXEMPLARS}, not {n_exemplars}.")
+    classifier.layer()  # raises NotAvailable where there is none
     activations = forward_pass.activations
     chosen = most_activating(activations, min(n_exemplars, len(activations)))
     needed, thumbnail_of = np.unique(chosen, return_inverse=True)

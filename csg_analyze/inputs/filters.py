@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from csg_analyze.checkpoints import Classifier
 from csg_analyze.checkpoints.flat_recipes import grouped
-from csg_analyze.errors import NotAvailable, UsageError, unknown
+from csg_analyze.errors import NoConvolution, NotAvailable, UsageError, unknown
 from csg_analyze.hooks import watched
 from csg_analyze.metrics.arrays import FloatArray
 from csg_analyze.metrics.correlation import FilterWeights
@@ -30,21 +30,49 @@ def filter_weights(
 
     By default the feature layer itself if it is a convolution; else, of the convolutions that run before the feature
     layer's output, the last one with K filters; else the last one. `matches_features` tells whether filter k makes
-    channel k of the feature layer. Raises UsageError for a layer that does not exist or has no filters.
+    channel k of the feature layer. Raises UsageError for a layer that does not exist or has no filters, NotAvailable
+    if no convolution is near the feature layer.
     """
-    convolutions = classifier.convolutions()
+    convolutions = classifier.convolutions() if weights_layer else near_convolutions(classifier)
     name = _named(classifier, convolutions, weights_layer) if weights_layer else _default(classifier, convolutions)
     convolution = convolutions[name]
-    weights = convolution.weight.detach().to("cpu", torch.float64, copy=True).flatten(1).numpy()
+    weights = _weight(convolution).to("cpu", torch.float64, copy=True).flatten(1).numpy()
     return FilterWeights(name, weights, matches_features(classifier, convolution))
 
 
 def layer_weights(classifier: Classifier) -> Mapping[str, FloatArray]:
-    """Flattened weights (F, D) of all convolutions' filters, by name in the order of definition."""
+    """Flattened weights (F, D) of all convolutions' filters, by name in the order of definition.
+
+    Raises NotAvailable for a network without convolutions, or with none near its feature layer.
+    """
     return {
-        name: convolution.weight.detach().to("cpu", torch.float64, copy=True).flatten(1).numpy()
-        for name, convolution in classifier.convolutions().items()
+        name: _weight(convolution).to("cpu", torch.float64, copy=True).flatten(1).numpy()
+        for name, convolution in near_convolutions(classifier).items()
     }
+
+
+def near_convolutions(classifier: Classifier) -> dict[str, nn.Module]:
+    """All convolutions by name, if the last one before the feature layer is near it.
+
+    Near means in the second half of the layers with weights that run before the feature layer: the filters of a ViT are
+    not those of its patch embedding, which runs first. Raises NotAvailable if none is near.
+    """
+    try:
+        convolutions = classifier.convolutions()
+    except NoConvolution as error:  # a usage error where convolutions are all there is to look at
+        raise NotAvailable(str(error)) from error
+    if classifier.feature_layer in convolutions:
+        return convolutions
+    weighted = [name for name, module in _before_features(classifier) if _has_weights(module)]
+    places = [place for place, name in enumerate(weighted) if name in convolutions]
+    if places and 2 * (places[-1] + 1) < len(weighted):
+        behind = len(weighted) - places[-1] - 1
+        raise NotAvailable(
+            f"{classifier.name}: {behind} other layers with weights run between the last convolution, "
+            f"{weighted[places[-1]]!r}, and the feature layer {classifier.feature_layer!r}, whose filters are not "
+            "those of a convolution."
+        )
+    return convolutions
 
 
 def fixed_gate(classifier: Classifier) -> tuple[int, int]:
@@ -60,7 +88,7 @@ def fixed_gate(classifier: Classifier) -> tuple[int, int]:
     return sizes
 
 
-def _named(classifier: Classifier, convolutions: Mapping[str, nn.Conv2d], name: str) -> str:
+def _named(classifier: Classifier, convolutions: Mapping[str, nn.Module], name: str) -> str:
     if name in convolutions:
         return name
     if name not in dict(classifier.network.network.named_modules()):
@@ -75,35 +103,45 @@ def _named(classifier: Classifier, convolutions: Mapping[str, nn.Conv2d], name: 
     )
 
 
-def _default(classifier: Classifier, convolutions: Mapping[str, nn.Conv2d]) -> str:
+def _default(classifier: Classifier, convolutions: Mapping[str, nn.Module]) -> str:
     if classifier.feature_layer in convolutions:
         return classifier.feature_layer
-    before = _run_before_features(classifier, convolutions)
+    before = [name for name, _ in _before_features(classifier) if name in convolutions]
     if not before:
-        raise UsageError(
+        raise NoConvolution(
             f"no convolution runs before layer {classifier.feature_layer!r}; choose one with --weights-layer: "
             f"{', '.join(convolutions)}."
         )
-    fitting = [name for name in before if convolutions[name].out_channels == classifier.n_filters]
+    fitting = [name for name in before if len(_weight(convolutions[name])) == classifier.n_filters]
     return (fitting or before)[-1]
 
 
-def _run_before_features(classifier: Classifier, convolutions: Mapping[str, nn.Conv2d]) -> list[str]:
-    """The convolutions that run before the feature layer's (last) output, in the order of execution."""
-    network = classifier.network.network
-    order = [executed.name for executed in execution_order(network, _probe(classifier, 1))]
-    end = max(index for index, name in enumerate(order) if name == classifier.feature_layer)
-    return [name for name in order[:end] if name in convolutions]
+def _before_features(classifier: Classifier) -> list[tuple[str, nn.Module]]:
+    """The modules that run before the feature layer's (last) output, in the order of execution."""
+    order = execution_order(classifier.network.network, _probe(classifier, 1))
+    end = max(index for index, executed in enumerate(order) if executed.name == classifier.feature_layer)
+    return [(executed.name, executed.module) for executed in order[:end]]
 
 
-def matches_features(classifier: Classifier, convolution: nn.Conv2d) -> bool:
+def _weight(convolution: nn.Module) -> Tensor:
+    weight = convolution.weight
+    assert isinstance(weight, Tensor)
+    return weight.detach()
+
+
+def _has_weights(module: nn.Module) -> bool:
+    """Whether it is a layer of its own with weights of two dimensions or more, so that norms do not count."""
+    return any(parameter.ndim >= 2 for parameter in module.parameters(recurse=False))
+
+
+def matches_features(classifier: Classifier, convolution: nn.Module) -> bool:
     """Whether filter k of the convolution makes channel k of the feature layer, and no other channel.
 
     The network runs with the output of some filters changed: this must change the same channels alone. In a ResNet the
     last convolution of a block matches and the others do not, though all may have K filters.
     """
     n_filters = classifier.n_filters
-    if convolution.out_channels != n_filters:
+    if len(_weight(convolution)) != n_filters:
         return False
     if convolution is classifier.layer():
         return True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Annotated
 
 import numpy as np
@@ -12,9 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from csg_analyze.checkpoints import Classifier
+from csg_analyze.checkpoints.modules import size_refused, taken_size
 from csg_analyze.data import Dataset
 from csg_analyze.data.fingerprint import fingerprint_of
-from csg_analyze.errors import UsageError
+from csg_analyze.errors import NotAvailable, UsageError
 from csg_analyze.hooks import watched
 from csg_analyze.inputs.blocks import block_size, blocks
 from csg_analyze.inputs.cache import Arrays, Cache
@@ -29,7 +30,8 @@ FEATURES, LOGITS, LAYER = "activations", "logits", "layer/"
 class ForwardPass:
     """The results of one pass over N images.
 
-    activations: float32 (N, K), the feature layer's maps averaged over their positions. logits: float32 (N, C).
+    activations: float32 (N, K), the feature layer's maps averaged over their positions; K is 0 in a network without a
+    feature layer. logits: float32 (N, C).
     layers: per convolution, in the order of definition, its output averaged over positions, float32 (N, K_layer);
     empty if no analyzer requested it. batch_size: images decoded at once, for inputs that run the network again.
     """
@@ -59,7 +61,7 @@ def forward_pass(
     """
     if batch_size < 1:
         raise UsageError(f"--batch-size must be at least 1, not {batch_size}.")
-    layers = tuple(classifier.convolutions()) if "layer_activations" in requested else ()
+    layers = _convolutions(classifier) if "layer_activations" in requested else ()
     key = {
         "version": FORWARD_VERSION,
         "weights": fingerprint_of(*classifier.identity),
@@ -67,12 +69,27 @@ def forward_pass(
         "preprocessing": classifier.preprocessing.key,
         "layer": classifier.feature_layer,
         "layers": layers,
+        **_view_of(classifier),
         # floating-point sums differ in the last bits between devices and sizes of blocks
         "device": classifier.device.type,
         "block": block_size(classifier.device, *dataset.image_size),
     }
     arrays = cache.fetch("forward", key, lambda: _run(classifier, dataset, layers, batch_size, track))
-    return ForwardPass(arrays[FEATURES], arrays[LOGITS], {name: arrays[LAYER + name] for name in layers}, batch_size)
+    activations = np.empty((len(dataset), 0), np.float32) if classifier.no_layer else arrays[FEATURES]
+    return ForwardPass(activations, arrays[LOGITS], {name: arrays[LAYER + name] for name in layers}, batch_size)
+
+
+def _convolutions(classifier: Classifier) -> tuple[str, ...]:
+    try:
+        return tuple(classifier.convolutions())
+    except NotAvailable:  # which `layer_activations` says of itself
+        return ()
+
+
+def _view_of(classifier: Classifier) -> dict[str, object]:
+    """What determines the maps of a feature layer besides its name, where its output is no map by itself."""
+    view = classifier.network.view(classifier.feature_layer)
+    return {} if view is None else {"view": [*asdict(view.layout).values(), view.turn, view.turns]}
 
 
 def _run(
@@ -80,11 +97,12 @@ def _run(
 ) -> Arrays:
     description = f"{classifier.name}: {len(dataset)} images"
     collected: dict[str, Tensor] = {}
-    pooled_layers = {FEATURES: classifier.layer(), **{LAYER + name: classifier.layer(name) for name in layers}}
+    pooled_layers = {} if classifier.no_layer else {FEATURES: classifier.layer()}
+    pooled_layers |= {LAYER + name: classifier.layer(name) for name in layers}
     # no_grad, not inference_mode, which may forbid operations of a user's own module
     with torch.no_grad(), pooling(pooled_layers) as pooled:
         for block in blocks(dataset, classifier.device, batch_size, track, description):
-            pooled[LOGITS] = classifier.network(block.pixels)
+            pooled[LOGITS] = _logits(classifier, block.pixels)
             for name, values in pooled.items():
                 # filled in place on the device: one copy to the host at the end instead of one per batch
                 if name not in collected:
@@ -95,6 +113,19 @@ def _run(
     if bad:
         raise UsageError(f"{classifier.name}: the network gives NaN or infinite {bad[0]}; check --mean and --std.")
     return arrays
+
+
+def _logits(classifier: Classifier, pixels: Tensor) -> Tensor:
+    try:
+        logits: Tensor = classifier.network(pixels)
+    except (UsageError, NotAvailable, MemoryError, torch.OutOfMemoryError):
+        raise
+    except Exception as error:  # each network has its own errors for a size that it does not take
+        network, (height, width) = classifier.network.network, pixels.shape[2:]
+        if taken_size(network, height) is None:  # the size is not to blame
+            raise
+        raise UsageError(f"{classifier.name}: {size_refused(network, height, width, error)}") from error
+    return logits
 
 
 @contextmanager

@@ -24,12 +24,14 @@ def provenance(
     device: str,
     checkpoints: Mapping[str, str],
     data: Mapping[str, JSON],
+    feature_layers: Mapping[str, str] | None = None,
 ) -> dict[str, JSON]:
     """All that is needed to repeat a report.
 
     command: the arguments as typed; the program's path is shortened to its name, because the rest only says who the
     user is. seeds: of all analyzers and inputs with random numbers. checkpoints: path as typed -> SHA-256 of the file.
-    data: the dataset (spec, split, n, fingerprint). Neither the host's nor the user's name is recorded.
+    data: the dataset (spec, split, n, fingerprint). feature_layers: model -> its feature layer,
+    and what the head reads of it. Neither the host's nor the user's name is recorded.
     """
     program, *arguments = command or ("",)
     return {
@@ -39,6 +41,7 @@ def provenance(
         "device": device,
         "checkpoints": dict(checkpoints),
         "data": dict(data),
+        "feature_layers": dict(feature_layers or {}),
         "versions": {"python": platform.python_version()} | {name: installed(name) for name in PACKAGES},
         "git": revision(PACKAGE_FOLDER),
         "platform": platform.platform(),

@@ -220,12 +220,3 @@ def test_an_exported_program_that_cannot_be_read_says_why(tmp_path: Path) -> Non
         archive.writestr("w/archive_format", "pt2")
     with pytest.raises(UsageError, match=r"cannot be read as a PyTorch checkpoint \(.+\); save its state_dict\(\)"):
         open_container(tmp_path / "w.pt2", allow_pickle=True)
-
-
-def test_frozen_torchscript_has_no_state_dict(tmp_path: Path) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        script = torch.jit.trace(torch.nn.Conv2d(3, 2, 1).eval(), torch.zeros(1, 3, 4, 4))
-        torch.jit.freeze(script).save(tmp_path / "w.pt")
-    with pytest.raises(UsageError, match="frozen into the code"):
-        open_container(tmp_path / "w.pt", allow_pickle=True)

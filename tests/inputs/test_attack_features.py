@@ -81,7 +81,7 @@ def test_the_attack_on_both_does_not_see_how_large_the_logits_are() -> None:
 def test_a_network_without_convolutions_is_refused_in_words() -> None:
     flat = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 12 * 12, 4))
     network_attacks = replace(attacks_on(), classifier=replace(CLASSIFIER, network=PixelNetwork(flat, HALF).eval()))
-    with pytest.raises(UsageError, match="no convolution; only CNNs"):
+    with pytest.raises(UsageError, match="no convolution, which"):
         run(network_attacks, with_features=True)
 
 
