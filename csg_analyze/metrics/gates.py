@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from csg_analyze.metrics.arrays import FloatArray
+from csg_analyze.metrics.arrays import Arguments
 
 
-def l1_density(gate: FloatArray) -> float:
+def l1_density(gate: ArrayLike) -> float:
     """||G||_1 / (K C) of a gate (C, K): 1/C for one class per filter, 1 for a gate that is open everywhere."""
+    gate = Arguments().numbers("gate", gate, "C K", finite=True)
     return float(abs(gate).sum() / gate.size)
 
 
@@ -17,8 +19,9 @@ def density_interval(n_classes: int, n_filters: int, bound: float) -> tuple[floa
     return 1 / n_classes, bound / (n_classes * n_filters)
 
 
-def fixed_sizes(gate: FloatArray) -> tuple[int, int] | None:
+def fixed_sizes(gate: ArrayLike) -> tuple[int, int] | None:
     """(m1, m2) of a gate (C, K) as Sec. 4.3 fixes them: binary, m1 filters per class, m2 of all classes; else None."""
+    gate = Arguments().numbers("gate", gate, "C K", finite=True)
     if not np.isin(gate, (0, 1)).all():
         return None
     n_classes = len(gate)
