@@ -7,7 +7,7 @@ not called `run` because it would then replace the function `csg_analyze.run`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from os import PathLike
 from pathlib import Path
@@ -75,8 +75,8 @@ class Run:
 
     checkpoints: files, or classifiers in hand. data: a spec, or data in hand, see `DataInHand`. class_names: of data in
     hand, in the order of its labels.
-    analyzers: names; None: all. options: of analyzers and inputs, by name. out: None writes no folder. command: the
-    command line to record in the report.
+    analyzers: names, or one; None: all. options: of analyzers and inputs, by name. out: None writes no folder. command:
+    the command line to record in the report.
     """
 
     checkpoints: Annotated[
@@ -136,14 +136,9 @@ def plan_analyses(state: State) -> State:
 
 def load_classifiers(state: State) -> State:
     """Load every checkpoint that is not loaded yet, and give all of them distinct names."""
-    from csg_analyze.checkpoints import Classifier
+    from csg_analyze.analysis import as_classifier
 
-    loaded = []
-    for each in state.run.checkpoints:
-        if not isinstance(each, Classifier | str | PathLike):
-            kind = type(each).__name__
-            raise UsageError(f"{kind} is neither a file nor a classifier; make one with classifier_of(module).")
-        loaded.append(each if isinstance(each, Classifier) else state.run.loading.load(Path(each)))
+    loaded = [as_classifier(each, state.run.loading.load) for each in state.run.checkpoints]
     return replace(state, classifiers=tuple(distinct_names(loaded)))
 
 
@@ -204,13 +199,15 @@ STAGES: tuple[Callable[[State], State], ...] = (
 )  # fmt: skip
 
 
-def run(settings: Run | Sequence[Path | str | Classifier], **changes: Any) -> Report:
+def run(settings: Run | Classifier | Path | str | Iterable[Path | str | Classifier], **changes: Any) -> Report:
     """All stages, one after the other: the report of some checkpoints.
 
-    settings: a `Run`, or checkpoint files and classifiers; changes: fields of `Run`. Raises UsageError for whatever
-    cannot be used.
+    settings: a `Run`, or checkpoint files and classifiers, or one of them; changes: fields of `Run`. Raises UsageError
+    for whatever cannot be used.
     """
-    settings = settings if isinstance(settings, Run) else Run(settings)
+    if not isinstance(settings, Run):
+        one = isinstance(settings, str | PathLike) or not isinstance(settings, Iterable)
+        settings = Run([settings] if one else list(settings))
     state = State(replace(settings, **changes))
     for stage in STAGES:
         state = stage(state)

@@ -20,8 +20,8 @@ ALLOWED = {
     "inputs": {
         "inputs", "attacks", "checkpoints", "data", "metrics", "models", "hooks", "files", "progress", "errors",
     },
-    "checkpoints": {"checkpoints", "models", "metrics", "files", "devices", "errors"},
-    "data": {"data", "files", "errors"},
+    "checkpoints": {"checkpoints", "models", "metrics", "html", "files", "devices", "errors"},
+    "data": {"data", "html", "files", "errors"},
     "report": {
         "report", "result", "about", "paper", "checkpoints", "metrics", "plots", "html", "wording", "files", "errors",
     },
