@@ -86,6 +86,19 @@ def analyze(
 
     Arrays are read-only for analyzers and inputs. A third party's analyzer or input that changes them, the dataset or
     the network is skipped, and its changes are undone.
+
+    >>> from torch import nn, rand, tensor
+    >>> from csg_analyze import classifier_of
+    >>> network = nn.Sequential(
+    ...     nn.Conv2d(3, 8, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 2)
+    ... )
+    >>> classifier = classifier_of(network, class_names=["cat", "dog"], device="cpu")
+    >>> images, labels = rand(20, 3, 16, 16), tensor([0, 1] * 10)
+    >>> outcome = analyze(classifier, (images, labels), ["accuracy", "gate"])
+    >>> outcome.results["accuracy"].summary["n"]
+    20
+    >>> outcome.skipped
+    {'gate': 'no gate in this checkpoint'}
     """
     classifier = as_classifier(classifier)
     dataset = dataset if isinstance(dataset, Dataset) else open_dataset(classifier, dataset)

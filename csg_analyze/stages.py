@@ -204,6 +204,19 @@ def run(settings: Run | Classifier | Path | str | Iterable[Path | str | Classifi
 
     settings: a `Run`, or checkpoint files and classifiers, or one of them; changes: fields of `Run`. Raises UsageError
     for whatever cannot be used.
+
+    >>> from torch import nn, rand, tensor
+    >>> from csg_analyze import classifier_of
+    >>> network = nn.Sequential(
+    ...     nn.Conv2d(3, 8, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 2)
+    ... )
+    >>> classifier = classifier_of(network, class_names=["cat", "dog"], device="cpu")
+    >>> images, labels = rand(20, 3, 16, 16), tensor([0, 1] * 10)
+    >>> report = run(classifier, data=(images, labels), analyzers=["accuracy"], no_cache=True, quiet=True)
+    >>> report
+    Report('Class-specificity of model': 'model'; 'accuracy')
+    >>> report.models[0].results["accuracy"].frame("per_class")["class"].tolist()
+    ['cat', 'dog']
     """
     if not isinstance(settings, Run):
         one = isinstance(settings, str | PathLike) or not isinstance(settings, Iterable)

@@ -39,6 +39,11 @@ def correlation_matrix(weights: ArrayLike) -> FloatArray:
     """C[i, j], the cosine of the flattened filters i and j: float64 (F, F), symmetric, with a diagonal of exactly 1.
 
     A filter whose weights are all zero has no direction: its row and column are NaN.
+
+    >>> correlation_matrix([[1.0, 0.0], [-2.0, 0.0], [0.0, 3.0]])
+    array([[ 1., -1.,  0.],
+           [-1.,  1.,  0.],
+           [ 0.,  0.,  1.]])
     """
     unit = directions(Arguments().numbers("weights", weights, "F D"))
     correlations: FloatArray = unit @ unit.T  # of an array with its transpose, NumPy computes only half and mirrors it

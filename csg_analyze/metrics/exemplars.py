@@ -33,7 +33,12 @@ class Exemplars:
 def most_activating(activations: ArrayLike, n: int) -> IntArray:
     """The n images with the highest activation of every filter, int64 (K, n), the highest first.
 
-    activations: (N, K) with N >= n, finite. Of equal activations the lower index comes first.
+    activations: (N, K) with N >= n, finite. Of equal activations the lower index comes first. Raises ValueError for
+    what is not so.
+
+    >>> most_activating([[0.1, 2.0], [0.7, 1.0], [0.3, 3.0]], n=2)
+    array([[1, 2],
+           [2, 0]])
     """
     activations = Arguments().numbers("activations", activations, "N K", finite=True)
     n_images, n_filters = activations.shape

@@ -12,7 +12,12 @@ SHARED, UNASSIGNED = "(shared)", "(unassigned)"
 
 
 def class_means(activations: ArrayLike, labels: ArrayLike, n_classes: int) -> FloatArray:
-    """Mean activation of every filter on the images of every class, float64 (C, K); NaN for an absent class."""
+    """Mean activation of every filter on the images of every class, float64 (C, K); NaN for an absent class.
+
+    >>> class_means([[1.0, 0.0], [3.0, 0.0], [0.0, 5.0]], labels=[0, 0, 1], n_classes=2)
+    array([[2., 0.],
+           [0., 5.]])
+    """
     return mean_activations(activations, labels, np.eye(n_classes, dtype=np.bool_))
 
 
@@ -68,7 +73,12 @@ def strongest(strength: ArrayLike, count: int) -> BoolArray:
 
 
 def assigned(gate: ArrayLike, threshold: float = 0.5) -> BoolArray:
-    """(C, K), True where filter k belongs to class c: G[c, k] > threshold, as for the removals of Fig. 5."""
+    """(C, K), True where filter k belongs to class c: G[c, k] > threshold, as for the removals of Fig. 5.
+
+    >>> assigned([[0.9, 0.6], [0.1, 0.7]])
+    array([[ True,  True],
+           [False,  True]])
+    """
     belongs: BoolArray = Arguments().numbers("gate", gate, "C K", finite=True) > threshold
     return belongs
 
@@ -78,6 +88,9 @@ def owners(strength: ArrayLike) -> IntArray:
 
     c: the filter is strongest for class c only. C: shared, several classes have the maximum (the m2 filters of a fixed
     gate). C + 1: unassigned, its column is zero. Rows of NaN, of absent classes, do not count.
+
+    >>> owners([[0.9, 0.5, 0.0], [0.1, 0.5, 0.0]])  # of class 0, shared, unassigned
+    array([0, 2, 3])
     """
     strength = Arguments().numbers("strength", strength, "C K")
     n_classes = len(strength)

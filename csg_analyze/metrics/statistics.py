@@ -16,7 +16,11 @@ RESAMPLES = 2000
 
 
 def share_with_interval(successes: int, n: int, confidence: float = CONFIDENCE) -> tuple[float, float, float]:
-    """(share, low, high) with the Wilson score interval; NaN for n = 0."""
+    """(share, low, high) with the Wilson score interval; NaN for n = 0.
+
+    >>> "{:.2f} [{:.2f}, {:.2f}]".format(*share_with_interval(45, 50))
+    '0.90 [0.79, 0.96]'
+    """
     if n == 0:
         return float("nan"), float("nan"), float("nan")
     wilson = binomtest(int(successes), int(n)).proportion_ci(confidence, method="wilson")
@@ -42,7 +46,11 @@ class Mean(NamedTuple):
 
 
 def mean_with_interval(values: ArrayLike, confidence: float = CONFIDENCE) -> Mean:
-    """The mean of values (n,), with Student's t interval for the mean of their population; NaN for too few values."""
+    """The mean of values (n,), with Student's t interval for the mean of their population; NaN for too few values.
+
+    >>> "{1:.2f} [{3:.2f}, {4:.2f}]".format(*mean_with_interval([0.21, 0.22, 0.23]))
+    '0.22 [0.20, 0.24]'
+    """
     values = Arguments().numbers("values", values, "n")
     n = len(values)
     if n == 0:
@@ -145,7 +153,11 @@ def paired_difference_of_rates(
 
 
 def mcnemar(first: ArrayLike, second: ArrayLike) -> float:
-    """The exact two-sided p-value of McNemar's test: are both models right on the same share of images? (n,) each."""
+    """The exact two-sided p-value of McNemar's test: are both models right on the same share of images? (n,) each.
+
+    >>> mcnemar([True] * 9 + [False], [True, False] * 5)
+    0.125
+    """
     given = Arguments()
     first, second = given.truths("first", first, "n"), given.truths("second", second, "n")
     only_first, only_second = int((first & ~second).sum()), int((~first & second).sum())
