@@ -83,7 +83,9 @@ class Matrix:
         return self.arrays[name]
 
     def __repr__(self) -> str:
-        axes = " x ".join(f"{len(labels)} {name}" for name, labels in self.axes.items())
+        from csg_analyze.wording import shortened
+
+        axes = " x ".join(f"{len(labels)} {shortened(name, 40)}" for name, labels in self.axes.items())
         return f"Matrix({axes}: {', '.join(self.arrays)!r:.200})"
 
     def _repr_html_(self) -> str:
@@ -188,7 +190,11 @@ class Result:
         return {title: Drawn(drawing, {model: self}) for title, drawing in self.figures.items()}
 
     def __repr__(self) -> str:
-        numbers = ", ".join(f"{name}={value!r:.40}" for name, value in list(self.summary.items())[:3])
+        from csg_analyze.wording import cell, shortened
+
+        numbers = ", ".join(
+            f"{shortened(name, 40)}={shortened(cell(value), 40)}" for name, value in list(self.summary.items())[:3]
+        )
         more = ", ..." * (len(self.summary) > 3)
         parts = {"tables": self.tables, "matrices": self.matrices, "figures": self.figures}
         held = "".join(f"; {name}: {', '.join(each)!r:.100}" for name, each in parts.items() if each)

@@ -218,9 +218,10 @@ def run(settings: Run | Classifier | Path | str | Iterable[Path | str | Classifi
     >>> report.models[0].results["accuracy"].frame("per_class")["class"].tolist()
     ['cat', 'dog']
     """
-    if not isinstance(settings, Run):
-        one = isinstance(settings, str | PathLike) or not isinstance(settings, Iterable)
-        settings = Run([settings] if one else list(settings))
+    if isinstance(settings, str | PathLike) or not isinstance(settings, Run | Iterable):
+        settings = Run([settings])
+    elif not isinstance(settings, Run):
+        settings = Run(list(settings))
     state = State(replace(settings, **changes))
     for stage in STAGES:
         state = stage(state)
