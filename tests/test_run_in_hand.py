@@ -107,7 +107,7 @@ def test_one_analysis_of_whatever_a_user_holds(
     for one in (classifier, tmp_path / "model.pt", str(tmp_path / "model.pt"), tmp_path.glob("*.pt")):
         (model,) = csg_analyze.run(one, **settings).models
         assert dict(model.results["accuracy"].summary) == through_files["accuracy"]
-    with pytest.raises(UsageError, match="the checkpoint has 4 classes .*, the data 10"):  # which it says it saw
+    with pytest.raises(UsageError, match=r"the checkpoint has 4 classes .*, the data 10"):  # which it says it saw
         csg_analyze.analyze(tmp_path / "model.pt", analyzers=["accuracy"])
     with pytest.raises(UsageError, match="Linear is neither a file nor a classifier"):
         csg_analyze.analyze(nn.Linear(3, 2), FORMS["arrays"])
