@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from os import PathLike
+from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
 
-from csg_analyze.checkpoints import Classifier
+from csg_analyze.checkpoints import Classifier, load_classifier
 from csg_analyze.checkpoints.origin import origin_of
 from csg_analyze.classes import ClassMap, fitted
 from csg_analyze.data import DataInHand, Dataset, load_dataset
@@ -67,9 +69,19 @@ def open_pair(
     return fitted(classifier, dataset, class_map, all_outputs=all_outputs)
 
 
+def as_classifier(given: Any, load: Callable[[Path], Classifier] = load_classifier) -> Classifier:
+    """A classifier, or the one in a file. Raises UsageError for anything else, and as `load_classifier` does."""
+    if isinstance(given, Classifier):
+        return given
+    if not isinstance(given, str | PathLike):
+        kind = type(given).__name__
+        raise UsageError(f"{kind} is neither a file nor a classifier; make one with classifier_of(module).")
+    return load(Path(given))
+
+
 def analyze(
-    classifier: Classifier,
-    dataset: Dataset,
+    classifier: Classifier | Path | str,
+    dataset: Any = None,
     analyzers: Plan | Sequence[str] | None = None,
     *,
     compared: Compared | None = None,
@@ -78,13 +90,30 @@ def analyze(
 ) -> ModelReport:
     """Run analyzers on one classifier and one dataset.
 
-    An analyzer is skipped, with the reason, if its inputs are not available. analyzers: a plan, or names of analyzers;
-    None: all of them. compared: all classifiers of the run with their datasets, including this one, for inputs that
-    must be the same in all of them; None: this is the only one. track: shows progress.
+    An analyzer is skipped, with the reason, if its inputs are not available. classifier: or a file. dataset: or what
+    `open_dataset` opens: a spec, arrays, a torch Dataset ...; None: as the checkpoint records it. analyzers: a plan,
+    names of analyzers, or one name; None: all of them. compared: all classifiers of the run with their datasets,
+    including this one, for inputs that must be the same in all of them; None: this is the only one. track: shows
+    progress.
 
     Arrays are read-only for analyzers and inputs. A third party's analyzer or input that changes them, the dataset or
     the network is skipped, and its changes are undone.
+
+    >>> from torch import nn, rand, tensor
+    >>> from csg_analyze import classifier_of
+    >>> network = nn.Sequential(
+    ...     nn.Conv2d(3, 8, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 2)
+    ... )
+    >>> classifier = classifier_of(network, class_names=["cat", "dog"], device="cpu")
+    >>> images, labels = rand(20, 3, 16, 16), tensor([0, 1] * 10)
+    >>> outcome = analyze(classifier, (images, labels), ["accuracy", "gate"])
+    >>> outcome.results["accuracy"].summary["n"]
+    20
+    >>> outcome.skipped
+    {'gate': 'no gate in this checkpoint'}
     """
+    classifier = as_classifier(classifier)
+    dataset = dataset if isinstance(dataset, Dataset) else open_dataset(classifier, dataset)
     chosen = analyzers if isinstance(analyzers, Plan) else plan(analyzers)
     always_there = {
         "classifier": classifier,

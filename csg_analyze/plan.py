@@ -36,10 +36,11 @@ class Plan:
 
 
 def plan(analyzers: Sequence[str] | None = None, options: Options | None = None) -> Plan:
-    """Look up the analyzers (by default all) and the inputs they need.
+    """Look up the analyzers (names, or one name; by default all) and the inputs they need.
 
     Raises UsageError for an unknown analyzer or option, and for an input that nothing provides.
     """
+    analyzers = [analyzers] if isinstance(analyzers, str) else analyzers
     names = dict.fromkeys(registered(ANALYZERS) if analyzers is None else analyzers)
     steps = tuple(find(ANALYZERS, name) for name in names)
     inputs: dict[str, Step] = {}

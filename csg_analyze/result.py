@@ -50,6 +50,14 @@ class Table:
     caption: str = ""
     best: pd.DataFrame | None = None
 
+    def __repr__(self) -> str:
+        return f"Table({len(self.frame)} rows of {', '.join(map(str, self.frame.columns))!r:.200})"
+
+    def _repr_html_(self) -> str:
+        from csg_analyze.report.notebook import html_of_table
+
+        return html_of_table(self)
+
 
 @dataclass(frozen=True, eq=False)
 class Matrix:
@@ -74,6 +82,17 @@ class Matrix:
     def __getitem__(self, name: str) -> np.ndarray:
         return self.arrays[name]
 
+    def __repr__(self) -> str:
+        from csg_analyze.wording import shortened
+
+        axes = " x ".join(f"{len(labels)} {shortened(name, 40)}" for name, labels in self.axes.items())
+        return f"Matrix({axes}: {', '.join(self.arrays)!r:.200})"
+
+    def _repr_html_(self) -> str:
+        from csg_analyze.report.notebook import html_of_matrix
+
+        return html_of_matrix(self)
+
 
 @dataclass(frozen=True, eq=False)
 class Pictures:
@@ -84,6 +103,9 @@ class Pictures:
     def __getitem__(self, name: str) -> np.ndarray | Sequence[np.ndarray]:
         return self.arrays[name]
 
+    def __repr__(self) -> str:
+        return f"Pictures({', '.join(f'{len(arrays)} {name}' for name, arrays in self.arrays.items())!r:.200})"
+
 
 @dataclass(frozen=True)
 class Drawing:
@@ -91,6 +113,33 @@ class Drawing:
 
     draw: DrawFigure
     caption: str = ""
+
+    def __repr__(self) -> str:
+        name = getattr(self.draw, "__name__", type(self.draw).__name__)
+        return f"Drawing({name}, {self.caption!r:.100}; drawn() of its result shows it)"
+
+
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """A drawing with the results that it draws, by model name: a figure in a notebook."""
+
+    drawing: Drawing
+    results: Mapping[str, Result]
+
+    def figure(self) -> Figure:
+        """The figure of matplotlib, newly drawn, to be changed or saved."""
+        from csg_analyze.plots.style import style
+
+        with style():
+            return self.drawing.draw(self.results)
+
+    def __repr__(self) -> str:
+        return f"Drawn({self.drawing.caption!r:.100}, of {', '.join(self.results)!r:.100})"
+
+    def _repr_png_(self) -> bytes:
+        from csg_analyze.report.notebook import drawn
+
+        return drawn(self.figure())
 
 
 @dataclass(frozen=True)
@@ -135,3 +184,23 @@ class Result:
     def frame(self, table: str) -> pd.DataFrame:
         """The frame of a table. Raises KeyError for an unknown name."""
         return self.tables[table].frame
+
+    def drawn(self, model: str = "model") -> dict[str, Drawn]:
+        """The figures of this result alone, by title; a notebook shows them. model: what they call it."""
+        return {title: Drawn(drawing, {model: self}) for title, drawing in self.figures.items()}
+
+    def __repr__(self) -> str:
+        from csg_analyze.wording import cell, shortened
+
+        numbers = ", ".join(
+            f"{shortened(name, 40)}={shortened(cell(value), 40)}" for name, value in list(self.summary.items())[:3]
+        )
+        more = ", ..." * (len(self.summary) > 3)
+        parts = {"tables": self.tables, "matrices": self.matrices, "figures": self.figures}
+        held = "".join(f"; {name}: {', '.join(each)!r:.100}" for name, each in parts.items() if each)
+        return f"Result({numbers}{more}{held})"
+
+    def _repr_html_(self) -> str:
+        from csg_analyze.report.notebook import html_of_result
+
+        return html_of_result(self, "")

@@ -7,7 +7,7 @@ not called `run` because it would then replace the function `csg_analyze.run`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from os import PathLike
 from pathlib import Path
@@ -84,8 +84,8 @@ class Run:
 
     checkpoints: files, or classifiers in hand. data: a spec, or data in hand, see `DataInHand`. class_map: a file, a
     dict, "index" or "order". class_names: of data in hand, in the order of its labels.
-    analyzers: names; None: all. options: of analyzers and inputs, by name. out: None writes no folder. command: the
-    command line to record in the report.
+    analyzers: names, or one; None: all. options: of analyzers and inputs, by name. out: None writes no folder. command:
+    the command line to record in the report.
     """
 
     checkpoints: Annotated[
@@ -161,13 +161,10 @@ def plan_analyses(state: State) -> State:
 
 def load_classifiers(state: State) -> State:
     """Load every checkpoint that is not loaded yet, and give all of them distinct names."""
-    from csg_analyze.checkpoints import Classifier
+    from csg_analyze.analysis import as_classifier
 
     def load(each: Any) -> Classifier:
-        if not isinstance(each, Classifier | str | PathLike):
-            kind = type(each).__name__
-            raise UsageError(f"{kind} is neither a file nor a classifier; make one with classifier_of(module).")
-        return each if isinstance(each, Classifier) else state.run.loading.load(Path(each))
+        return as_classifier(each, state.run.loading.load)
 
     loaded, refused = _each(state.run.checkpoints, load, name=str)
     return replace(state, classifiers=tuple(distinct_names(loaded)), refused=refused)
@@ -264,13 +261,29 @@ STAGES: tuple[Callable[[State], State], ...] = (
 )  # fmt: skip
 
 
-def run(settings: Run | Sequence[Path | str | Classifier], **changes: Any) -> Report:
+def run(settings: Run | Classifier | Path | str | Iterable[Path | str | Classifier], **changes: Any) -> Report:
     """All stages, one after the other: the report of some checkpoints.
 
-    settings: a `Run`, or checkpoint files and classifiers; changes: fields of `Run`. Raises UsageError for whatever
-    cannot be used.
+    settings: a `Run`, or checkpoint files and classifiers, or one of them; changes: fields of `Run`. Raises UsageError
+    for whatever cannot be used.
+
+    >>> from torch import nn, rand, tensor
+    >>> from csg_analyze import classifier_of
+    >>> network = nn.Sequential(
+    ...     nn.Conv2d(3, 8, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 2)
+    ... )
+    >>> classifier = classifier_of(network, class_names=["cat", "dog"], device="cpu")
+    >>> images, labels = rand(20, 3, 16, 16), tensor([0, 1] * 10)
+    >>> report = run(classifier, data=(images, labels), analyzers=["accuracy"], no_cache=True, quiet=True)
+    >>> report
+    Report('Class-specificity of model': 'model'; 'accuracy')
+    >>> report.models[0].results["accuracy"].frame("per_class")["class"].tolist()
+    ['cat', 'dog']
     """
-    settings = settings if isinstance(settings, Run) else Run(settings)
+    if isinstance(settings, str | PathLike) or not isinstance(settings, Run | Iterable):
+        settings = Run([settings])
+    elif not isinstance(settings, Run):
+        settings = Run(list(settings))
     state = State(replace(settings, **changes))
     for stage in STAGES:
         state = stage(state)

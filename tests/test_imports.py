@@ -20,9 +20,9 @@ ALLOWED = {
     "inputs": {
         "inputs", "attacks", "checkpoints", "data", "metrics", "models", "hooks", "files", "progress", "errors",
     },
-    "checkpoints": {"checkpoints", "models", "metrics", "files", "devices", "errors", "extras"},
+    "checkpoints": {"checkpoints", "models", "metrics", "html", "files", "devices", "errors", "extras"},
     "classes": {"classes", "checkpoints", "data", "wording", "errors"},
-    "data": {"data", "extras", "files", "errors"},
+    "data": {"data", "extras", "html", "files", "errors"},
     "report": {
         "report", "result", "about", "paper", "checkpoints", "metrics", "plots", "html", "wording", "files", "errors",
     },

@@ -21,7 +21,17 @@ ROOT = Path(__file__).parents[1]
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 THROUGH = {"torch.utils.tensorboard": "tensorboard"}
 """Modules that are nothing but another package's door."""
-PROGRAMS = {"nox", "ruff", "mypy", "pandas-stubs", "scipy-stubs", "pytest-xdist", "pytest-cov", "hatchling"}
+PROGRAMS = {
+    "nox",
+    "ruff",
+    "mypy",
+    "pandas-stubs",
+    "scipy-stubs",
+    "pytest-xdist",
+    "pytest-cov",
+    "hatchling",
+    "ipykernel",
+}
 """What development needs without importing it."""
 
 

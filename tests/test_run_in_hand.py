@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 import torch
 from PIL import Image
@@ -87,6 +88,31 @@ def test_a_dataset_that_was_loaded_is_data_too(through_files: Mapping[str, Mappi
     held = DataInHand(FORMS["arrays"], NAMES)
     for data in (held, held.opened()):
         assert numbers(csg_analyze.run([in_hand(class_names=NAMES)], data=data, **HOW)) == through_files
+
+
+def test_one_analysis_of_whatever_a_user_holds(
+    tmp_path: Path, through_files: Mapping[str, Mapping[str, object]]
+) -> None:
+    classifier, words = in_hand(class_names=NAMES), pd.Series([NAMES[label] for label in LABELS])
+    pictures = [image for image, _ in map(Pictures().__getitem__, range(60))]
+    for data in (FORMS["arrays"], (pictures, words), list(zip(pictures, LABELS, strict=True))):
+        outcome = csg_analyze.analyze(classifier, data, "accuracy")
+        assert list(outcome.results) == ["accuracy"]
+        assert dict(outcome.results["accuracy"].summary) == through_files["accuracy"]
+    csg_analyze.save_checkpoint(
+        tmp_path / "model.pt", network(), architecture="resnet8", class_names=NAMES, data="scenes", training="STD",
+        preprocessing=Preprocessing(MEAN, STD, size=32), feature_layer="layer3",
+    )  # fmt: skip
+    settings = HOW | {"analyzers": "accuracy", "data": FORMS["arrays"]}
+    for one in (classifier, tmp_path / "model.pt", str(tmp_path / "model.pt"), tmp_path.glob("*.pt")):
+        (model,) = csg_analyze.run(one, **settings).models
+        assert dict(model.results["accuracy"].summary) == through_files["accuracy"]
+    with pytest.raises(UsageError, match=r"the checkpoint has 4 classes .*, the data 10"):  # which it says it saw
+        csg_analyze.analyze(tmp_path / "model.pt", analyzers=["accuracy"])
+    with pytest.raises(UsageError, match="Linear is neither a file nor a classifier"):
+        csg_analyze.analyze(nn.Linear(3, 2), FORMS["arrays"])
+    with pytest.raises(UsageError, match="Linear is neither a file nor a classifier"):
+        csg_analyze.run(nn.Linear(3, 2), **settings)
 
 
 def test_networks_in_hand_stand_beside_files_and_the_report_says_what_they_are(tmp_path: Path) -> None:

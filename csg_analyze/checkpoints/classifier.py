@@ -114,7 +114,7 @@ class Classifier:
     path: Path | None
     sha256: str
     architecture: str
-    network: PixelNetwork = field(repr=False)
+    network: PixelNetwork
     preprocessing: Preprocessing
     feature_layer: str
     head: str
@@ -129,6 +129,16 @@ class Classifier:
     code: str | None = None
     head_input: HeadInput | None = None
     no_layer: str = ""
+
+    def __repr__(self) -> str:
+        classes = f"{self.n_classes} classes, {self.n_filters} filters of {self.feature_layer!r:.60}"
+        training = "".join(f", {part}" for part in (self.training, self.gate is not None and "with a gate") if part)
+        return f"Classifier({self.name!r:.60}: {self.architecture!r:.60}, {classes}{training})"
+
+    def _repr_html_(self) -> str:
+        from csg_analyze.checkpoints.notebook import html_of_classifier
+
+        return html_of_classifier(self)
 
     @property
     def source(self) -> str:

@@ -43,6 +43,12 @@ def classifier_of(
     before the crop, None: `size`. channels: "bgr" for a network that takes blue first, None: "rgb". layer: the feature
     layer; default: the last stage whose maps reach the head. gate: (C, K) in [0, 1]. Raises UsageError for what cannot
     be analysed.
+
+    >>> network = nn.Sequential(
+    ...     nn.Conv2d(3, 8, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 2)
+    ... )
+    >>> classifier_of(network, class_names=["cat", "dog"], name="mine")
+    Classifier('mine': 'Sequential', 2 classes, 8 filters of '1')
     """
     if not isinstance(module, nn.Module):
         raise UsageError(f"classifier_of takes a torch.nn.Module, not {type(module).__name__}.")

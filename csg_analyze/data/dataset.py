@@ -75,6 +75,16 @@ class Dataset:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def __repr__(self) -> str:
+        height, width = self.image_size
+        name = " ".join(filter(None, (self.spec, self.split)))
+        return f"Dataset({name!r:.60}: {len(self)} images of {width}x{height}, {len(self.class_names)} named classes)"
+
+    def _repr_html_(self) -> str:
+        from csg_analyze.data.notebook import html_of_dataset
+
+        return html_of_dataset(self)
+
     @property
     def image_size(self) -> tuple[int, int]:
         """(height, width) in pixels."""

@@ -12,34 +12,44 @@ from torch.utils.data import DataLoader, IterableDataset
 from csg_analyze.data.dataset import Dataset, balanced_choice, limit_note
 from csg_analyze.data.gathering import limited, of_arrays, of_items, of_loader
 from csg_analyze.data.geometry import check_sizes, resized
+from csg_analyze.data.pairs import IN_WORDS, Pairs, numbered, one_by_one, side_by_side
 from csg_analyze.data.stored import Items
 from csg_analyze.errors import UsageError
 
-ACCEPTED = "a spec, (images, labels), a torch Dataset of (image, label) or a DataLoader"
+ACCEPTED = "a spec, (images, labels), a list of pairs, a torch Dataset of (image, label) or a DataLoader"
 
 
 class DataInHand:
     """What a user holds, opened for one network after the other and read once for each size.
 
-    data: (images, labels) of NumPy or torch, uint8 or floats in [0, 1], (N, 3, H, W) or (N, H, W, 3); a map-style
-    Dataset of (image, label), images as arrays or of PIL; a DataLoader of such batches, which is iterated once, in its
-    own order; one that draws a new order each time is refused. class_names: in the order of the labels; None: those in
-    the data's attribute `classes`, if it has one. Raises UsageError for anything else, and for what cannot be used.
+    data: (images, labels) of NumPy or torch, uint8 or floats in [0, 1], (N, 3, H, W) or (N, H, W, 3), or images as a
+    list, of arrays or of PIL, and labels as a list or a series of pandas; a list of pairs of these; a map-style Dataset
+    of (image, label); a DataLoader of such batches, which is iterated once, in its own order; one that draws a new
+    order each time is refused. Labels are class indices, or words (see `pairs.numbered`). class_names: in the order of
+    the labels; None: those in the data's attribute `classes`, if it has one. Raises UsageError for anything else, and
+    for what cannot be used.
     """
 
     def __init__(self, data: Any, class_names: Sequence[str] | None = None) -> None:
         self._opened: dict[tuple[int | None, int | None, int | None], Dataset] = {}
         self._names = tuple(class_names) if class_names is not None else _class_names_of(data)
         self._items: Any = None
+        self._notes: tuple[str, ...] = ()
         if isinstance(data, Dataset):
             self._whole = data if class_names is None else data.named(class_names)
-        elif isinstance(data, tuple | list) and len(data) == 2:
-            self._whole = self._named(of_arrays(*data))
+        elif (held := side_by_side(data)) is not None:
+            images, (labels, names) = held[0], numbered(held[1], self._names)
+            self._notes = (IN_WORDS,) if names != self._names else ()
+            self._names = names
+            if one_by_one(images):
+                self._items = Pairs(images, labels)
+            else:
+                self._whole = self._named(of_arrays(images, labels))
         elif isinstance(data, DataLoader):
             self._whole = self._named(of_loader(data))
         elif isinstance(data, IterableDataset):
             raise UsageError("an IterableDataset has no order to go back to; give DataLoader(dataset) of it.")
-        elif hasattr(data, "__getitem__") and hasattr(data, "__len__") and not isinstance(data, tuple | list | dict):
+        elif hasattr(data, "__getitem__") and hasattr(data, "__len__") and not _is_no_dataset(data):
             self._items = data
         else:
             raise UsageError(f"data may be {ACCEPTED}; not {type(data).__name__}.")
@@ -71,7 +81,13 @@ class DataInHand:
         return limited(self.opened(items.size, items.resize), limit)
 
     def _named(self, dataset: Dataset) -> Dataset:
-        return dataset.named(self._names) if self._names else dataset
+        dataset = dataset.named(self._names) if self._names else dataset
+        return replace(dataset, notes=(*self._notes, *dataset.notes)) if self._notes else dataset
+
+
+def _is_no_dataset(data: Any) -> bool:
+    """Whether items are no pairs of an image and a label: of a list (handled already), a dict, a frame of pandas."""
+    return isinstance(data, tuple | list | dict) or hasattr(data, "iloc")
 
 
 def _class_names_of(data: Any) -> tuple[str, ...]:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from csg_analyze.metrics.arrays import BoolArray, FloatArray, IntArray
+from csg_analyze.metrics.arrays import Arguments, BoolArray, FloatArray, IntArray
 
 SUCCESS, NOT_FOOLED, NOT_MOVED = "success", "not fooled", "not moved"
 BLACK, NOT_FINITE, AT_TARGET = "all black", "not finite", "at target"
@@ -26,13 +26,13 @@ UNTARGETED = -1
 
 
 def outcomes(
-    clean: FloatArray,
-    adversarial: FloatArray,
-    logits: FloatArray,
-    before: IntArray,
-    labels: IntArray,
-    targets: IntArray,
-    moved: BoolArray,
+    clean: ArrayLike,
+    adversarial: ArrayLike,
+    logits: ArrayLike,
+    before: ArrayLike,
+    labels: ArrayLike,
+    targets: ArrayLike,
+    moved: ArrayLike,
 ) -> NDArray[np.object_]:
     """The outcome of every attack, one of OUTCOMES, (n,).
 
@@ -40,6 +40,11 @@ def outcomes(
     clean images, (n,). labels, targets: (n,), target -1 for an untargeted attack. moved: (n,), whether a step of the
     attack moved the image.
     """
+    given = Arguments()
+    clean, adversarial = given.numbers("clean", clean, "n ..."), given.numbers("adversarial", adversarial, "n ...")
+    logits = given.numbers("logits", logits, "n C")
+    before, labels = given.integers("before", before, "n"), given.integers("labels", labels, "n")
+    targets, moved = given.integers("targets", targets, "n"), given.truths("moved", moved, "n")
     flat = adversarial.reshape(len(adversarial), -1)
     finite = np.isfinite(flat).all(axis=1) & np.isfinite(logits).all(axis=1)
     black = (flat == 0).all(axis=1) & (clean.reshape(len(clean), -1) != 0).any(axis=1)
@@ -54,8 +59,10 @@ def outcomes(
     return outcome
 
 
-def perturbation_sizes(clean: FloatArray, adversarial: FloatArray) -> tuple[FloatArray, FloatArray]:
+def perturbation_sizes(clean: ArrayLike, adversarial: ArrayLike) -> tuple[FloatArray, FloatArray]:
     """L2 and Linf norm of the perturbation of every image, float64 (n,) each; pixels in [0, 1]."""
+    given = Arguments()
+    clean, adversarial = given.numbers("clean", clean, "n ..."), given.numbers("adversarial", adversarial, "n ...")
     difference = (adversarial.astype(np.float64) - clean.astype(np.float64)).reshape(len(clean), -1)
     return np.sqrt((difference**2).sum(axis=1)), np.abs(difference).max(axis=1, initial=0)
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from csg_analyze.metrics.arrays import FloatArray, IntArray
+from csg_analyze.metrics.arrays import Arguments, FloatArray, IntArray
 
 FILTERS_AT_ONCE = 64
 """Filters whose activations are copied at once, because columns are not contiguous in memory."""
@@ -29,12 +30,20 @@ class Exemplars:
     thumbnail_of: IntArray
 
 
-def most_activating(activations: FloatArray, n: int) -> IntArray:
+def most_activating(activations: ArrayLike, n: int) -> IntArray:
     """The n images with the highest activation of every filter, int64 (K, n), the highest first.
 
-    activations: (N, K) with N >= n, finite. Of equal activations the lower index comes first.
+    activations: (N, K) with N >= n, finite. Of equal activations the lower index comes first. Raises ValueError for
+    what is not so.
+
+    >>> most_activating([[0.1, 2.0], [0.7, 1.0], [0.3, 3.0]], n=2)
+    array([[1, 2],
+           [2, 0]])
     """
+    activations = Arguments().numbers("activations", activations, "N K", finite=True)
     n_images, n_filters = activations.shape
+    if not 1 <= n <= n_images:
+        raise ValueError(f"n must lie in 1..{n_images}, the number of images, and is {n}.")
     chosen: IntArray = np.empty((n_filters, n), np.int64)
     for start in range(0, n_filters, FILTERS_AT_ONCE):
         columns = np.ascontiguousarray(activations[:, start : start + FILTERS_AT_ONCE].T)

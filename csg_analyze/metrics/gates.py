@@ -3,22 +3,39 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from csg_analyze.metrics.arrays import FloatArray
+from csg_analyze.metrics.arrays import Arguments
 
 
-def l1_density(gate: FloatArray) -> float:
-    """||G||_1 / (K C) of a gate (C, K): 1/C for one class per filter, 1 for a gate that is open everywhere."""
+def l1_density(gate: ArrayLike) -> float:
+    """||G||_1 / (K C) of a gate (C, K): 1/C for one class per filter, 1 for a gate that is open everywhere.
+
+    >>> l1_density([[1, 1, 0, 0], [0, 0, 1, 1]])
+    0.5
+    """
+    gate = Arguments().numbers("gate", gate, "C K", finite=True)
     return float(abs(gate).sum() / gate.size)
 
 
 def density_interval(n_classes: int, n_filters: int, bound: float) -> tuple[float, float]:
-    """[1/C, g/(C K)], between which the L1-density converges (Table 1); g bounds the L1 norm in Eq. 2."""
+    """[1/C, g/(C K)], between which the L1-density converges (Table 1); g bounds the L1 norm in Eq. 2.
+
+    >>> density_interval(n_classes=10, n_filters=64, bound=128)
+    (0.1, 0.2)
+    """
     return 1 / n_classes, bound / (n_classes * n_filters)
 
 
-def fixed_sizes(gate: FloatArray) -> tuple[int, int] | None:
-    """(m1, m2) of a gate (C, K) as Sec. 4.3 fixes them: binary, m1 filters per class, m2 of all classes; else None."""
+def fixed_sizes(gate: ArrayLike) -> tuple[int, int] | None:
+    """(m1, m2) of a gate (C, K) as Sec. 4.3 fixes them: binary, m1 filters per class, m2 of all classes; else None.
+
+    >>> fixed_sizes([[1, 1, 0, 0, 1], [0, 0, 1, 1, 1]])
+    (2, 1)
+    >>> fixed_sizes([[0.9, 0.1], [0.2, 0.8]]) is None
+    True
+    """
+    gate = Arguments().numbers("gate", gate, "C K", finite=True)
     if not np.isin(gate, (0, 1)).all():
         return None
     n_classes = len(gate)

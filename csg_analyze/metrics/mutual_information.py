@@ -8,15 +8,16 @@ from itertools import pairwise
 
 import joblib
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.special import digamma
 
-from csg_analyze.metrics.arrays import FloatArray, IntArray
+from csg_analyze.metrics.arrays import Arguments, FloatArray, IntArray
 from csg_analyze.metrics.ross import information_of_filter
 
 
 def mutual_information(
-    activations: FloatArray,
-    labels: IntArray,
+    activations: ArrayLike,
+    labels: ArrayLike,
     *,
     n_classes: int | None = None,
     n_neighbors: int = 3,
@@ -30,7 +31,8 @@ def mutual_information(
     the single sample of a class is left out.
 
     Args:
-        activations: (N, K), spatially averaged activations of K filters; any numeric dtype.
+        activations: (N, K), spatially averaged activations of K filters; any numeric dtype. An array, a tensor, a list
+            or a frame of pandas; arrays are not copied.
         labels: (N,), integers in 0..n_classes-1.
         n_classes: C; by default the largest label + 1.
         n_neighbors: neighbours from which a density is estimated; fewer in a small class.
@@ -46,6 +48,18 @@ def mutual_information(
 
     Needs O(K N (log N + n_neighbors)) time, and for ten filters or more less than twice the memory of the activations;
     for that, few filters use fewer threads.
+
+    A filter that tells class 0 from the others, and one that tells nothing:
+
+    >>> generator = np.random.default_rng(0)
+    >>> labels = np.arange(300) % 3
+    >>> activations = np.stack([generator.normal(3.0 * (labels == 0)), generator.normal(size=300)], axis=1)
+    >>> matrix = mutual_information(activations, labels)
+    >>> matrix.round(1)
+    array([[0.5, 0.1, 0.1],
+           [0. , 0. , 0. ]])
+    >>> print(f"{mutual_information_score(matrix):.1f}")
+    0.3
     """
     return information_and_chance(
         activations,
@@ -59,8 +73,8 @@ def mutual_information(
 
 
 def information_and_chance(
-    activations: FloatArray,
-    labels: IntArray,
+    activations: ArrayLike,
+    labels: ArrayLike,
     *,
     n_permutations: int,
     n_classes: int | None = None,
@@ -86,7 +100,23 @@ def information_and_chance(
     """
     if n_permutations < 0:
         raise ValueError(f"n_permutations must be at least 0, not {n_permutations}.")
-    labels, counts = checked(activations, labels, n_classes, n_neighbors)
+    return _of_arrays(
+        *checked(activations, labels, n_classes, n_neighbors), n_permutations, n_neighbors=n_neighbors, seed=seed,
+        n_jobs=n_jobs,
+    )  # fmt: skip
+
+
+def _of_arrays(
+    activations: FloatArray,
+    labels: IntArray,
+    counts: IntArray,
+    n_permutations: int,
+    *,
+    n_neighbors: int,
+    seed: int,
+    n_jobs: int | None,
+) -> tuple[FloatArray, FloatArray]:
+    """As `information_and_chance`, for what `checked` returns."""
     matrix = np.empty((activations.shape[1], len(counts)))
     chance = np.full(activations.shape[1], np.nan)
     psi = digamma(np.arange(len(labels) + 1.0))
@@ -113,8 +143,14 @@ def information_and_chance(
     return matrix, chance
 
 
-def mutual_information_score(matrix: FloatArray) -> float:
-    """MIS = mean_k max_c M[k, c], in nats: higher for filters that distinguish one class from the others."""
+def mutual_information_score(matrix: ArrayLike) -> float:
+    """MIS = mean_k max_c M[k, c], in nats: higher for filters that distinguish one class from the others.
+
+    matrix: (K, C), of `mutual_information`.
+    """
+    matrix = Arguments().numbers("matrix", matrix, "K C")
+    if not matrix.size:
+        raise ValueError(f"a matrix of shape {matrix.shape} has no mutual information.")
     return float(matrix.max(axis=1).mean())
 
 
@@ -145,28 +181,21 @@ def threads_and_filters_at_once(
 
 
 def checked(
-    activations: FloatArray, labels: IntArray, n_classes: int | None, n_neighbors: int
-) -> tuple[IntArray, IntArray]:
-    """The labels as int32, and the number of samples of each class (C,). Raises ValueError for unusable arguments."""
-    if activations.ndim != 2 or labels.ndim != 1:
-        raise ValueError(f"activations must be (N, K) and labels (N,), not {activations.shape} and {labels.shape}.")
-    if len(activations) != len(labels):
-        raise ValueError(f"there are {len(activations)} rows of activations but {len(labels)} labels.")
+    activations: ArrayLike, labels: ArrayLike, n_classes: int | None, n_neighbors: int
+) -> tuple[FloatArray, IntArray, IntArray]:
+    """Activations (N, K), labels as int32 (N,), and the number of samples of each class (C,).
+
+    Raises ValueError for unusable arguments.
+    """
+    given = Arguments()
+    activations = given.numbers("activations", activations, "N K", finite=True)
+    labels, n_classes = given.labels("labels", labels, "N", n_classes)
     if len(labels) == 0:
         raise ValueError("mutual information needs samples, and there are none.")
     if n_neighbors < 1:
         raise ValueError(f"n_neighbors must be at least 1, not {n_neighbors}.")
-    if not np.issubdtype(labels.dtype, np.integer):
-        raise ValueError(f"labels must be integers, not {labels.dtype}.")
-    n_classes = int(labels.max()) + 1 if n_classes is None else n_classes
-    if labels.min() < 0 or labels.max() >= n_classes:
-        raise ValueError(f"labels run from {labels.min()} to {labels.max()}, but must lie in 0..{n_classes - 1}.")
-    with np.errstate(over="ignore", invalid="ignore"):
-        total = np.sum(activations, dtype=np.float64)  # needs no memory; only an overflow needs a second look
-    if not np.isfinite(total) and not np.isfinite(activations).all():
-        raise ValueError("activations hold NaN or infinite values; mutual information needs finite ones.")
     labels = labels.astype(np.int32)
-    return labels, np.bincount(labels, minlength=n_classes)
+    return activations, labels, np.bincount(labels, minlength=n_classes)
 
 
 def noise_in_blocks(shape: tuple[int, ...], seed: int, n_at_once: int) -> Iterator[tuple[range, FloatArray]]:

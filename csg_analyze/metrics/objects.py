@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from csg_analyze.metrics.arrays import BoolArray, FloatArray, IntArray
+from csg_analyze.metrics.arrays import Arguments, BoolArray, FloatArray, IntArray
 
 Regions = tuple[BoolArray, BoolArray]
 
@@ -39,8 +40,9 @@ class Objects:
         return region, np.ones_like(region)
 
 
-def inside_boxes(boxes: FloatArray, height: int, width: int) -> BoolArray:
+def inside_boxes(boxes: ArrayLike, height: int, width: int) -> BoolArray:
     """The pixels whose centre lies in one of an image's boxes: (n, M, 4) -> (n, height, width)."""
+    boxes = Arguments().numbers("boxes", boxes, "n M 4")
     x0, y0, x1, y1 = np.moveaxis(boxes, -1, 0)[..., None]  # (n, M, 1) each; comparisons with NaN are False
     columns, rows = np.arange(width) + 0.5, np.arange(height) + 0.5
     across = (columns >= x0) & (columns < x1)  # (n, M, width)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from csg_analyze.metrics.arrays import FloatArray
+from csg_analyze.metrics.arrays import Arguments, FloatArray
 
 
-def upsampled(maps: FloatArray, height: int, width: int) -> FloatArray:
+def upsampled(maps: ArrayLike, height: int, width: int) -> FloatArray:
     """(..., h, w) -> float32 (..., height, width), bilinear, corners not aligned.
 
     As torch's `interpolate(mode="bilinear", align_corners=False)`: pixel x of the new size is at (x + 1/2) old / new -
@@ -16,7 +17,8 @@ def upsampled(maps: FloatArray, height: int, width: int) -> FloatArray:
     OpenCV's INTER_LINEAR agrees up to rounding, but pixels differed in 470 of 10,000 random flat maps (h, w up to 32;
     heights and widths up to 300; 440 of 10,000 that were only enlarged).
     """
-    return _between(_between(np.asarray(maps, np.float32), width, axis=-1), height, axis=-2)
+    maps = np.asarray(Arguments().numbers("maps", maps, "... h w"), np.float32)
+    return _between(_between(maps, width, axis=-1), height, axis=-2)
 
 
 def _between(maps: FloatArray, new: int, axis: int) -> FloatArray:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.stats import binomtest, t
 
-from csg_analyze.metrics.arrays import BoolArray, FloatArray, IntArray
+from csg_analyze.metrics.arrays import Arguments, FloatArray
 
 CONFIDENCE = 0.95
 RESAMPLES = 2000
@@ -15,7 +16,11 @@ RESAMPLES = 2000
 
 
 def share_with_interval(successes: int, n: int, confidence: float = CONFIDENCE) -> tuple[float, float, float]:
-    """(share, low, high) with the Wilson score interval; NaN for n = 0."""
+    """(share, low, high) with the Wilson score interval; NaN for n = 0.
+
+    >>> "{:.2f} [{:.2f}, {:.2f}]".format(*share_with_interval(45, 50))
+    '0.90 [0.79, 0.96]'
+    """
     if n == 0:
         return float("nan"), float("nan"), float("nan")
     wilson = binomtest(int(successes), int(n)).proportion_ci(confidence, method="wilson")
@@ -40,8 +45,13 @@ class Mean(NamedTuple):
     high: float
 
 
-def mean_with_interval(values: FloatArray, confidence: float = CONFIDENCE) -> Mean:
-    """The mean of values (n,), with Student's t interval for the mean of their population; NaN for too few values."""
+def mean_with_interval(values: ArrayLike, confidence: float = CONFIDENCE) -> Mean:
+    """The mean of values (n,), with Student's t interval for the mean of their population; NaN for too few values.
+
+    >>> "{1:.2f} [{3:.2f}, {4:.2f}]".format(*mean_with_interval([0.21, 0.22, 0.23]))
+    '0.22 [0.20, 0.24]'
+    """
+    values = Arguments().numbers("values", values, "n")
     n = len(values)
     if n == 0:
         return Mean(0, *(float("nan"),) * 4)
@@ -59,21 +69,23 @@ def resampled(n: int, *, resamples: int, seed: int) -> FloatArray:
     return rng.multinomial(n, np.full(n, 1 / n), size=resamples).astype(np.float64) if n else np.ones((resamples, 0))
 
 
-def resampled_groups(groups: IntArray, *, resamples: int, seed: int) -> FloatArray:
+def resampled_groups(groups: ArrayLike, *, resamples: int, seed: int) -> FloatArray:
     """How often each of N images occurs in every resample of whole groups, (resamples, N).
 
     groups: (N,), the same number for all images of a group.
     """
+    groups = Arguments().integers("groups", groups, "N")
     numbers, group = np.unique(groups, return_inverse=True)
     draws: FloatArray = resampled(len(numbers), resamples=resamples, seed=seed)[:, group]
     return draws
 
 
-def intervals(values: FloatArray, confidence: float = CONFIDENCE) -> tuple[FloatArray, FloatArray]:
+def intervals(values: ArrayLike, confidence: float = CONFIDENCE) -> tuple[FloatArray, FloatArray]:
     """(low, high), (...) each: percentile intervals of bootstrap values (resamples, ...).
 
     Values that are not finite do not count; NaN if none is finite.
     """
+    values = Arguments().numbers("values", values, "resamples ...")
     finite = np.isfinite(values)
     defined = np.asarray(finite.any(axis=0))
     if not defined.any():
@@ -84,15 +96,15 @@ def intervals(values: FloatArray, confidence: float = CONFIDENCE) -> tuple[Float
     return np.where(defined, low, np.nan), np.where(defined, high, np.nan)
 
 
-def interval(values: FloatArray, confidence: float = CONFIDENCE) -> tuple[float, float]:
+def interval(values: ArrayLike, confidence: float = CONFIDENCE) -> tuple[float, float]:
     """`intervals` of the bootstrap values of one number, (resamples,)."""
-    low, high = intervals(values, confidence)
+    low, high = intervals(Arguments().numbers("values", values, "resamples"), confidence)
     return float(low), float(high)
 
 
-def bootstrap_interval_of_share(share: float, resampled_shares: FloatArray, n: int) -> tuple[float, float]:
+def bootstrap_interval_of_share(share: float, resampled_shares: ArrayLike, n: int) -> tuple[float, float]:
     """95 % interval of a share of n sources from its bootstrap values; the exact one if these are all 0 or all 1."""
-    low, high = interval(resampled_shares)
+    low, high = interval(Arguments().numbers("resampled_shares", resampled_shares, "resamples"))
     if low == high == share and share in (0, 1):
         unseen = largest_unseen(n)
         return (0.0, unseen) if share == 0 else (1 - unseen, 1.0)
@@ -100,13 +112,15 @@ def bootstrap_interval_of_share(share: float, resampled_shares: FloatArray, n: i
 
 
 def paired_difference(
-    first: FloatArray, second: FloatArray, *, resamples: int = RESAMPLES, seed: int = 0
+    first: ArrayLike, second: ArrayLike, *, resamples: int = RESAMPLES, seed: int = 0
 ) -> tuple[float, float, float]:
     """(difference, low, high): mean of first - second over n images, with the 95 % paired bootstrap interval.
 
     first, second: (n,), one value per image. If the values are 0 or 1 and no image differs, the interval is the exact
     one for the share of images that may differ. NaN without images.
     """
+    given = Arguments()
+    first, second = given.numbers("first", first, "n"), given.numbers("second", second, "n")
     if not len(first):
         return float("nan"), float("nan"), float("nan")
     differences = np.asarray(first, dtype=np.float64) - np.asarray(second, dtype=np.float64)
@@ -118,7 +132,7 @@ def paired_difference(
 
 
 def paired_difference_of_rates(
-    first: FloatArray, second: FloatArray, *, resamples: int = RESAMPLES, seed: int = 0
+    first: ArrayLike, second: ArrayLike, *, resamples: int = RESAMPLES, seed: int = 0
 ) -> tuple[float, float, float]:
     """(difference, low, high): error rate of first minus that of second, with the 95 % paired bootstrap interval.
 
@@ -126,6 +140,8 @@ def paired_difference_of_rates(
     Both share the resamples of images. If neither was ever wrong, the interval is the exact one for the share of images
     that may differ. NaN if one of them judged no image.
     """
+    given = Arguments()
+    first, second = given.numbers("first", first, "n 2"), given.numbers("second", second, "n 2")
     draws = np.concatenate([np.ones((1, len(first))), resampled(len(first), resamples=resamples, seed=seed)])
     with np.errstate(invalid="ignore", divide="ignore"):
         rates = [(draws @ judgements[:, 0]) / (draws @ judgements[:, 1]) for judgements in (first, second)]
@@ -136,8 +152,14 @@ def paired_difference_of_rates(
     return float(differences[0]), *interval(differences[1:])
 
 
-def mcnemar(first: BoolArray, second: BoolArray) -> float:
-    """The exact two-sided p-value of McNemar's test: are both models right on the same share of images? (n,) each."""
+def mcnemar(first: ArrayLike, second: ArrayLike) -> float:
+    """The exact two-sided p-value of McNemar's test: are both models right on the same share of images? (n,) each.
+
+    >>> mcnemar([True] * 9 + [False], [True, False] * 5)
+    0.125
+    """
+    given = Arguments()
+    first, second = given.truths("first", first, "n"), given.truths("second", second, "n")
     only_first, only_second = int((first & ~second).sum()), int((~first & second).sum())
     discordant = only_first + only_second
     return float(binomtest(only_first, discordant, 0.5).pvalue) if discordant else 1.0

@@ -13,9 +13,9 @@ from typing import TypeAlias, TypeVar
 
 from csg_analyze.about import About
 from csg_analyze.checkpoints.origin import Origin
-from csg_analyze.errors import UsageError
+from csg_analyze.errors import UsageError, unknown
 from csg_analyze.paper import Numbers
-from csg_analyze.result import Result
+from csg_analyze.result import Drawn, Result
 
 JSON: TypeAlias = "Mapping[str, JSON] | Sequence[JSON] | str | int | float | bool | None"
 T = TypeVar("T")
@@ -53,6 +53,15 @@ class Refused:
 
     name: str
     reason: str
+
+    def __repr__(self) -> str:
+        skipped = f"; skipped: {', '.join(self.skipped)!r}" if self.skipped else ""
+        return f"ModelReport({self.name!r:.60}: {', '.join(self.results)!r:.200}{skipped:.200})"
+
+    def _repr_html_(self) -> str:
+        from csg_analyze.report.notebook import html_of_model
+
+        return html_of_model(self)
 
 
 @dataclass(frozen=True)
@@ -95,6 +104,30 @@ class Report:
         named = tuple(section for section in self.sections if section.analyzer in ran)
         listed = {section.analyzer for section in named}
         return named + tuple(Section(name, About(name)) for name in ran if name not in listed)
+
+    def drawn(self, analyzer: str) -> dict[str, Drawn]:
+        """The figures of an analysis over all models, by title; a notebook shows them.
+
+        Models of other classes have figures of their own. Raises UsageError for an analysis that did not run.
+        """
+        ran = dict.fromkeys(name for model in self.models for name in (*model.results, *model.skipped))
+        if analyzer not in ran:
+            raise unknown("analysis", analyzer, ran)
+        results = {model.name: model.results[analyzer] for model in self.models if analyzer in model.results}
+        figures: dict[str, Drawn] = {}
+        for title, drawing, part in self.shared(results, lambda result: result.figures):
+            figures[title if title not in figures else f"{title}: {', '.join(part)}"] = Drawn(drawing, part)
+        return figures
+
+    def __repr__(self) -> str:
+        models = ", ".join(model.name for model in self.models)
+        ran = ", ".join(section.analyzer for section in self.presented())
+        return f"Report({self.title!r:.80}: {models!r:.200}; {ran!r:.200})"
+
+    def _repr_html_(self) -> str:
+        from csg_analyze.report.notebook import html_of_report
+
+        return html_of_report(self)
 
     def shared(
         self, results: Mapping[str, Result], parts_of: Callable[[Result], Mapping[str, T]]

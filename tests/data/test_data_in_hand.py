@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from PIL import Image
@@ -57,6 +58,17 @@ FORMS: dict[str, Any] = {
     "TensorDataset": TensorDataset(IMAGES, LABELS),
     "TensorDataset of floats": TensorDataset(IMAGES / 255, LABELS),
     "pictures": as_pictures(),
+    "list of arrays": (list(IMAGES.numpy()), LABELS.tolist()),
+    "lists of tensors": (list(IMAGES), list(LABELS)),
+    "list of pictures": ([image for image, _ in as_pictures().items], LABELS.tolist()),
+    "pairs": as_pictures().items,
+    "pairs of tensors": list(zip(IMAGES, LABELS, strict=True)),
+    "series": (IMAGES, pd.Series(LABELS.numpy(), [f"row {i}" for i in range(12)])),
+    "series that may miss values": (IMAGES, pd.Series(LABELS.numpy(), dtype="Int64")),
+    "series of pictures": (pd.Series([image for image, _ in as_pictures().items]), pd.Series(LABELS.numpy())),
+    "words": (IMAGES, [("cat", "dog", "eel")[i] for i in LABELS]),
+    "words of NumPy": (IMAGES, np.array(["cat", "dog", "eel"])[LABELS]),
+    "categories": (IMAGES, pd.Series(np.array(["cat", "dog", "eel"])[LABELS]).astype("category")),
     "loader": DataLoader(TensorDataset(IMAGES / 255, LABELS), batch_size=5),
     "loader of a subset": DataLoader(Subset(TensorDataset(IMAGES, LABELS), range(12)), batch_size=12),
 }
@@ -72,6 +84,29 @@ def test_every_form_gives_the_same_images_and_fingerprint(form: str) -> None:
     assert (len(dataset), dataset.image_size, dataset.spec, dataset.split) == (12, (8, 10), "data in memory", "")
     assert (dataset.class_names, dataset.notes) == (("cat", "dog", "eel"), ())
     assert dataset.fingerprint == DataInHand(FORMS["torch"]).opened().fingerprint
+
+
+def test_pictures_of_a_list_may_differ_in_size_and_be_grey() -> None:
+    pictures = [Image.new("L", (20 + i, 16), 10 * i) for i in range(6)]
+    dataset = DataInHand((pictures, LABELS[:6])).opened(size=8)
+    assert torch.equal(dataset.images[0:6][:, :, 4, 4], 10 * torch.arange(6, dtype=torch.uint8)[:, None].expand(-1, 3))
+    assert len(DataInHand((pictures, LABELS[:6])).opened(size=8, limit=3)) == 3
+    arrays = [np.asarray(picture.convert("RGB")) for picture in pictures]
+    assert torch.equal(DataInHand((arrays, LABELS[:6])).opened(size=8).images[0:6], dataset.images[0:6])
+    with pytest.raises(UsageError, match="image 0 is 20x16, image 1 21x16; give one size"):
+        DataInHand((pictures, LABELS[:6])).opened()
+
+
+def test_labels_in_words_are_numbered_by_the_names_or_else_by_the_alphabet() -> None:
+    words = ["eel", "cat", "eel", "dog"]
+    named = DataInHand((IMAGES[:4], words), ("eel", "dog", "cat")).opened()
+    assert (named.labels.tolist(), named.notes) == ([0, 2, 0, 1], ())
+    data = DataInHand((IMAGES[:4], words)).opened()
+    assert (data.labels.tolist(), data.class_names) == ([2, 0, 2, 1], ("cat", "dog", "eel"))
+    assert data.notes == (
+        "labels in words were numbered in alphabetical order, which must be that of the network's outputs",
+    )
+    assert data.relabelled(("eel", "dog", "cat")).labels.tolist() == [0, 2, 0, 1]
 
 
 def test_the_fingerprint_is_of_pixels_and_labels() -> None:
@@ -208,6 +243,10 @@ WEIGHTED = DataLoader(TensorDataset(IMAGES, LABELS), sampler=WeightedRandomSampl
         ((IMAGES, LABELS, LABELS), "not tuple"),
         ({"images": IMAGES}, "not dict"),
         (("a", "b"), "no array of numbers"),
+        ([], "not list"),
+        (pd.DataFrame({"image": [1], "label": [0]}), "not DataFrame"),
+        ((as_pictures().items[0][:1], [0, 1]), "1 images, but 2 labels"),
+        ((IMAGES[:3], ["cat", "dog", 3]), "a label is 3, which is none of the classes"),
         ((IMAGES[..., :3], LABELS), "channels first or last"),
         ((IMAGES[:, :1], LABELS), r"\(12, 1, 8, 10\).*repeat a grey channel"),
         ((IMAGES[0], LABELS), "give all of them at once"),

@@ -75,7 +75,7 @@ def permutation_test(
     """
     if n_permutations < 1:
         raise ValueError(f"n_permutations must be at least 1, not {n_permutations}.")
-    labels, counts = checked(activations, labels, n_classes, n_neighbors)
+    activations, labels, counts = checked(activations, labels, n_classes, n_neighbors)
     n_filters = activations.shape[1]
     matrix = np.empty((n_filters, len(counts)))
     reached = np.zeros((n_filters, len(counts)), np.int64)
