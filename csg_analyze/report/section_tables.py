@@ -16,11 +16,12 @@ from csg_analyze.report.headline import (
     headline_table,
     measured,
 )
+from csg_analyze.report.latex import write_latex
 from csg_analyze.report.ledger import Ledger
 from csg_analyze.report.over_seeds import in_headline, over_seeds, over_seeds_as_shown, seeds_table, worth_showing
 from csg_analyze.report.seeds import compared, seeds_of
 from csg_analyze.report.tables import Cell, ShownTable, first_rows, joined, shown_table
-from csg_analyze.report.writing import write_csv, write_latex
+from csg_analyze.report.writing import write_csv
 from csg_analyze.result import Result, Table
 from csg_analyze.wording import cell
 

@@ -1,4 +1,4 @@
-"""Tables as files: CSV and Parquet in full precision, LaTeX as shown."""
+"""Tables as files: CSV and Parquet in full precision."""
 
 from __future__ import annotations
 
@@ -8,10 +8,6 @@ import numpy as np
 import pandas as pd
 
 from csg_analyze.result import Matrix
-from csg_analyze.wording import DASH, cell
-
-LATEX_ROWS, LATEX_EXCERPT = 2_000, 50
-"""Of longer tables, the LaTeX file has only an excerpt; the CSV has all rows."""
 
 
 def long_form(matrix: Matrix) -> pd.DataFrame:
@@ -43,26 +39,6 @@ def write_parquet(table: pd.DataFrame, path: Path) -> None:
 
 def _as_text(value: object) -> str:
     return str(value).encode("utf-8", "backslashreplace").decode("utf-8")
-
-
-def write_latex(table: pd.DataFrame, path: Path, *, bold: pd.DataFrame | None = None, align: str = "") -> None:
-    """Write a booktabs tabular to \\input into a paper, with all texts escaped; `bold` has the shape of `table`.
-
-    align: "l" or "r" per column, by default "r" for numbers. Of more than 2,000 rows only the first 50 are written,
-    with a comment.
-    """
-    lines = ["% needs \\usepackage{booktabs} and \\usepackage[T1]{fontenc}"]
-    align = align or "".join("r" if is_number(table[name]) else "l" for name in table.columns)
-    if len(table) > LATEX_ROWS:
-        lines.append(f"% the first {LATEX_EXCERPT} of {len(table)} rows; all of them are in {path.stem}.csv")
-        table = table.head(LATEX_EXCERPT)
-    cells = pd.DataFrame({name: [cell(value) for value in table[name]] for name in table.columns}, dtype=object)
-    styler = cells.replace(DASH, "--").style.hide(axis="index")
-    styler = styler.format(escape="latex").format_index(escape="latex", axis="columns")
-    if bold is not None:
-        weights = bold.loc[table.index].map(lambda is_bold: "textbf:--rwrap;" if is_bold else "")
-        styler = styler.apply(lambda _: weights.set_axis(cells.index), axis=None)
-    path.write_text("\n".join([*lines, styler.to_latex(hrules=True, column_format=align)]), encoding="utf-8")
 
 
 def is_number(column: pd.Series) -> bool:

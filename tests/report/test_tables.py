@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from csg_analyze.report.document import ModelReport, Report
 from csg_analyze.report.folder import write_report
 from csg_analyze.report.headline import first_table, first_table_as_shown, headline
+from csg_analyze.report.latex import write_latex
 from csg_analyze.report.tables import first_rows, joined, stacked
-from csg_analyze.report.writing import write_csv, write_latex, write_parquet
+from csg_analyze.report.writing import write_csv, write_parquet
 from csg_analyze.result import Result, Table
 from csg_analyze.wording import cell
 
