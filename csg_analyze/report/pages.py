@@ -18,7 +18,7 @@ from csg_analyze.wording import cell
 SeedTables = tuple[ShownTable, ShownTable] | None
 """The numbers over seeds: the headlines, and all numbers."""
 
-LINK_TEXTS = {"csv": "CSV", "tex": "LaTeX", "pdf": "PDF", "png": "PNG"}
+LINK_TEXTS = {"csv": "CSV", "tex": "LaTeX", "pdf": "PDF", "svg": "SVG", "png": "PNG"}
 """Texts of links to files, by suffix."""
 
 MOST_ENTRIES = 12
