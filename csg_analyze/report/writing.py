@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from csg_analyze.result import Matrix
+
+FORMULA = "=+\\-@\t\n＝＋－＠"
+"""What a cell begins with that Excel, LibreOffice or Google Sheets run as a formula; the last four in East Asia."""
+
+NUMBER = r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?"
 
 
 def long_form(matrix: Matrix) -> pd.DataFrame:
@@ -23,8 +29,32 @@ def long_form(matrix: Matrix) -> pd.DataFrame:
 
 
 def write_csv(table: pd.DataFrame, path: Path) -> None:
-    """Write all rows in full precision."""
-    table.to_csv(path, index=False, lineterminator="\n", errors="backslashreplace")
+    """Write all rows in full precision. Texts that a spreadsheet would run as formulas are `defused`."""
+    texts = [place for place, column in enumerate(table.dtypes) if not pd.api.types.is_numeric_dtype(column)]
+    safe = table.copy(deep=False)
+    for place in texts:
+        safe.isetitem(place, table.iloc[:, place].map(defused, na_action="ignore"))
+    safe.columns = pd.Index([defused(name) for name in table.columns], dtype=object)
+    safe.to_csv(path, index=False, lineterminator="\n", errors="backslashreplace")
+
+
+def defused(value: object) -> object:
+    """A text that a spreadsheet would run as a formula, with an apostrophe in front; all else as it is.
+
+    Such a text begins with one of `FORMULA`, and is no number. One that begins with apostrophes before that gets
+    another, so that nothing is lost: `original` takes one away from exactly these texts. Every line break becomes a
+    newline, because readers end a row at any other.
+    """
+    if isinstance(value, str):
+        value = value.replace("\r\n", "\n").replace("\r", "\n")
+    if isinstance(value, str) and re.match(f"'*[{FORMULA}]", value) and not re.fullmatch(NUMBER, value):
+        return f"'{value}"
+    return value
+
+
+def original(text: str) -> str:
+    """The text that `defused` made safe."""
+    return text[1:] if re.match(f"'+[{FORMULA}]", text) else text
 
 
 def write_parquet(table: pd.DataFrame, path: Path) -> None:

@@ -15,7 +15,7 @@ from csg_analyze.report.folder import write_report
 from csg_analyze.report.headline import first_table, first_table_as_shown, headline
 from csg_analyze.report.latex import write_latex
 from csg_analyze.report.tables import first_rows, joined, stacked
-from csg_analyze.report.writing import write_csv, write_parquet
+from csg_analyze.report.writing import defused, original, write_csv, write_parquet
 from csg_analyze.result import Result, Table
 from csg_analyze.wording import cell
 
@@ -170,6 +170,33 @@ def test_csv_keeps_every_digit(tmp_path: Path) -> None:
     back = pd.read_csv(tmp_path / "t.csv")
     assert back["x"][0] == 1 / 3
     assert back["name"][0] == 'a,"b"\n'
+
+
+FORMULAS = ["=1+1", "+cmd", "-x", "@SUM(1)", "\tx", "\n=1", "＝1", "'=1", "''-x", '=HYPERLINK("http://x")']
+
+
+def test_no_text_of_a_csv_is_run_as_a_formula_and_numbers_stay_numbers(tmp_path: Path) -> None:
+    harmless = ["x=1", "'quoted'", "-1", "+2.5e-3", "", "a-b"]
+    texts = [*FORMULAS, *harmless]
+    table = pd.DataFrame({"=name": texts, "n": np.linspace(-1, 1, len(texts)), "mixed": [-0.5, "=1"] * 8})
+    table["few"] = pd.Categorical(["-x", "y\rz"] * 8)
+    write_csv(table, tmp_path / "t.csv")
+    back = pd.read_csv(tmp_path / "t.csv", keep_default_na=False, dtype={"'=name": str, "mixed": object})
+    assert list(back.columns) == ["'=name", "n", "mixed", "few"]
+    assert back["n"].tolist() == table["n"].tolist()
+    assert back["'=name"].tolist() == [*("'" + text for text in FORMULAS), *harmless]
+    assert [original(text) for text in back["'=name"]] == texts
+    assert back["mixed"].tolist() == ["-0.5", "'=1"] * 8
+    assert back["few"].tolist() == ["'-x", "y\nz"] * 8
+    assert table["=name"].tolist() == texts
+
+
+@given(st.text(alphabet="'=+-@1a\t\n "))
+def test_the_text_behind_a_defused_cell_can_be_had_back(text: str) -> None:
+    safe = defused(text)
+    assert isinstance(safe, str)
+    assert safe[:1] not in "=@\t\n" or not safe
+    assert original(safe) == text or safe == text
 
 
 def test_latex_escapes_everything(tmp_path: Path) -> None:
