@@ -61,6 +61,22 @@ def report(
     analyze_checkpoints(replace(settings, analyzers=names, options=parse_options(option or [])), as_json)
 
 
+def compare(
+    a: Annotated[Path, typer.Argument(help="The folder of a report.", show_default=False)],
+    b: Annotated[Path, typer.Argument(help="The folder of another.", show_default=False)],
+    as_json: Annotated[bool, typer.Option("--json", help="Print all numbers as JSON.")] = False,
+) -> None:
+    """Compare two reports, number by number, from what they wrote.
+
+    The differences are b - a, with intervals where the reports have samples of the same images or intervals of their
+    own. What keeps the two from being compared is said.
+    """
+    from csg_analyze.comparing import comparison
+
+    compared = comparison.compare(a, b)
+    print(json.dumps(compared.document(), indent=2) if as_json else compared)
+
+
 def demo(
     out: Annotated[Path | None, "The folder to write; default: a new one under reports/."] = None,
     seed: Annotated[int, "Seed of both trainings."] = 0,
