@@ -45,7 +45,13 @@ def model(name: str, correct: np.ndarray, mis: float = 0.1, *, samples: bool = T
 
 def written(folder: Path, *models: ModelReport, **data: object) -> Path:
     facts = {"spec": "scenes", "split": "test", "n": N, "classes": ["a", "b"], "fingerprint": "f", **data}
-    provenance = {"created": "2024-02-03", "data": facts, "device": "cpu", "options": {"mis": {"seed": 0}}, "versions": {"torch": "2"}}
+    provenance = {
+        "created": "2024-02-03",
+        "data": facts,
+        "device": "cpu",
+        "options": {"mis": {"seed": 0}},
+        "versions": {"torch": "2"},
+    }
     sections = (Section("accuracy", ACCURACY), Section("mis", MIS))
     write_report(Report("T", models, sections, provenance, data=facts), folder)  # type: ignore[arg-type]
     return folder

@@ -34,6 +34,9 @@ COMMANDS: Mapping[str, Callable[..., None]] = {
 }
 """Commands that are not analyzers."""
 
+GIVEN_OTHERWISE: Mapping[str, tuple[str, ...]] = {"report": ("checkpoints",)}
+"""Fields of a run for which a command has parameters of its own."""
+
 DATA_FLAGS: Mapping[str, Callable[..., str | None]] = {"localize": voc.voc_data}
 """Analyzers with flags of their own for the data: a function from --data and these flags to a data spec."""
 
@@ -65,7 +68,9 @@ def build_app(command: str | None) -> typer.Typer:
     )
     app.callback()(program_flags)
     for name, function in COMMANDS.items():
-        app.command(name=name, rich_help_panel="Commands")(flags.command(function))
+        app.command(name=name, rich_help_panel="Commands")(
+            flags.command(function, without=GIVEN_OTHERWISE.get(name, ()))
+        )
     analyzers = registered(ANALYZERS)
     for name, entry in analyzers.items():
         function = analyzer_command(find(ANALYZERS, name)) if name == command else _stub

@@ -45,6 +45,8 @@ def _render(
     autoescape: bool = False,
     finalize: Callable[..., Any] | None = None,
 ) -> str:
+    # the settings are there for --from; for readers the command and the options say them
+    told = {name: value for name, value in report.provenance.items() if name != "settings" and value != report.data}
     return (
         _templates(autoescape=autoescape, finalize=finalize)
         .get_template(template)
@@ -54,7 +56,7 @@ def _render(
             seeds=seeds,
             outcomes=outcomes,
             data=facts(report.data),
-            provenance=facts({name: value for name, value in report.provenance.items() if value != report.data}),
+            provenance=facts(told),
         )
     )
 
