@@ -13,8 +13,9 @@ from tests.test_cli import call, here
 
 __all__ = ["here"]
 REPORT = (
-    "report", "std.pt", "csg.pt", "--analyzers", "accuracy,mis", "--limit", "40", "--title", "A title", "--light",
-    "-O", "mis.seed=3", "--remark", "Said.", "--quiet", "--mean", ".5,.5,.5", "--std", ".2,.2,.2",
+    "report", "std.pt", "csg.pt", "--analyzers", "accuracy,correlation", "--limit", "40", "--title", "A title",
+    "--light", "-O", "correlation.group_size=5", "--remark", "Said.", "--quiet",
+    "--mean", ".5,.5,.5", "--std", ".2,.2,.2",
 )  # fmt: skip
 
 
@@ -27,7 +28,7 @@ def test_a_report_made_again_has_no_difference(here: Path, capsys: pytest.Captur
     first, second = (json.loads(Path(name, "provenance.json").read_text()) for name in "ab")
     for name in ("settings", "options", "checkpoints", "data", "seeds"):
         assert first[name] == second[name], name
-    assert first["options"]["mis"]["seed"] == 3
+    assert first["options"]["correlation"]["group_size"] == 5
     assert (here / "b/report.md").read_text().count("# A title") == 1
     assert not (here / "b/figures").exists()
     # what is given besides takes precedence

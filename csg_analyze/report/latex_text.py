@@ -19,7 +19,7 @@ SPECIAL = {
 
 GREEK = "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon phi chi psi"
 MATHEMATICS = {
-    "−": "-", "±": r"\pm", "×": r"\times", "÷": r"\div", "·": r"\cdot", "≤": r"\leq", "≥": r"\geq", "≠": r"\neq",
+    "−": "-", "×": r"\times", "÷": r"\div", "·": r"\cdot", "≤": r"\leq", "≥": r"\geq", "≠": r"\neq",
     "≈": r"\approx", "∞": r"\infty", "→": r"\rightarrow", "←": r"\leftarrow", "√": r"\surd", "∑": r"\sum",
     "∈": r"\in", "°": r"^{\circ}", "²": "^{2}", "³": "^{3}", "¹": "^{1}", "µ": r"\mu", "∂": r"\partial", "¬": r"\neg",
     "ω": r"\omega", "Δ": r"\Delta", "Σ": r"\Sigma", "Ω": r"\Omega", "Λ": r"\Lambda", "Φ": r"\Phi", "Θ": r"\Theta",
@@ -28,6 +28,7 @@ MATHEMATICS = {
 
 SYMBOLS = {
     "–": "--", "—": "---", "‐": "-", "‑": "-", "…": r"\ldots{}", "‘": "'", "’": "'", "“": "``", "”": "''",
+    "±": "±",  # every font of both engines has it
     "•": r"\textbullet{}", "§": r"\S{}", "¶": r"\P{}", "©": r"\copyright{}", "£": r"\pounds{}", "€": "EUR",
     "ß": r"\ss{}", "ø": r"\o{}", "Ø": r"\O{}", "æ": r"\ae{}", "Æ": r"\AE{}", "œ": r"\oe{}", "Œ": r"\OE{}",
     "ł": r"\l{}", "Ł": r"\L{}", "ı": r"\i{}", "\u00a0": "~", "\u202f": "~",

@@ -246,9 +246,10 @@ def test_a_report_without_table_1_opens_with_what_it_measured(report: Report, tm
     models = (replace(report.models[0], results=other, skipped={}), replace(report.models[1], results={}, skipped={}))
     write_report(replace(report, models=models, sections=()), tmp_path / "out")
     table = pd.read_csv(tmp_path / "out" / "tables" / "table1.csv")
-    assert table["number"].tolist() == ["robustness: pgd@2/255/robust_accuracy", "robustness: n"]
-    assert table[models[0].name].tolist() == [0.25, 200]
-    assert table[models[1].name].isna().all()
+    assert table["number"].tolist() == ["robustness: pgd@2/255/robust_accuracy", "robustness: n"] * 2
+    assert table["model"].tolist() == [models[0].name] * 2 + [models[1].name] * 2
+    assert table["value"].tolist()[:2] == [0.25, 200]
+    assert table["value"][2:].isna().all()
     page, text = ((tmp_path / "out" / name).read_text() for name in ("index.html", "report.md"))
     assert "What was measured, one number per row." in page
     assert "What was measured, one number per row." in text
