@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from csg_analyze.analysis import analyze
     from csg_analyze.checkpoints import Classifier, classifier_of, load_classifier, save_checkpoint
+    from csg_analyze.comparing.comparison import Comparison, compare
     from csg_analyze.data import Dataset, load_dataset
     from csg_analyze.errors import NotAvailable, UsageError
     from csg_analyze.metrics.mutual_information import mutual_information
@@ -27,6 +28,8 @@ _HOMES = {
     "classifier_of": "csg_analyze.checkpoints",
     "load_classifier": "csg_analyze.checkpoints",
     "save_checkpoint": "csg_analyze.checkpoints",
+    "Comparison": "csg_analyze.comparing.comparison",
+    "compare": "csg_analyze.comparing.comparison",
     "Dataset": "csg_analyze.data",
     "load_dataset": "csg_analyze.data",
     "NotAvailable": "csg_analyze.errors",
@@ -44,6 +47,7 @@ _HOMES = {
 
 __all__ = [
     "Classifier",
+    "Comparison",
     "Dataset",
     "Loading",
     "NotAvailable",
@@ -54,6 +58,7 @@ __all__ = [
     "analyze",
     "build",
     "classifier_of",
+    "compare",
     "load_classifier",
     "load_dataset",
     "mutual_information",

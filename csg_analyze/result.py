@@ -43,12 +43,19 @@ def or_none(value: Number) -> Number:
 class Table:
     """frame: one observation per row. caption: plain sentences, shown behind the title.
 
-    best: a boolean frame of the same shape, True for cells to print in bold; only in comparisons.
+    best: a boolean frame of the same shape, True for cells to print in bold; only in comparisons. tidy: the same with
+    one observation per row, for the CSV, if the frame has several in a row (a column per class, say).
     """
 
     frame: pd.DataFrame
     caption: str = ""
     best: pd.DataFrame | None = None
+    tidy: pd.DataFrame | None = None
+
+    @property
+    def rows(self) -> pd.DataFrame:
+        """One observation per row: `tidy`, or else the frame."""
+        return self.frame if self.tidy is None else self.tidy
 
     def __repr__(self) -> str:
         return f"Table({len(self.frame)} rows of {', '.join(map(str, self.frame.columns))!r:.200})"

@@ -91,7 +91,7 @@ class Run:
     checkpoints: Annotated[
         Sequence[Any],
         OnCommandLine(list[Path], typer.Argument(help="Checkpoint files to analyse and compare.", show_default=False)),
-    ]
+    ] = field(default_factory=tuple)
     data: Annotated[
         Any,
         OnCommandLine(
@@ -238,13 +238,15 @@ def analyze_models(state: State) -> State:
 def compose_report(state: State) -> State:
     """Make the report from the models' results, the data, the options and the provenance."""
     from csg_analyze.composing import compose
+    from csg_analyze.repeating import settings_of
 
     run = state.run
     report = compose(
         state.models, state.classifiers, state.datasets, state.plan, title=run.title, paper=run.paper,
         remark=run.remark, command=run.command, refused=state.refused,
     )  # fmt: skip
-    return replace(state, report=report)
+    settings = settings_of(run, state.plan)
+    return replace(state, report=replace(report, provenance={**report.provenance, "settings": settings}))
 
 
 def write_folder(state: State) -> State:

@@ -57,7 +57,8 @@ def test_a_report_on_a_devkit(here: Path) -> None:
     assert summary["truth"] == "masks"
     assert 0 <= summary["cam/avg_iou"] <= 1
     scores = pd.read_csv("report/tables/localize_scores.csv")
-    assert list(scores.columns) == ["model", "method", "metric", *CLASSES, "total", "low", "high"]
+    assert list(scores.columns) == ["model", "method", "metric", "class", "value", "low", "high", "n"]
+    assert set(scores["class"]) == {*CLASSES, "(total)"}
     page = Path("report/index.html").read_text()
     assert "Held-out protocol" in page
     assert "Compared with masks of the objects" in page

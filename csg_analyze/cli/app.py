@@ -1,4 +1,4 @@
-"""csg-analyze: one subcommand per analyzer, plus inspect, list, report, demo and prepare-voc.
+"""csg-analyze: one subcommand per analyzer, plus inspect, list, report, compare, demo and prepare-voc.
 
 Importing this module imports neither torch nor pandas, so that --help is fast: an analyzer is loaded only when its
 subcommand is called.
@@ -27,12 +27,16 @@ if TYPE_CHECKING:
 
 COMMANDS: Mapping[str, Callable[..., None]] = {
     "report": commands.report,
+    "compare": commands.compare,
     "demo": commands.demo,
     "inspect": commands.inspect,
     "list": commands.list_all,
     "prepare-voc": voc.prepare_voc,
 }
 """Commands that are not analyzers."""
+
+GIVEN_OTHERWISE: Mapping[str, tuple[str, ...]] = {"report": ("checkpoints",)}
+"""Fields of a run for which a command has parameters of its own."""
 
 DATA_FLAGS: Mapping[str, Callable[..., str | None]] = {"localize": voc.voc_data}
 """Analyzers with flags of their own for the data: a function from --data and these flags to a data spec."""
@@ -68,7 +72,8 @@ def build_app(command: str | None) -> typer.Typer:
     app.callback()(program_flags)
     for name, function in COMMANDS.items():
         summary = (inspect.getdoc(function) or "").partition("\n\n")[0]
-        app.command(name=name, short_help=" ".join(summary.split()))(flags.command(function))
+        flagged = flags.command(function, without=GIVEN_OTHERWISE.get(name, ()))
+        app.command(name=name, short_help=" ".join(summary.split()))(flagged)
     analyzers = registered(ANALYZERS)
     for name, entry in analyzers.items():
         function = analyzer_command(find(ANALYZERS, name)) if name == command else _stub

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from csg_analyze.errors import UsageError
 from csg_analyze.files import free_folder
 from csg_analyze.progress import printable, say
 from csg_analyze.stages import Loading, Run, run
@@ -52,6 +53,14 @@ def _new_folder(settings: Run) -> Path:
 
 def report(
     settings: Run,
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Checkpoint files to analyse and compare.", metavar="[CHECKPOINTS]...", show_default=False),
+    ] = None,
+    source: Annotated[
+        Path | None,
+        typer.Option("--from", help="The provenance.json of a report to repeat; its checkpoints must be unchanged."),
+    ] = None,
     analyzers: Annotated[str | None, "Names separated by commas; default: all."] = None,
     option: Annotated[
         list[str] | None, typer.Option("--option", "-O", help="An analyzer's option, e.g. mis.n_neighbors=5.")
@@ -64,9 +73,29 @@ def report(
     deviation over its seeds, and the difference CSG - STD seed by seed.
     """
     from csg_analyze.cli.options import parse_options
+    from csg_analyze.repeating import repeated
 
     names = None if analyzers is None else [name.strip() for name in analyzers.split(",") if name.strip()]
-    analyze_checkpoints(replace(settings, analyzers=names, options=parse_options(option or [])), as_json)
+    if bool(files) == (source is not None):
+        raise UsageError("give either checkpoint files or, to repeat a report, --from with its provenance.json.")
+    settings = replace(settings, analyzers=names, options=parse_options(option or []), checkpoints=files or ())
+    analyze_checkpoints(settings if source is None else repeated(settings, source), as_json)
+
+
+def compare(
+    a: Annotated[Path, typer.Argument(help="The folder of a report.", show_default=False)],
+    b: Annotated[Path, typer.Argument(help="The folder of another.", show_default=False)],
+    as_json: Annotated[bool, typer.Option("--json", help="Print all numbers as JSON.")] = False,
+) -> None:
+    """Compare two reports, number by number, from what they wrote.
+
+    The differences are b - a, with intervals where the reports have samples of the same images or intervals of their
+    own. What keeps the two from being compared is said.
+    """
+    from csg_analyze.comparing import comparison
+
+    compared = comparison.compare(a, b)
+    print(json.dumps(compared.document(), indent=2) if as_json else compared)
 
 
 def demo(

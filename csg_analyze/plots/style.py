@@ -74,9 +74,10 @@ def captioned(figure: Figure, caption: str) -> Figure:
 
 
 def save(figure: Figure, folder: Path, name: str) -> bytes:
-    """Write `name`.pdf and `name`.png, the same bytes for the same figure, and return the latter's."""
+    """Write `name`.pdf, `name`.svg and `name`.png, the same bytes for the same figure, and return the last's."""
     with style():
         figure.savefig(folder / f"{name}.pdf", dpi=300, metadata={"CreationDate": None})
+        figure.savefig(folder / f"{name}.svg", dpi=300, metadata={"Date": None})
         stream = io.BytesIO()
         figure.savefig(stream, format="png", dpi=220, metadata={"Software": None})
     png = compact(stream.getvalue())

@@ -46,14 +46,6 @@ class ModelReport:
     seconds: Mapping[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
-
-@dataclass(frozen=True)
-class Refused:
-    """A model that could not be analysed. name: its file, for people. reason: a sentence."""
-
-    name: str
-    reason: str
-
     def __repr__(self) -> str:
         skipped = f"; skipped: {', '.join(self.skipped)!r}" if self.skipped else ""
         return f"ModelReport({self.name!r:.60}: {', '.join(self.results)!r:.200}{skipped:.200})"
@@ -62,6 +54,14 @@ class Refused:
         from csg_analyze.report.notebook import html_of_model
 
         return html_of_model(self)
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A model that could not be analysed. name: its file, for people. reason: a sentence."""
+
+    name: str
+    reason: str
 
 
 @dataclass(frozen=True)

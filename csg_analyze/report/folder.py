@@ -27,7 +27,7 @@ FOLDERS = ("tables", "figures", "samples", "pages")
 def write_report(report: Report, out: Path, *, force: bool = False, light: bool = False) -> None:
     """Write the report folder `out`; on any error `out` stays as it was.
 
-    Contents: index.html, report.md, summary.json, provenance.json, tables/*.{csv,tex}, figures/*.{png,pdf}, and,
+    Contents: index.html, report.md, summary.json, provenance.json, tables/*.{csv,tex}, figures/*.{png,pdf,svg}, and,
     where an analyzer has them, samples/*.parquet and pages/<analyzer>-<model>/*. force: an existing report is replaced,
     whole. light: without pages/, figures/, and tables and samples of more than a million bytes; nothing links to what
     is left out.

@@ -37,16 +37,16 @@ class Ledger:
         self.taken.add(name.casefold())
         return name
 
-    def figure_files(self, name: str) -> tuple[str, str]:
-        """PNG and PDF of a figure, by their path in the folder; empty, and gone, in a light report."""
-        files = f"figures/{name}.png", f"figures/{name}.pdf"
+    def figure_files(self, name: str) -> tuple[str, ...]:
+        """PNG, PDF and SVG of a figure, by their path in the folder; none, and gone, in a light report."""
+        files = tuple(f"figures/{name}.{suffix}" for suffix in ("png", "pdf", "svg"))
         if not self.light:
             return files
         for file in files:
             (self.folder / file).unlink()
         if FIGURES not in self.left_out:
             self.left_out.insert(0, FIGURES)
-        return "", ""
+        return ()
 
     def kept(self, *files: str) -> tuple[str, ...]:
         """Delete files that are too large for a light report; return the others, to which the report may link."""

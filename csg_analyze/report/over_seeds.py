@@ -41,6 +41,38 @@ def over_seeds(report: Report, seeds: Seeds) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def over_seeds_tidy(table: pd.DataFrame, seeds: Seeds) -> pd.DataFrame:
+    """The same table with one mean per row, for its file.
+
+    Columns: analyzer, number, of (a group, a pair, or the paper's training), seed (empty: over all of them), n, mean,
+    sd, low, high. A seed's difference of twins is the mean of one.
+    """
+    parts = [
+        _part(table, group.label, {name: f"{group.label} {name}" for name in ("n", "mean", "sd")})
+        for group in seeds.groups
+    ]
+    for pair in seeds.pairs:
+        columns = {name: f"{pair.label} {name}" for name in ("mean", "sd", "low", "high")}
+        each = [f"{pair.label} seed {seed}" for seed in pair.seeds]
+        parts.append(_part(table, pair.label, columns).assign(n=table[each].notna().sum(axis=1)))
+        parts += [
+            _part(table, pair.label, {"mean": column}).assign(seed=seed, n=1)
+            for seed, column in zip(pair.seeds, each, strict=True)
+        ]
+    for training in ("STD", "CSG"):
+        if f"paper {training}" in table:
+            parts.append(_part(table, f"paper {training}", {"mean": f"paper {training}"}))
+    rows = pd.concat(parts).sort_index(kind="stable")
+    names = ["analyzer", "number", "of", "seed", "n", "mean", "sd", "low", "high"]
+    rows = rows.reindex(columns=names)[rows["mean"].notna()].reset_index(drop=True)
+    return rows.astype({"seed": "Int64", "n": "Int64"})
+
+
+def _part(table: pd.DataFrame, of: str, columns: Mapping[str, str]) -> pd.DataFrame:
+    values = {name: table[column] for name, column in columns.items()}
+    return pd.DataFrame({"analyzer": table["analyzer"], "number": table["number"], "of": of, **values})
+
+
 def over_seeds_as_shown(table: pd.DataFrame, seeds: Seeds) -> pd.DataFrame:
     """The same table as texts: mean ± sd in one cell, a difference with its interval."""
     named = [a if a == n else f"{a}: {n}" for a, n in zip(table["analyzer"], table["number"], strict=True)]

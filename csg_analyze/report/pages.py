@@ -19,7 +19,7 @@ from csg_analyze.wording import cell
 SeedTables = tuple[ShownTable, ShownTable] | None
 """The numbers over seeds: the headlines, and all numbers."""
 
-LINK_TEXTS = {"csv": "CSV", "tex": "LaTeX", "pdf": "PDF", "png": "PNG"}
+LINK_TEXTS = {"csv": "CSV", "tex": "LaTeX", "pdf": "PDF", "svg": "SVG", "png": "PNG"}
 """Texts of links to files, by suffix."""
 
 MOST_ENTRIES = 12
@@ -51,6 +51,8 @@ def _render(
     autoescape: bool = False,
     finalize: Callable[..., Any] | None = None,
 ) -> str:
+    # the settings are there for --from; for readers the command and the options say them
+    told = {name: value for name, value in report.provenance.items() if name != "settings" and value != report.data}
     return (
         _templates(autoescape=autoescape, finalize=finalize)
         .get_template(template)
@@ -61,7 +63,7 @@ def _render(
             seeds=seeds,
             outcomes=outcomes,
             data=facts(report.data),
-            provenance=facts({name: value for name, value in report.provenance.items() if value != report.data}),
+            provenance=facts(told),
         )
     )
 

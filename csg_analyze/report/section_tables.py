@@ -16,11 +16,19 @@ from csg_analyze.report.headline import (
     headline_table,
     measured,
 )
+from csg_analyze.report.latex import write_latex
 from csg_analyze.report.ledger import Ledger
-from csg_analyze.report.over_seeds import in_headline, over_seeds, over_seeds_as_shown, seeds_table, worth_showing
+from csg_analyze.report.over_seeds import (
+    in_headline,
+    over_seeds,
+    over_seeds_as_shown,
+    over_seeds_tidy,
+    seeds_table,
+    worth_showing,
+)
 from csg_analyze.report.seeds import compared, seeds_of
 from csg_analyze.report.tables import Cell, ShownTable, first_rows, joined, shown_table
-from csg_analyze.report.writing import write_csv, write_latex
+from csg_analyze.report.writing import write_csv
 from csg_analyze.result import Result, Table
 from csg_analyze.wording import cell
 
@@ -43,7 +51,7 @@ def write_headline(report: Report, ledger: Ledger) -> ShownTable:
         write_latex(cells, folder / f"{name}.tex", bold=bold, align=align)
     else:
         numbers = measured(report)
-        write_csv(numbers, folder / f"{name}.csv")
+        write_csv(numbers.melt("number", var_name="model"), folder / f"{name}.csv")
         write_latex(numbers, folder / f"{name}.tex", align="l" + "r" * len(report.models))
     return replace(headline_table(report), number=next(ledger.tables), files=_files(ledger, name))
 
@@ -58,7 +66,7 @@ def write_seeds(report: Report, ledger: Ledger) -> tuple[ShownTable, ShownTable]
         return None
     numbers = over_seeds(report, seeds)
     cells, name = over_seeds_as_shown(numbers, seeds), ledger.name("over_seeds")
-    write_csv(numbers, ledger.folder / "tables" / f"{name}.csv")
+    write_csv(over_seeds_tidy(numbers, seeds), ledger.folder / "tables" / f"{name}.csv")
     write_latex(cells, ledger.folder / "tables" / f"{name}.tex", align="l" + "r" * (len(cells.columns) - 1))
     files = _files(ledger, name)
     caption = " ".join(filter(None, [report.remark, *(f"{note}." for note in (*seeds.cautions, *seeds.notes))]))
@@ -134,7 +142,7 @@ def _write_table(
 ) -> ShownTable:
     """Write a table to files named after `title`; the page shows an excerpt under `heading`, by default the title."""
     name = ledger.name(section.analyzer, title)
-    write_csv(table.frame, ledger.folder / "tables" / f"{name}.csv")
+    write_csv(table.rows, ledger.folder / "tables" / f"{name}.csv")
     write_latex(table.frame, ledger.folder / "tables" / f"{name}.tex", bold=table.best)
     return replace(
         shown_table(excerpt, best=table.best, caption=table.caption),

@@ -23,14 +23,13 @@ from csg_analyze.result import Result
 class DrawnFigure:
     """A figure: its caption, its files by path in the report's folder, and its size in inches.
 
-    file: the PNG, which report.md shows, and pdf: empty in a light report. png: the PNG's content in base64, which
-    index.html shows.
+    files: the PNG, which report.md shows, then PDF and SVG; none in a light report. png: the PNG's content in base64,
+    which index.html shows.
     """
 
     number: int
     caption: str
-    file: str
-    pdf: str
+    files: tuple[str, ...]
     png: str
     width: float
     height: float
@@ -94,8 +93,8 @@ def drawn(figure: Figure, name: str, caption: str, ledger: Ledger) -> DrawnFigur
     png = save(figure, ledger.folder / "figures", name)
     width, height = figure.get_size_inches()
     text = base64.b64encode(png).decode("ascii")
-    file, pdf = ledger.figure_files(name)
-    return DrawnFigure(next(ledger.figures), caption, file, pdf, text, float(width), float(height))
+    files = ledger.figure_files(name)
+    return DrawnFigure(next(ledger.figures), caption, files, text, float(width), float(height))
 
 
 def _write_samples(section: Section, results: Mapping[str, Result], ledger: Ledger) -> str:

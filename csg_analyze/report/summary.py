@@ -1,6 +1,11 @@
-"""The summary document that `--json` prints and `summary.json` holds."""
+"""The summary document that `--json` prints and `summary.json` holds; `summary.schema.json` beside is its schema."""
 
 from __future__ import annotations
+
+import fnmatch
+import json
+from importlib.resources import files
+from typing import Any
 
 from csg_analyze.report.answers import answers
 from csg_analyze.report.document import JSON, Report, as_json
@@ -8,7 +13,7 @@ from csg_analyze.report.over_seeds import group_document
 from csg_analyze.report.seeds import seeds_of
 
 SCHEMA = 1
-"""Version of the summary document, raised when a name in it changes its meaning."""
+"""Version of the summary document, raised when a name in it changes its meaning or goes."""
 
 
 def summary_document(report: Report) -> dict[str, JSON]:
@@ -34,6 +39,28 @@ def summary_document(report: Report) -> dict[str, JSON]:
             for model in report.models
         ],
         "answers": [answer.document for answer in answers(report)],
+        "headlines": _headlines(report),
         **({"refused": refused} if refused else {}),
         **(group_document(report, seeds) if seeds.groups else {}),
     }
+
+
+def _headlines(report: Report) -> list[JSON]:
+    """The declared headlines that any model has, with the names of the ends of their intervals."""
+    found: dict[tuple[str, str], JSON] = {}
+    for section in report.presented():
+        results = [model.results[section.analyzer] for model in report.models if section.analyzer in model.results]
+        names = list(dict.fromkeys(name for result in results for name in result.summary))
+        for headline in section.about.headlines:
+            low, high = headline.interval or (None, None)
+            for number in fnmatch.filter(names, headline.number):
+                entry = {"analyzer": section.analyzer, "number": number, "low": low, "high": high}
+                found.setdefault((section.analyzer, number), entry)
+    return list(found.values())
+
+
+def summary_schema() -> dict[str, Any]:
+    """The JSON schema (draft 2020-12) of the summary document."""
+    text = files("csg_analyze.report").joinpath("summary.schema.json").read_text(encoding="utf-8")
+    schema: dict[str, Any] = json.loads(text)
+    return schema

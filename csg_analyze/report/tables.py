@@ -73,7 +73,9 @@ def joined(results: Mapping[str, Result], name: str) -> Table:
     captions = {model: table.caption for model, table in tables.items() if table.caption}
     alike = len(captions) == len(tables) and len(set(captions.values())) == 1
     caption = next(iter(captions.values())) if alike else " ".join(f"{m}: {text}" for m, text in captions.items())
-    return Table(stacked({model: table.frame for model, table in tables.items()}), caption)
+    frame = stacked({model: table.frame for model, table in tables.items()})
+    spread = any(table.tidy is not None for table in tables.values())
+    return Table(frame, caption, tidy=stacked({m: table.rows for m, table in tables.items()}) if spread else None)
 
 
 def _rows_of(result: Result, name: str) -> Table | None:

@@ -1,17 +1,19 @@
-"""Tables as files: CSV and Parquet in full precision, LaTeX as shown."""
+"""Tables as files: CSV and Parquet in full precision."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from csg_analyze.result import Matrix
-from csg_analyze.wording import DASH, cell
 
-LATEX_ROWS, LATEX_EXCERPT = 2_000, 50
-"""Of longer tables, the LaTeX file has only an excerpt; the CSV has all rows."""
+FORMULA = "=+\\-@\t\n＝＋－＠"
+"""What a cell begins with that Excel, LibreOffice or Google Sheets run as a formula; the last four in East Asia."""
+
+NUMBER = r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?"
 
 
 def long_form(matrix: Matrix) -> pd.DataFrame:
@@ -27,8 +29,32 @@ def long_form(matrix: Matrix) -> pd.DataFrame:
 
 
 def write_csv(table: pd.DataFrame, path: Path) -> None:
-    """Write all rows in full precision."""
-    table.to_csv(path, index=False, lineterminator="\n", errors="backslashreplace")
+    """Write all rows in full precision. Texts that a spreadsheet would run as formulas are `defused`."""
+    texts = [place for place, column in enumerate(table.dtypes) if not pd.api.types.is_numeric_dtype(column)]
+    safe = table.copy(deep=False)
+    for place in texts:
+        safe.isetitem(place, list(table.iloc[:, place].map(defused, na_action="ignore")))
+    safe.columns = pd.Index([defused(name) for name in table.columns], dtype=object)
+    safe.to_csv(path, index=False, lineterminator="\n", errors="backslashreplace")
+
+
+def defused(value: object) -> object:
+    """A text that a spreadsheet would run as a formula, with an apostrophe in front; all else as it is.
+
+    Such a text begins with one of `FORMULA`, and is no number. One that begins with apostrophes before that gets
+    another, so that nothing is lost: `original` takes one away from exactly these texts. Every line break becomes a
+    newline, because readers end a row at any other.
+    """
+    if isinstance(value, str):
+        value = value.replace("\r\n", "\n").replace("\r", "\n")
+    if isinstance(value, str) and re.match(f"'*[{FORMULA}]", value) and not re.fullmatch(NUMBER, value):
+        return f"'{value}"
+    return value
+
+
+def original(text: str) -> str:
+    """The text that `defused` made safe."""
+    return text[1:] if re.match(f"'+[{FORMULA}]", text) else text
 
 
 def write_parquet(table: pd.DataFrame, path: Path) -> None:
@@ -43,26 +69,6 @@ def write_parquet(table: pd.DataFrame, path: Path) -> None:
 
 def _as_text(value: object) -> str:
     return str(value).encode("utf-8", "backslashreplace").decode("utf-8")
-
-
-def write_latex(table: pd.DataFrame, path: Path, *, bold: pd.DataFrame | None = None, align: str = "") -> None:
-    """Write a booktabs tabular to \\input into a paper, with all texts escaped; `bold` has the shape of `table`.
-
-    align: "l" or "r" per column, by default "r" for numbers. Of more than 2,000 rows only the first 50 are written,
-    with a comment.
-    """
-    lines = ["% needs \\usepackage{booktabs} and \\usepackage[T1]{fontenc}"]
-    align = align or "".join("r" if is_number(table[name]) else "l" for name in table.columns)
-    if len(table) > LATEX_ROWS:
-        lines.append(f"% the first {LATEX_EXCERPT} of {len(table)} rows; all of them are in {path.stem}.csv")
-        table = table.head(LATEX_EXCERPT)
-    cells = pd.DataFrame({name: [cell(value) for value in table[name]] for name in table.columns}, dtype=object)
-    styler = cells.replace(DASH, "--").style.hide(axis="index")
-    styler = styler.format(escape="latex").format_index(escape="latex", axis="columns")
-    if bold is not None:
-        weights = bold.loc[table.index].map(lambda is_bold: "textbf:--rwrap;" if is_bold else "")
-        styler = styler.apply(lambda _: weights.set_axis(cells.index), axis=None)
-    path.write_text("\n".join([*lines, styler.to_latex(hrules=True, column_format=align)]), encoding="utf-8")
 
 
 def is_number(column: pd.Series) -> bool:

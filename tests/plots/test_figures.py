@@ -163,8 +163,9 @@ def test_files_are_the_same_bytes_again(tmp_path: Path) -> None:
     figures = [matrix_panels({"m": gate_like(3, 8)}, row_labels=NAMES, colour_label="share") for _ in range(2)]
     for figure, name in zip(figures, "ab", strict=True):
         assert save(figure, tmp_path, name) == (tmp_path / f"{name}.png").read_bytes()
-    for suffix in (".png", ".pdf"):
+    for suffix in (".png", ".pdf", ".svg"):
         assert (tmp_path / f"a{suffix}").read_bytes() == (tmp_path / f"b{suffix}").read_bytes()
+    assert b"<dc:date>" not in (tmp_path / "a.svg").read_bytes()
     pdf = (tmp_path / "a.pdf").read_bytes()
     assert b"CreationDate" not in pdf
     assert b"/TrueType" in pdf or b"/CIDFontType2" in pdf  # text, not outlines
@@ -176,6 +177,7 @@ def test_a_pdf_of_imagenet_size_stays_small(tmp_path: Path) -> None:
     )
     save(figure, tmp_path, "m")
     assert (tmp_path / "m.pdf").stat().st_size < 1_500_000
+    assert (tmp_path / "m.svg").stat().st_size < 1_500_000
 
 
 def test_a_caption_is_the_figures_label() -> None:

@@ -17,7 +17,7 @@ from csg_analyze.result import Result
 
 def test_summary_document_is_the_agreed_one(report: Report) -> None:
     document = json.loads(json_text(summary_document(report)))
-    assert document.keys() == {"schema", "models", "answers"}
+    assert document.keys() == {"schema", "models", "answers", "headlines"}
     assert document["schema"] == 1
     keys = {"name", "path", "sha256", "arch", "training", "results", "skipped"}
     assert all(model.keys() == keys for model in document["models"])

@@ -37,7 +37,7 @@ def test_every_file_is_there_and_none_else(report: Report, tmp_path: Path) -> No
     assert files_of(tmp_path) == {
         *(f"run/{name}" for name in ("index.html", "report.md", "summary.json", "provenance.json")),
         *(f"run/tables/{name}.{suffix}" for name in tables for suffix in ("csv", "tex")),
-        *(f"run/figures/{name}.{suffix}" for name in figures for suffix in ("png", "pdf")),
+        *(f"run/figures/{name}.{suffix}" for name in figures for suffix in ("png", "pdf", "svg")),
         "run/samples/accuracy.parquet",
     }
     assert os.listdir(tmp_path) == ["run"]  # noqa: PTH208

@@ -46,7 +46,7 @@ def test_nothing_links_to_what_a_light_report_leaves_out(heavy: Report, tmp_path
     write_report(heavy, light, light=True)
     pages = {file for file in files_of(whole) if file.startswith("pages/")}
     figures = {file for file in files_of(whole) if file.startswith("figures/")}
-    assert (len(pages), len(figures)) == (1, 4)
+    assert (len(pages), len(figures)) == (1, 6)
     left_out = {"tables/mis_large.csv", "samples/mis.parquet", *pages, *figures}
     assert files_of(whole) - files_of(light) == left_out
     assert not (light / "figures").exists()

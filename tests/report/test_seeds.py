@@ -186,7 +186,16 @@ def test_the_report_shows_them_and_the_summary_holds_them(tmp_path: Path) -> Non
         assert text in page
     assert "0.9200 ± 0.0265" in plain
     table = pd.read_csv(tmp_path / "run/tables/over_seeds.csv")
-    assert table["CSG mean"][0] == pytest.approx(0.92, abs=1e-15)
+    assert list(table.columns) == ["analyzer", "number", "of", "seed", "n", "mean", "sd", "low", "high"]
+    first = table[(table["analyzer"] == "accuracy") & (table["number"] == "accuracy")].set_index(["of", "seed"])
+    assert first.loc[("CSG", np.nan), "mean"] == pytest.approx(0.92, abs=1e-15)
+    assert first.loc[("CSG", np.nan), "n"] == 3
+    over_all = first.loc[("CSG - STD", np.nan)]
+    by_seed = [first.loc[("CSG - STD", seed), "mean"] for seed in (0, 1, 2)]
+    assert over_all["mean"] == pytest.approx(np.mean(by_seed))
+    assert over_all["sd"] == pytest.approx(np.std(by_seed, ddof=1))
+    assert (over_all["n"], first.loc[("paper CSG", np.nan), "mean"]) == (3, 0.9192)
+    assert not table.duplicated(["analyzer", "number", "of", "seed"]).any()
     assert "0.9200 ± 0.0265" in (tmp_path / "run/tables/over_seeds.tex").read_text()
     document = json.loads((tmp_path / "run/summary.json").read_text())
     assert document == json.loads(json.dumps(summary_document(report)))

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from csg_analyze.report.document import ModelReport, Report
 from csg_analyze.report.folder import write_report
 from csg_analyze.report.headline import first_table, first_table_as_shown, headline
+from csg_analyze.report.latex import write_latex
 from csg_analyze.report.tables import first_rows, joined, stacked
-from csg_analyze.report.writing import write_csv, write_latex, write_parquet
+from csg_analyze.report.writing import defused, original, write_csv, write_parquet
 from csg_analyze.result import Result, Table
 from csg_analyze.wording import cell
 
@@ -170,6 +171,33 @@ def test_csv_keeps_every_digit(tmp_path: Path) -> None:
     assert back["name"][0] == 'a,"b"\n'
 
 
+FORMULAS = ["=1+1", "+cmd", "-x", "@SUM(1)", "\tx", "\n=1", "＝1", "'=1", "''-x", '=HYPERLINK("http://x")']
+
+
+def test_no_text_of_a_csv_is_run_as_a_formula_and_numbers_stay_numbers(tmp_path: Path) -> None:
+    harmless = ["x=1", "'quoted'", "-1", "+2.5e-3", "", "a-b"]
+    texts = [*FORMULAS, *harmless]
+    table = pd.DataFrame({"=name": texts, "n": np.linspace(-1, 1, len(texts)), "mixed": [-0.5, "=1"] * 8})
+    table["few"] = pd.Categorical(["-x", "y\rz"] * 8)
+    write_csv(table, tmp_path / "t.csv")
+    back = pd.read_csv(tmp_path / "t.csv", keep_default_na=False, dtype={"'=name": str, "mixed": object})
+    assert list(back.columns) == ["'=name", "n", "mixed", "few"]
+    assert back["n"].tolist() == table["n"].tolist()
+    assert back["'=name"].tolist() == [*("'" + text for text in FORMULAS), *harmless]
+    assert [original(text) for text in back["'=name"]] == texts
+    assert back["mixed"].tolist() == ["-0.5", "'=1"] * 8
+    assert back["few"].tolist() == ["'-x", "y\nz"] * 8
+    assert table["=name"].tolist() == texts
+
+
+@given(st.text(alphabet="'=+-@1a\t\n "))
+def test_the_text_behind_a_defused_cell_can_be_had_back(text: str) -> None:
+    safe = defused(text)
+    assert isinstance(safe, str)
+    assert safe[:1] not in "=@\t\n" or not safe
+    assert original(safe) == text or safe == text
+
+
 def test_latex_escapes_everything(tmp_path: Path) -> None:
     table = pd.DataFrame({"na_me": ["a & b", "100 % $x_1$ #1 {~^} \\input{x}"], "n": [0.5, np.nan]})
     bold = pd.DataFrame({"na_me": [False, True], "n": [True, False]})
@@ -217,9 +245,10 @@ def test_a_report_without_table_1_opens_with_what_it_measured(report: Report, tm
     models = (replace(report.models[0], results=other, skipped={}), replace(report.models[1], results={}, skipped={}))
     write_report(replace(report, models=models, sections=()), tmp_path / "out")
     table = pd.read_csv(tmp_path / "out" / "tables" / "table1.csv")
-    assert table["number"].tolist() == ["robustness: pgd@2/255/robust_accuracy", "robustness: n"]
-    assert table[models[0].name].tolist() == [0.25, 200]
-    assert table[models[1].name].isna().all()
+    assert table["number"].tolist() == ["robustness: pgd@2/255/robust_accuracy", "robustness: n"] * 2
+    assert table["model"].tolist() == [models[0].name] * 2 + [models[1].name] * 2
+    assert table["value"].tolist()[:2] == [0.25, 200]
+    assert table["value"][2:].isna().all()
     page, text = ((tmp_path / "out" / name).read_text() for name in ("index.html", "report.md"))
     assert "What was measured, one number per row." in page
     assert "What was measured, one number per row." in text

@@ -31,7 +31,9 @@ def table_3(models: Mapping[str, Result]) -> Table:
         rounded = rows[size].round(2)  # of two equal texts, one in bold would look like a mistake
         bold.loc[rows.index, size] = (rounded == rounded.min()) & (rounded.max() > rounded.min())
     caption = "Mean error rate (%) of the detector by number of training images; the lowest of all models is bold."
-    return Table(table, " ".join([caption, *_shortfalls(models), *_settings(models)]), best=bold)
+    long = pd.concat([each.frame("detection").assign(model=m) for m, each in models.items()], ignore_index=True)
+    tidy = long[["attack", "model", "train_size", "error_percent"]]
+    return Table(table, " ".join([caption, *_shortfalls(models), *_settings(models)]), best=bold, tidy=tidy)
 
 
 def _shortfalls(models: Mapping[str, Result]) -> list[str]:

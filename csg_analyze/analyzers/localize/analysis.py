@@ -115,7 +115,14 @@ def localize(
     settings = caption(task, protocol, class_names, requested, gradmap_filters)
     examples = drawn_at_random(task, len(class_names), seed)
     tables = {
-        **{title: Table(wide(per_class, class_names, metrics), settings) for title, metrics in parts_of(rates).items()},
+        **{
+            title: Table(
+                wide(per_class, class_names, metrics),
+                settings,
+                tidy=per_class[per_class["metric"].isin(metrics)].reset_index(drop=True),
+            )
+            for title, metrics in parts_of(rates).items()
+        },
         "per_class": Table(per_class),
         "iou_by_threshold": Table(iou_curves(task, scored)),
         "examples": Table(example_table(task, examples, scored, requested, class_names, sample_ids)),

@@ -30,6 +30,7 @@ METRICS = {
     "pointing": "pointing game",
     "energy": "energy in the object",
 }
+KEYS = ("localization", "metric", "model")
 CUTS = {
     "gradmap": "GradMap above 1 (its root mean square), {} filters per class",
     "activmap": "ActivMap at the value that the highest 30 % of a filter's activations reach",
@@ -96,7 +97,23 @@ def table_2(results: Mapping[str, Result], *, title: str) -> Table:
     else:
         shared = " ".join(f"{model}: {text}" for model, text in captions.items())
     caption = f"The best model of each row and class is bold. {shared}"
-    return Table(pd.DataFrame(rows), caption, best=pd.DataFrame(bold))
+    tidy = {model: result.tables[title].tidy for model, result in results.items()}
+    return Table(pd.DataFrame(rows), caption, best=pd.DataFrame(bold), tidy=_class_by_class(tidy))
+
+
+def _class_by_class(frames: Mapping[str, pd.DataFrame | None]) -> pd.DataFrame | None:
+    """The numbers of Table 2 with one class, or the total, per row; baselines once."""
+    parts: list[pd.DataFrame] = []
+    for model, frame in frames.items():
+        if frame is None:
+            return None
+        baselines = frame["method"].isin(BASELINES)
+        part = frame.assign(model=model)[~baselines]
+        parts += [part] if parts else [frame.assign(model="–")[baselines], part]
+    rows = pd.concat(parts, ignore_index=True)
+    rows.insert(0, "localization", [NAMES.get(name, name) for name in rows.pop("method")])
+    rows["metric"] = [METRICS.get(name, name.upper()) for name in rows["metric"]]
+    return rows[[*KEYS, *(name for name in rows.columns if name not in KEYS)]]
 
 
 def compare_localization(first: Result, second: Result, *, n: int, seed: int) -> Table:

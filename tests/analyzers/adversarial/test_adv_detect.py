@@ -110,6 +110,8 @@ def test_table_3_over_both_models(both: Mapping[str, Result]) -> None:
     for row in table.to_dict("records"):
         for size in ("20", "60"):
             assert row[size] == both[row["model"]].summary[f"{row['attack']}/error_percent@{size}"]
+            tidy = compared.rows.set_index(["attack", "model", "train_size"])["error_percent"]
+            assert row[size] == tidy[row["attack"], row["model"], int(size)]
     for attack, rows in table.groupby("attack"):
         for size in ("20", "60"):
             best = rows[size].round(2) == rows[size].round(2).min()

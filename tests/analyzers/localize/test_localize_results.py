@@ -56,6 +56,14 @@ def test_comparisons_put_the_best_model_in_bold(heldout: Result, classifier: Cla
     assert cam["model"].tolist() == ["one", "two"]
     assert cam["total"].tolist() == [value(heldout, "cam", "avg_iou"), value(second, "cam", "avg_iou")]
     assert bold.loc[cam.index, "total"].tolist() == (cam["total"] == cam["total"].max()).tolist()
+    keys = ["localization", "metric", "model", "class"]
+    tidy = compared.rows.set_index(keys)["value"]
+    classes = [*heldout.frame("per_class")["class"].unique()][:-1]
+    assert len(tidy) == len(table) * (len(classes) + 1)
+    for name in (*classes, "(total)"):
+        column = table["total" if name == "(total)" else name].tolist()
+        expected = [tidy[(*row, name)] for row in table[keys[:3]].itertuples(index=False, name=None)]
+        np.testing.assert_array_equal(column, expected)
     # a method that only one model has, and baselines, beat nobody
     gradmap = table[table["localization"] == "GradMap for one filter"]
     assert gradmap["model"].tolist() == ["one"] * 3
