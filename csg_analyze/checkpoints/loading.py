@@ -64,7 +64,7 @@ def load_classifier(
         if isinstance(found, Restored):
             network, rows, gate = found.network, found.n_classes, found.gate
             preprocessing, remarks = preprocessing_of(contents, found.architecture, rows, flags, network)
-            preprocessing = _sized(preprocessing, found.size, "timm")
+            preprocessing = _sized(preprocessing, found.size, "what the network takes", only=size is None)
             told_apart = bool(arch_options) or found.architecture.startswith(TIMM)
             code = answered(network, preprocessing)[1] if told_apart else None
         else:
@@ -107,12 +107,18 @@ def _name_of(path: Path) -> str:
     return path.resolve().name if path.is_dir() else path.name.removesuffix(INDEX).rpartition(".")[0] or path.name
 
 
-def _sized(preprocessing: Preprocessing, size: int | None, by: str) -> Preprocessing:
-    """With the size that the network's own settings tell, where nothing else does."""
-    if size is None or preprocessing.size is not None:
+def _sized(preprocessing: Preprocessing, size: int | None, by: str, *, only: bool = False) -> Preprocessing:
+    """With the size that the network's own settings tell, where nothing else does; only: whatever else is told.
+
+    The margin that is cut off keeps its share.
+    """
+    told = preprocessing.size
+    if size is None or size == told or (told is not None and not only):
         return preprocessing
+    resize = round(preprocessing.resize * size / told) if preprocessing.resize and told else None
     origins = {**preprocessing.origins, "size": by}
-    return replace(preprocessing, size=size, origin=f"{preprocessing.origin}; size {size} by {by}", origins=origins)
+    origin = f"{preprocessing.origin}; size {size} by {by}"
+    return replace(preprocessing, size=size, resize=resize, origin=origin, origins=origins)
 
 
 def _check_count(n_classes: int | None, rows: int) -> None:

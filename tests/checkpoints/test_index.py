@@ -12,7 +12,7 @@ from csg_analyze.checkpoints.index import PATH, Index, Known, Shape, index_text,
 from csg_analyze.checkpoints.indexing import N_CLASSES, agree, answer, entry, functions, made_index, names_in
 from csg_analyze.checkpoints.reading import Contents
 from csg_analyze.checkpoints.recognising import restore_network
-from csg_analyze.checkpoints.skeletons import on_meta, skeleton
+from csg_analyze.checkpoints.skeletons import _plain, on_meta
 from csg_analyze.errors import UsageError
 from csg_analyze.models import CAFFE, NETWORKS, build
 
@@ -82,7 +82,7 @@ def test_networks_of_timm_are_recognised(name: str) -> None:
 def test_where_timm_is_missing_the_sentence_names_it_and_the_network(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("timm")
     tensors = {name: torch.empty(shape, device="meta") for name, shape in shapes_of("timm:resnet26d").items()}
-    skeleton.cache_clear()
+    _plain.cache_clear()
     monkeypatch.setitem(sys.modules, "timm", None)
     with pytest.raises(UsageError, match=r"timm:resnet26d needs timm, .* pip install .csg-analyze.hub"):
         restore_network(Contents(tensors, tensors=tensors), None)
