@@ -12,6 +12,14 @@ from pathlib import Path
 from csg_analyze.errors import UsageError
 
 
+def spelled(name: str) -> str:
+    """A name as text: bytes of a file's name that are none, which Python keeps as surrogates, are written as escapes.
+
+    Tables and files of any format can hold it then.
+    """
+    return name if name.isascii() else name.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`, which replaces `path` on success and is deleted on any error.

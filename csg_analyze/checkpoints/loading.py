@@ -24,6 +24,7 @@ from csg_analyze.checkpoints.reading import read_contents
 from csg_analyze.checkpoints.recognising import Restored
 from csg_analyze.devices import choose_device
 from csg_analyze.errors import UsageError
+from csg_analyze.files import spelled
 from csg_analyze.models import NO_LAYERS, TIMM, Layers, attached, examine
 
 
@@ -80,7 +81,7 @@ def load_classifier(
     except UsageError as error:
         raise UsageError(f"{str(path)!r}: {error}") from error
     classifier = Classifier(
-        name=name or _name_of(path),
+        name=spelled(name or _name_of(path)),
         path=path,
         sha256=contents.sha256,
         architecture=found.architecture,

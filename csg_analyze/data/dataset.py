@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from csg_analyze.errors import UsageError
+from csg_analyze.files import spelled
 
 Split: TypeAlias = Literal["train", "test"]
 
@@ -71,6 +72,12 @@ class Dataset:
     sources: tuple[str, ...] | None = None
     notes: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for field in ("class_names", "sample_ids", "sources"):
+            names = getattr(self, field)
+            if names is not None:
+                object.__setattr__(self, field, tuple(map(spelled, names)))
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from csg_analyze.data.dataset import Dataset, balanced_choice
 from csg_analyze.errors import UsageError
+from tests.examples import random_dataset
 
 
 @pytest.fixture
@@ -74,3 +75,12 @@ def test_a_subset_takes_boxes_masks_and_sources_along(dataset: Dataset) -> None:
     assert torch.equal(part.ignored, ~masks[[4, 1]])  # type: ignore[arg-type]
     assert part.sources == ("y", "v")
     assert part.left_out == ("2 images",)
+
+
+def test_names_that_are_no_text_are_spelled() -> None:
+    data = random_dataset(3)
+    names = tuple(f"{i}\udcff" for i in range(3))
+    odd = replace(data, sample_ids=names, class_names=("a\udc80", *data.class_names[1:]))
+    assert odd.sample_ids == ("0\\udcff", "1\\udcff", "2\\udcff")
+    assert odd.class_names[0] == "a\\udc80"
+    assert replace(data, sample_ids=("é", "名", "x")).sample_ids == ("é", "名", "x")

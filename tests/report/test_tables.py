@@ -164,7 +164,7 @@ def test_a_cell_is_one_printable_line(text: str) -> None:
 
 
 def test_csv_keeps_every_digit(tmp_path: Path) -> None:
-    table = pd.DataFrame({"x": [1 / 3, np.nan], "name": ['a,"b"\n', "\udcff"]})
+    table = pd.DataFrame({"x": [1 / 3, np.nan], "name": ['a,"b"\n', "\udcff"]}, dtype=object)
     write_csv(table, tmp_path / "t.csv")
     back = pd.read_csv(tmp_path / "t.csv")
     assert back["x"][0] == 1 / 3
@@ -227,7 +227,8 @@ def test_results_may_have_different_tables(report: Report) -> None:
 
 
 def test_parquet_keeps_types_and_takes_any_name(tmp_path: Path) -> None:
-    table = pd.DataFrame({"sample_id": ["a", "b\udcff"], "ok": [True, False], "n": [1, 2], "text": ["x", None]})
+    names = pd.Series(["a", "b\udcff"], dtype=object)  # where pyarrow is installed, pandas' own type has no such text
+    table = pd.DataFrame({"sample_id": names, "ok": [True, False], "n": [1, 2], "text": ["x", None]})
     table["score"] = pd.Series([0.1, np.nan], dtype=np.float32)
     write_parquet(table, tmp_path / "a.parquet")
     write_parquet(table, tmp_path / "b.parquet")
