@@ -33,7 +33,8 @@ def write_csv(table: pd.DataFrame, path: Path) -> None:
     texts = [place for place, column in enumerate(table.dtypes) if not pd.api.types.is_numeric_dtype(column)]
     safe = table.copy(deep=False)
     for place in texts:
-        safe.isetitem(place, list(table.iloc[:, place].map(defused, na_action="ignore")))
+        values = [defused(value) for value in table.iloc[:, place]]
+        safe.isetitem(place, pd.Series(values, index=table.index, dtype=object))
     safe.columns = pd.Index([defused(name) for name in table.columns], dtype=object)
     safe.to_csv(path, index=False, lineterminator="\n", errors="backslashreplace")
 
