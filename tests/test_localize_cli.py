@@ -111,7 +111,10 @@ def test_data_without_objects_is_skipped_with_the_reason(here: Path, capsys: pyt
     for name in CLASSES:
         Path(f"images/test/{name}").mkdir(parents=True)
         Image.new("RGB", (32, 32)).save(f"images/test/{name}/1.png")
-    assert call("localize", "std.pt", "--data", "folder:images", "--json", "--quiet") == 0
+    assert call("localize", "std.pt", "--data", "folder:images", "--json", "--quiet") == 2
+    assert "localize: folder:images has neither masks nor boxes of objects" in capsys.readouterr().err
+    command = ("report", "std.pt", "--data", "folder:images", "--analyzers", "accuracy,localize", "--json", "--quiet")
+    assert call(*command) == 0
     output = capsys.readouterr()
     assert "skipped: localize of std: folder:images has neither masks nor boxes of objects" in output.err
     assert "neither masks nor boxes" in json.loads(output.out)["models"][0]["skipped"]["localize"]

@@ -67,7 +67,7 @@ def test_tables_hold_every_row_of_every_model(report: Report, tmp_path: Path) ->
     assert "the first 50 of 3000 rows" in (tmp_path / "run/tables/mis_huge.tex").read_text()
     first = pd.read_csv(tmp_path / "run/tables/table1.csv")
     assert first["accuracy"].tolist() == [0.91234567890123, 0.9]
-    assert "& 0.9123 &" in (tmp_path / "run/tables/table1.tex").read_text()
+    assert "0.9123" in (tmp_path / "run/tables/table1.tex").read_text()
     samples = ParquetFile(tmp_path / "run/samples/accuracy.parquet").to_pandas()
     assert list(samples.columns) == ["model", "sample_id", "correct"]
     assert len(samples) == 4
