@@ -9,6 +9,7 @@ import subprocess
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from csg_analyze.errors import UsageError
 from csg_analyze.wording import shortened
 
 MOST = 3
-"""Largest number of findings that are shown of a report, one an analysis."""
+"""Largest number of findings that are shown of a report."""
 ASIDE = "accuracy"
 """The analysis whose finding is the condition of the others, and shown only where there is none but it."""
 
@@ -105,34 +106,35 @@ def _command(place: Path, provenance: Mapping[str, Any]) -> str:
     return " ".join(str(provenance.get("command", "")).split())
 
 
-def _found(written: Written) -> Iterator[str]:
-    """The first finding of every analysis: the report's own sentence, or of an older one the difference alone."""
-    sentences = dict(_sentences(written) or _differences(written))
-    if len(sentences) > 1:
-        sentences.pop(ASIDE, None)
-    yield from list(sentences.values())[:MOST]
+def _found(written: Written) -> list[str]:
+    """What the report says itself, every analysis' first sentence before any second; of an older one bare numbers."""
+    own = list(_sentences(written))
+    by_analysis: dict[str, list[str]] = {}
+    for analyzer, text in own or _differences(written):
+        by_analysis.setdefault(analyzer, []).append(text)
+    if len(by_analysis) > 1:
+        by_analysis.pop(ASIDE, None)
+    if not own and len(by_analysis) > 1:  # headlines without a sentence may be no findings, as chance levels are
+        by_analysis = {analyzer: texts[:1] for analyzer, texts in by_analysis.items()}
+    return [text for rank in zip_longest(*by_analysis.values()) for text in rank if text][:MOST]
 
 
-def _sentences(written: Written) -> dict[str, str]:
-    first: dict[str, str] = {}
+def _sentences(written: Written) -> Iterator[tuple[str, str]]:
     for answer in written.answers:
-        first.setdefault(answer["analyzer"], f"{answer['text']} ({answer['verdict']})")
-    return first
+        yield answer["analyzer"], f"{answer['text']} ({answer['verdict']})"
 
 
-def _differences(written: Written) -> dict[str, str]:
-    """`mis: mis +0.0718 [+0.0641, +0.0795] (CSG - STD; 3 seeds)`, of the first headline that has one."""
-    first: dict[str, str] = {}
+def _differences(written: Written) -> Iterator[tuple[str, str]]:
+    """`mis: mis +0.0718 [+0.0641, +0.0795] (CSG - STD; 3 seeds)`, of every headline that has one."""
     for headline in written.headlines:
         for pair in written.differences:
             value = pair.get("results", {}).get(headline.analyzer, {}).get(headline.number, {})
             mean, low, high = (_number(value.get(name)) for name in ("mean", "low", "high"))
-            if headline.analyzer not in first and not math.isnan(mean):
+            if not math.isnan(mean):
                 interval = "" if math.isnan(low) or math.isnan(high) else f" [{low:+.4f}, {high:+.4f}]"
                 seeds = f"{value.get('n')} seed{'s' if value.get('n') != 1 else ''}"
                 of = f"({shortened(pair['label'], 60)}; {seeds})"
-                first[headline.analyzer] = f"{headline.analyzer}: {headline.number} {mean:+.4f}{interval} {of}"
-    return first
+                yield headline.analyzer, f"{headline.analyzer}: {headline.number} {mean:+.4f}{interval} {of}"
 
 
 def _number(value: object) -> float:
