@@ -1,4 +1,4 @@
-"""nox -s tests | lint | demo | bench: one environment, built once, serves them all. nox -s lowest has its own."""
+"""nox -s tests | lint | demo | bench: one environment, built once, serves them all. lowest and docs have their own."""
 
 from __future__ import annotations
 
@@ -90,6 +90,13 @@ def demo(session: nox.Session) -> None:
     """The main job: train both networks, analyze, write the report; words after -- go to csg-analyze demo."""
     python = environment(session)
     session.run(python, "-m", "csg_analyze", "demo", *session.posargs, external=True)
+
+
+@nox.session(reuse_venv=True, default=False)
+def docs(session: nox.Session) -> None:
+    """The site, in site/; any warning is an error, a dead link too. Its tools read the code without running it."""
+    session.install("--quiet", *nox.project.load_toml(PYPROJECT)["project"]["optional-dependencies"]["docs"])
+    session.run("mkdocs", "build", "--strict", "--quiet", *session.posargs, env={"NO_MKDOCS_2_WARNING": "1"})
 
 
 @nox.session(venv_backend="none", default=False)

@@ -16,9 +16,11 @@ from csg_analyze.checkpoints import load_classifier
 from csg_analyze.checkpoints.flat_recipes import grouped
 from csg_analyze.checkpoints.origin import OWN_GROUPS, WITHOUT_EFFECT, origin_of
 from csg_analyze.checkpoints.twins import besides_the_gate
+from csg_analyze.overview.reports import reports_below
+from csg_analyze.overview.writing import html_page, markdown_list
 from training.recipes import RECIPES
 
-REPORTS = Path(__file__).parents[1] / "reports"
+REPORTS = Path(__file__).resolve().parents[1] / "reports"
 FORKS = {"animals": "animals-resnet20-fork", "cifar10": "cifar10-resnet20-fork"}
 KEPT = (
     "animals",
@@ -74,15 +76,31 @@ def test_kept_twins_are_paired_and_say_that_the_head_was_treated_otherwise(kept:
         assert {"csg_weight_decay", "csg_schedule", "csg_trainable"} < set(differences)
 
 
-PAGES = [path for kept in KEPT for suffix in ("*.html", "*.md") for path in sorted((REPORTS / kept).rglob(suffix))]
-TEXTS = [REPORTS / "README.md", REPORTS.parent / "README.md", *sorted((REPORTS.parent / "docs").glob("*.md"))]
+def _kept_files() -> list[Path]:
+    """What git keeps; without git, all files there are."""
+    result = subprocess.run(["git", "ls-files", "-z"], cwd=REPORTS.parent, capture_output=True, text=True, check=False)
+    if result.returncode:
+        return [path.resolve() for path in REPORTS.parent.rglob("*") if path.is_file()]
+    return [(REPORTS.parent / name).resolve() for name in result.stdout.split("\0") if name]
+
+
+KEPT_FILES = _kept_files()
+PAGES = [path for path in KEPT_FILES if path.is_relative_to(REPORTS) and path.suffix in (".html", ".md")]
+TEXTS = [REPORTS.parent / "README.md", *sorted((REPORTS.parent / "docs").rglob("*.md"))]
 
 
 @pytest.mark.parametrize("page", PAGES + TEXTS, ids=[str(path.relative_to(REPORTS.parent)) for path in PAGES + TEXTS])
 def test_every_link_leads_to_what_is_kept(page: Path) -> None:
-    kept = {path for file in _kept_files() for path in (file, *file.parents)}
+    kept = {path for file in KEPT_FILES for path in (file, *file.parents)}
     dead = [link for link in _links(page) if (page.parent / link).resolve() not in kept]
     assert dead == []
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.suffix == ".html"], ids=lambda page: page.parent.name)
+def test_every_link_within_a_page_leads_to_a_place_on_it(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    places = {"", *re.findall(r'\sid="([^"]+)"', text)}
+    assert {unquote(place) for place in re.findall(r'href="#([^"]*)"', text)} <= places
 
 
 def _links(page: Path) -> Iterator[str]:
@@ -94,12 +112,16 @@ def _links(page: Path) -> Iterator[str]:
             yield unquote(link.partition("#")[0])
 
 
-def _kept_files() -> list[Path]:
-    """What git keeps; without git, all files there are."""
-    result = subprocess.run(["git", "ls-files", "-z"], cwd=REPORTS.parent, capture_output=True, text=True, check=False)
-    if result.returncode:
-        return [path.resolve() for path in REPORTS.parent.rglob("*") if path.is_file()]
-    return [(REPORTS.parent / name).resolve() for name in result.stdout.split("\0") if name]
+def test_the_overview_is_up_to_date(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If this fails: `csg-analyze index reports --kept`."""
+    monkeypatch.chdir(REPORTS.parent)
+    if not Path(".git").exists():
+        pytest.skip("git says what is kept, and this is no checkout")
+    reports = reports_below(Path("reports"), kept=True)
+    summaries = {path.parent for path in KEPT_FILES if path.name == "summary.json"}
+    assert {(REPORTS / report.folder).resolve() for report in reports} == summaries
+    assert html_page(reports) == (REPORTS / "index.html").read_text(encoding="utf-8")
+    assert markdown_list(reports) in (REPORTS / "README.md").read_text(encoding="utf-8")
 
 
 def test_the_readme_quotes_the_kept_report() -> None:
@@ -115,13 +137,13 @@ def test_the_readme_quotes_the_kept_report() -> None:
         assert f"{_short(results['confusion']['mean_single_recall'], 2)} (" in readme
 
 
-def test_the_readme_quotes_table_3_with_one_difference_and_its_interval_over_seeds() -> None:
-    readme = (REPORTS.parent / "README.md").read_text()
+def test_table_3_is_quoted_with_one_difference_and_its_interval_over_seeds() -> None:
+    quoted = (REPORTS.parent / "docs" / "adversarial.md").read_text()
     (pair,) = json.loads((REPORTS / "cifar10-adversarial/detection/summary.json").read_text())["differences"]
     for attack in ("fgsm", "pgd", "cw"):
         difference = pair["results"]["adv-detect"][f"{attack}/error_percent@2000"]
         mean, low, high = (_short(difference[name], 1) for name in ("mean", "low", "high"))
-        assert f"| {'+' * (difference['mean'] > 0)}{mean} [{low}, {high}] |" in readme, attack
+        assert f"| {'+' * (difference['mean'] > 0)}{mean} [{low}, {high}] |" in quoted, attack
 
 
 def _short(value: float, digits: int) -> str:

@@ -56,7 +56,8 @@ def modules_of(path: Path) -> Iterator[str]:
 def imported(*folders: str) -> set[str]:
     """The distributions that the files of these folders import."""
     paths = [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
-    own = {"csg_analyze", "training", "tests", "noxfile", *(path.stem for path in paths if folder_of_tests(path))}
+    own = {"csg_analyze", "training", "tests", "scripts", "noxfile"}
+    own |= {path.stem for path in paths if folder_of_tests(path)}
     installed = packages_distributions()
     distributions: set[str] = set()
     for module in {module for path in paths for module in modules_of(path)}:
@@ -108,7 +109,7 @@ def test_ci_pins_every_dependency_within_its_bounds() -> None:
     assert all(re.fullmatch(r"[A-Za-z0-9._-]+==[0-9][A-Za-z0-9.]*", line) for line in lines)  # no address, no path
     pins = dict(line.split("==") for line in lines)
     versions = {canonicalize_name(name): version for name, version in pins.items()}
-    for name, requirement in (requirements() | requirements("dev", "hub")).items():
+    for name, requirement in (requirements() | requirements("dev", "hub", "docs")).items():
         assert requirement.specifier.contains(versions[name]), name
 
 

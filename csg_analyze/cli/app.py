@@ -1,4 +1,4 @@
-"""csg-analyze: one subcommand per analyzer, plus inspect, list, report, compare, demo and prepare-voc.
+"""csg-analyze: one subcommand per analyzer, plus inspect, list, report, compare, index, demo and prepare-voc.
 
 Importing this module imports neither torch nor pandas, so that --help is fast: an analyzer is loaded only when its
 subcommand is called.
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 COMMANDS: Mapping[str, Callable[..., None]] = {
     "report": commands.report,
     "compare": commands.compare,
+    "index": commands.index,
     "demo": commands.demo,
     "inspect": commands.inspect,
     "list": commands.list_all,

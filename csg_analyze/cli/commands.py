@@ -98,6 +98,21 @@ def compare(
     print(json.dumps(compared.document(), indent=2) if as_json else compared)
 
 
+def index(
+    folder: Annotated[Path, typer.Argument(help="The folder that reports are in.")] = Path("reports"),
+    kept: Annotated[bool, typer.Option("--kept", help="List only what git does not ignore.")] = False,
+) -> None:
+    """List all reports of a folder, in its index.html and README.md: what they found, and how to make them again.
+
+    In README.md only the part between two comments is written anew.
+    """
+    from csg_analyze.overview.writing import write_overview
+
+    for listed in write_overview(folder, kept=kept):
+        print(printable(f"{listed.folder}: {listed.title}"))
+    say(f"overview: {folder / 'index.html'}")
+
+
 def demo(
     out: Annotated[Path | None, "The folder to write; default: a new one under reports/."] = None,
     seed: Annotated[int, "Seed of both trainings."] = 0,

@@ -28,7 +28,8 @@ class Headline:
 class Written:
     """What a report folder holds. provenance: empty if it is missing. models: by name, in order.
 
-    missing: sentences on what is not there or cannot be read.
+    answers: what it found, in sentences. differences: of twins over their seeds. missing: sentences on what is not
+    there or cannot be read.
     """
 
     folder: Path
@@ -37,6 +38,8 @@ class Written:
     headlines: tuple[Headline, ...]
     provenance: Mapping[str, Any] = field(default_factory=dict)
     missing: tuple[str, ...] = ()
+    answers: tuple[Mapping[str, Any], ...] = ()
+    differences: tuple[Mapping[str, Any], ...] = ()
 
     def samples(self, analyzer: str) -> pd.DataFrame | None:
         """What an analysis says image by image; None if the folder has no such file, or one that cannot be read."""
@@ -76,7 +79,16 @@ def read_report(folder: Path | str) -> Written:
         missing.append(f"{folder}: no provenance.json that can be read, so that its data and options are not known")
     by_name = {model["name"]: model for model in models}
     headlines = _headlines(summary) or _declared(by_name)
-    return Written(folder, summary.get("schema"), by_name, headlines, provenance or {}, tuple(missing))
+    return Written(
+        folder,
+        summary.get("schema"),
+        by_name,
+        headlines,
+        provenance or {},
+        tuple(missing),
+        answers=_entries(summary, "answers", "analyzer", "text", "verdict"),
+        differences=_entries(summary, "differences", "label"),
+    )
 
 
 def _json(path: Path) -> dict[str, Any] | None:
@@ -92,6 +104,16 @@ def _is_model(model: object) -> bool:
         return False
     results = model.get("results")
     return isinstance(results, dict) and all(isinstance(result, dict) for result in results.values())
+
+
+def _entries(summary: Mapping[str, Any], name: str, *texts: str) -> tuple[Mapping[str, Any], ...]:
+    """The entries of a list of the summary that have all these texts."""
+    entries = summary.get(name)
+    if not isinstance(entries, list):
+        return ()
+    return tuple(
+        each for each in entries if isinstance(each, dict) and all(isinstance(each.get(t), str) for t in texts)
+    )
 
 
 def _headlines(summary: Mapping[str, Any]) -> tuple[Headline, ...]:

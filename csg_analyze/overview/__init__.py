@@ -1,0 +1,1 @@
+"""What reports a folder has, as a page and a README: `csg-analyze index`."""
