@@ -16,6 +16,7 @@ from csg_analyze.analyzers.localize.comparisons import caption, compare_localiza
 from csg_analyze.analyzers.localize.figures import draw_iou_curves, draw_maps
 from csg_analyze.analyzers.localize.methods import (
     FilterChoice,
+    attributed_maps,
     choose_filters,
     class_activation_maps,
     gradient_filters,
@@ -48,6 +49,7 @@ from csg_analyze.analyzers.localize.text import CURVES_FIGURE, MAPS_FIGURE, MEAS
 from csg_analyze.errors import NotAvailable
 from csg_analyze.metrics.arrays import FloatArray, IntArray
 from csg_analyze.metrics.attribution import Attribution, FeatureMaps
+from csg_analyze.metrics.keeping import NOTHING_KEPT, Keep
 from csg_analyze.metrics.objects import Objects
 from csg_analyze.result import Drawing, Number, Result, Table, or_none
 
@@ -70,6 +72,7 @@ def localize(
     class_names: Sequence[str],
     sample_ids: Sequence[str],
     pictures: Callable[[IntArray], np.ndarray],
+    cache: Keep = NOTHING_KEPT,
     *,
     methods: Annotated[
         str, "separated by commas: gradmap, activmap, cam, gradcam, captum:NAME; auto: the first three"
@@ -99,7 +102,7 @@ def localize(
     rates = rates_of(deltas)
     check_counts(gradmap_filters=gradmap_filters, levels=levels, bootstrap=bootstrap)
     requested, notes = chosen_methods(methods, feature_maps)
-    task = _task(objects, labels, len(class_names), protocol, rates, levels, seed)
+    task = _task(objects, labels, len(class_names), protocol, rates, levels, seed, cache)
     choice = choose_filters(task, feature_maps) if "activmap" in requested else None
     oracle = protocol == "paper"
     scored: dict[str, Scored] = {}
@@ -169,9 +172,7 @@ def _run(
         filters = gradient_filters(task, activations, n_filters)
         return score_gradient_maps(task, gradient_maps(task, attribution, filters))
     method = "LayerGradCam" if name == "gradcam" else name.removeprefix("captum:")
-    images = task.images
-    pieces = attribution.of_class(method, images, task.labels[images])
-    return score_class_maps(task, ((images[places], maps) for places, maps in pieces))
+    return score_class_maps(task, attributed_maps(task, attribution, method))
 
 
 def _task(
@@ -182,6 +183,7 @@ def _task(
     deltas: tuple[float, ...],
     levels: int,
     seed: int,
+    cache: Keep,
 ) -> LocalizationTask:
     usable = np.flatnonzero(objects.usable)
     chosen = scored = usable
@@ -192,7 +194,7 @@ def _task(
             raise NotAvailable(
                 "too few images for two halves; give more, or choose and score on the same images with --protocol paper"
             )
-    return LocalizationTask(objects, labels, n_classes, chosen, scored, deltas, levels, as_authors=protocol == "paper")
+    return LocalizationTask(objects, labels, n_classes, chosen, scored, deltas, levels, protocol == "paper", cache)
 
 
 def _summary(
