@@ -22,7 +22,14 @@ from csg_analyze.analyzers.adversarial.figures import (
 )
 from csg_analyze.analyzers.adversarial.limits import AdaptiveAttack, adaptive_rows, transfer_matrix
 from csg_analyze.analyzers.adversarial.notes import FEWEST, notes_on, why_too_few
-from csg_analyze.analyzers.adversarial.options import PAPER_SIZES, SIZES, columns_of, maker_of, training_sizes
+from csg_analyze.analyzers.adversarial.options import (
+    PAPER_SIZES,
+    SIZES,
+    columns_of,
+    maker_of,
+    passes_of_detection,
+    training_sizes,
+)
 from csg_analyze.analyzers.adversarial.study import (
     FeatureColumns,
     Pool,
@@ -55,6 +62,7 @@ from csg_analyze.result import Drawing, Matrix, Number, Result, Table, or_none
             ),
         ),
     ),
+    passes=passes_of_detection,
 )
 def adv_detect(
     attacks: Attacks,

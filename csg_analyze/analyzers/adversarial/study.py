@@ -140,7 +140,7 @@ def train_and_test(
 
         depends = (name, training, seed + repeat, tested, pool.clean, dict(pool.layers))
         kept = keep.under("detector", depends, judged)
-        return Trial(sides, fit, *(kept[images] for images in tested), importance=kept.get("importance"))
+        return Trial(sides, fit, kept["clean"], kept["adversarial"], kept["noise"], kept.get("importance"))
 
     trials = tuple(tuple(trial(size, repeat) for repeat in range(len(pool.keys))) for size in sizes)
     return Study(pool, tuple(sizes), test_size, negatives, trials)

@@ -27,7 +27,7 @@ from csg_analyze.analyzers.localize.methods import (
     score_gradient_maps,
 )
 from csg_analyze.analyzers.localize.notes import notes_on
-from csg_analyze.analyzers.localize.options import check_counts, chosen_methods, rates_of
+from csg_analyze.analyzers.localize.options import check_counts, chosen_methods, passes_of_localize, rates_of
 from csg_analyze.analyzers.localize.pages import Ranking, extremes_pages
 from csg_analyze.analyzers.localize.selection import first_half
 from csg_analyze.analyzers.localize.tables import (
@@ -62,6 +62,7 @@ Selection = Literal["heldout", "paper"]
     measures=MEASURES,
     reading=READING,
     headlines=(Headline("*/avg_iou", claim=Claim("the mean IoU of {}", better="higher")),),
+    passes=passes_of_localize,
 )
 def localize(
     objects: Objects,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -67,7 +68,11 @@ def score_class_maps(task: LocalizationTask, pieces: Iterable[Piece]) -> Scored:
 
 def _parts(kind: str, pieces: Iterable[Piece], cuts: Callable[[Maps], Iterator[Cut]]) -> Iterator[Part]:
     for piece in pieces:
-        yield Part(piece.images, lambda piece=piece: cuts(piece.maps()), (kind, *piece.depends))
+        yield Part(piece.images, partial(_cuts_of, piece, cuts), (kind, *piece.depends))
+
+
+def _cuts_of(piece: Piece, cuts: Callable[[Maps], Iterator[Cut]]) -> Iterator[Cut]:
+    return cuts(piece.maps())
 
 
 def _oddities(maps: FloatArray, thresholds: FloatArray, finite: BoolArray) -> dict[str, BoolArray]:
@@ -82,20 +87,19 @@ def class_activation_maps(task: LocalizationTask, features: FeatureMaps) -> Iter
     at_once = min(task.at_once(1), task.at_once(features.maps.shape[1]) * 16)
     for images in in_pieces(task.images, at_once):
         maps = features.class_activation(images, task.labels[images])
-        yield Piece(images, lambda made=((images, maps),): made, (maps,))
+        yield Piece(images, partial(iter, [(images, maps)]), (maps,))
 
 
 def score_baseline(task: LocalizationTask, name: str, seed: int) -> Scored:
     """Score a baseline: the whole image, or the highest 30 % of the pixels, as for class maps."""
 
-    def cut(images: IntArray) -> Cut:
+    def cuts(images: IntArray) -> Iterator[Cut]:
         maps = baseline_maps(name, images, *task.objects.size, seed)[:, None]
         everything = np.full(maps.shape[:2], -np.inf, np.float32)
-        return Cut(images, maps, everything if name == "all-ones" else top_pixels(maps))
+        yield Cut(images, maps, everything if name == "all-ones" else top_pixels(maps))
 
     return task.run(
-        Part(images, lambda images=images: (cut(images),), (name, seed, images))
-        for images in in_pieces(task.images, task.at_once(1))
+        Part(images, partial(cuts, images), (name, seed, images)) for images in in_pieces(task.images, task.at_once(1))
     )
 
 

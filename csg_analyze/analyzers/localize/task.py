@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 
@@ -105,9 +106,8 @@ class LocalizationTask:
                 region, counted = self.objects.regions(part.images)
                 truth = (region, counted, self.objects.boxes[part.images])
                 settings = (self.n_levels, self.deltas, rate_of_mean)
-                arrays = self.keep.under(
-                    "localize", (part.depends, truth, settings), lambda part=part: self._scores(part, rate_of_mean)
-                )
+                compute = partial(self._scores, part, rate_of_mean)
+                arrays = self.keep.under("localize", (part.depends, truth, settings), compute)
                 previews[part.images], n_maps[part.images] = arrays["previews"], arrays["n_maps"]
                 for name in arrays:
                     if name.startswith(ODD):
