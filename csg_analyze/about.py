@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeAlias, TypeVar
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 ATTRIBUTE = "__about__"
+
+Passes: TypeAlias = "Callable[[Mapping[str, Mapping[str, Any]], int], float]"
+"""How many images the network is run on, forward or back, by the options of all analyzers and inputs and the number of
+images in the data: the larger part of the time that an analysis takes."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +81,8 @@ class About:
     reading: how the numbers are to be read.
 
     measures and reading: paragraphs, separated by empty lines; text between backticks is shown as code. caption: a
-    phrase on the headlines, for the caption of the report's first table.
+    phrase on the headlines, for the caption of the report's first table. passes: for an estimate of the time, if the
+    analysis runs the network itself.
     """
 
     title: str
@@ -86,6 +91,7 @@ class About:
     reading: str = ""
     caption: str = ""
     headlines: tuple[Headline, ...] = ()
+    passes: Passes | None = None
 
     @property
     def help(self) -> str:
@@ -108,11 +114,12 @@ def about(
     reading: str = "",
     caption: str = "",
     headlines: Sequence[Headline] = (),
+    passes: Passes | None = None,
 ) -> Callable[[Function], Function]:
     """A decorator that declares the texts on an analysis; see `About`."""
 
     def declare(function: Function) -> Function:
-        setattr(function, ATTRIBUTE, About(title, summary, measures, reading, caption, tuple(headlines)))
+        setattr(function, ATTRIBUTE, About(title, summary, measures, reading, caption, tuple(headlines), passes))
         return function
 
     return declare

@@ -13,6 +13,7 @@ import pandas as pd
 from csg_analyze.checkpoints import Classifier, load_classifier
 from csg_analyze.checkpoints.origin import origin_of
 from csg_analyze.classes import ClassMap, fitted
+from csg_analyze.costs import estimated_seconds, in_words
 from csg_analyze.data import DataInHand, Dataset, load_dataset
 from csg_analyze.errors import NotAvailable, UsageError
 from csg_analyze.inputs import Compared
@@ -20,7 +21,7 @@ from csg_analyze.inputs.cache import Cache
 from csg_analyze.inputs.forward import ForwardPass
 from csg_analyze.inputs.shared import guarded, read_only
 from csg_analyze.plan import Plan, plan
-from csg_analyze.progress import Progress, untracked
+from csg_analyze.progress import Progress, Timed, say, untracked
 from csg_analyze.registry import Step
 from csg_analyze.report.document import ModelReport
 from csg_analyze.result import Result, Table
@@ -115,13 +116,16 @@ def analyze(
     classifier = as_classifier(classifier)
     dataset = dataset if isinstance(dataset, Dataset) else open_dataset(classifier, dataset)
     chosen = analyzers if isinstance(analyzers, Plan) else plan(analyzers)
+    if track.speaks and (seconds := estimated_seconds(classifier, dataset, chosen)):
+        say(f"{classifier.name}: {in_words(seconds)}; less where earlier runs kept results")
+    timed = Timed(track)
     always_there = {
         "classifier": classifier,
         "dataset": dataset,
         "compared": compared or ((classifier, dataset),),
         "requested": frozenset(chosen.inputs),
         "cache": cache or Cache(None),
-        "track": track,
+        "track": timed,
     }
     inputs = _Inputs(chosen, always_there, track)
     results: dict[str, Result] = {}
@@ -149,6 +153,7 @@ def analyze(
         class_names=dataset.class_names,
         origin=origin_of(classifier.training, classifier.record, classifier.head),
         seconds=inputs.seconds,
+        passes=timed.seconds,
         notes=(check,) if check else (),
     )
 

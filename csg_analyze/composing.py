@@ -69,6 +69,9 @@ def compose(
             "seconds": {
                 model.name: {step: round(seconds, 3) for step, seconds in model.seconds.items()} for model in models
             },
+            "passes": {
+                model.name: {text: round(seconds, 3) for text, seconds in model.passes.items()} for model in models
+            },
         },
         notes=tuple(notes),
         data=data,

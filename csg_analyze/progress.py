@@ -33,6 +33,9 @@ class Progress:
     Called, it passes the items of an iterable on, see `Track`. `working` is open while a stage runs; one at a time.
     """
 
+    speaks = True
+    """Whether anything is shown."""
+
     def __init__(self) -> None:
         self.stage = ""
         self.spoke = time.monotonic()
@@ -89,6 +92,8 @@ class Progress:
 class Silent(Progress):
     """Passes the items on without progress."""
 
+    speaks = False
+
     def __call__(self, iterable: Iterable[T], description: str, total: int) -> Iterator[T]:
         """The items."""
         yield from iterable
@@ -97,6 +102,20 @@ class Silent(Progress):
     def working(self, stage: str, what: str) -> Iterator[None]:
         """Nothing."""
         yield
+
+
+class Timed:
+    """Progress that also notes what every loop over images took. seconds: by description, of loops that ended."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.progress = progress
+        self.seconds: dict[str, float] = {}
+
+    def __call__(self, iterable: Iterable[T], description: str, total: int) -> Iterator[T]:
+        """As `Progress`."""
+        start = time.perf_counter()
+        yield from self.progress(iterable, description, total)
+        self.seconds[description] = self.seconds.get(description, 0.0) + time.perf_counter() - start
 
 
 track = Progress()

@@ -20,7 +20,8 @@ from csg_analyze.data import Dataset
 from csg_analyze.errors import UsageError
 from csg_analyze.hooks import watched
 from csg_analyze.inputs.blocks import block_size, blocks
-from csg_analyze.inputs.forward import ForwardPass
+from csg_analyze.inputs.cache import UNCACHED, Cache
+from csg_analyze.inputs.forward import ForwardPass, origin_of
 from csg_analyze.metrics.ablation import Ablation, CachedAblation
 from csg_analyze.metrics.arrays import BoolArray, FloatArray, IntArray
 from csg_analyze.models import channels_of
@@ -54,21 +55,27 @@ class NetworkAblation:
     track: Track[Any]
     joint: bool
     origin: str
+    cache: Cache = UNCACHED
 
     def logits(self, keep: BoolArray) -> FloatArray:
         """As Ablation.logits, in one pass over the data."""
-        logits: FloatArray = self._run(keep[None, None], lambda logits: logits)[0]
+        logits: FloatArray = self._kept(keep[None, None], _as_they_are)[0]
         return logits
 
     def predictions(self, keeps: BoolArray) -> IntArray:
         """As Ablation.predictions; one pass over the data per mask, or per group of masks that a batch takes."""
-        predictions: IntArray = self._run(keeps[:, None], _classes)
+        predictions: IntArray = self._kept(keeps[:, None], _classes)
         return predictions
 
     def predictions_each(self, keeps: BoolArray, which: IntArray) -> IntArray:
         """As Ablation.predictions_each, in one pass over the data, with one mask per image."""
-        predictions: IntArray = self._run(keeps[which][None], _classes)[0]
+        predictions: IntArray = self._kept(keeps[which][None], _classes)[0]
         return predictions
+
+    def _kept(self, masks: BoolArray, reduced: Callable[[FloatArray], Any]) -> Any:
+        """As `_run`, from the cache if an earlier run had the same masks."""
+        depends = (origin_of(self.classifier, self.dataset), masks, reduced.__name__, self.joint)
+        return self.cache.under("ablation", depends, lambda: {"results": self._run(masks, reduced)})["results"]
 
     def _run(self, masks: BoolArray, reduced: Callable[[FloatArray], Any]) -> Any:
         """`reduced` logits (M, N, ...) under masks (M, N or 1 for all images, K)."""
@@ -102,6 +109,7 @@ def ablation(
     dataset: Dataset,
     forward_pass: ForwardPass,
     track: Track[Any],
+    cache: Cache = UNCACHED,
     *,
     ablate: Annotated[
         Literal["auto", "cached", "network"], "filters are removed on cached activations or in the network"
@@ -134,7 +142,7 @@ def ablation(
     reason = "as asked for" if ablate == "network" else reason
     origin = f"filters are removed by a channel mask in the network: {reason}."
     separate = NetworkAblation(classifier, dataset, forward_pass.batch_size, track, joint=False, origin=origin)
-    return replace(separate, joint=_takes_masked_copies(separate))
+    return replace(separate, joint=_takes_masked_copies(separate), cache=cache)
 
 
 def linear_head(classifier: Classifier) -> tuple[FloatArray, FloatArray] | None:
@@ -167,6 +175,10 @@ def _classes(logits: FloatArray) -> IntArray:
     return predicted
 
 
+def _as_they_are(logits: FloatArray) -> FloatArray:
+    return logits
+
+
 def _takes_masked_copies(separate: NetworkAblation) -> bool:
     """Whether two masked copies of two images in one batch give the same logits as the masks one by one.
 
@@ -177,7 +189,7 @@ def _takes_masked_copies(separate: NetworkAblation) -> bool:
     evens: BoolArray = np.arange(separate.classifier.n_filters) % 2 == 0
     masks: BoolArray = np.stack([evens, ~evens])
     try:
-        copies = replace(alone, joint=True)._run(masks[:, None], lambda logits: logits)
+        copies = replace(alone, joint=True)._run(masks[:, None], _as_they_are)
     except (RuntimeError, ValueError, AssertionError, IndexError):
         return False
     one_by_one = np.stack([alone.logits(mask) for mask in masks])

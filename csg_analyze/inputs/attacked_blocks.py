@@ -21,9 +21,10 @@ from csg_analyze.data import Dataset
 from csg_analyze.data.fingerprint import fingerprint_of
 from csg_analyze.inputs.averaged_features import AveragedFeatures
 from csg_analyze.inputs.blocks import to_pixels
-from csg_analyze.inputs.cache import Arrays, Cache
+from csg_analyze.inputs.cache import Cache
 from csg_analyze.metrics.adversarial import SUCCESS, Differentiable, outcomes, perturbation_sizes
 from csg_analyze.metrics.arrays import FloatArray, IntArray
+from csg_analyze.metrics.keeping import Arrays
 
 ATTACKS_VERSION = 2
 """Part of cache keys: a change of this file or csg_analyze.attacks that changes any number raises it."""

@@ -16,10 +16,15 @@ from csg_analyze.checkpoints import Classifier
 from csg_analyze.data import Dataset
 from csg_analyze.errors import UsageError
 from csg_analyze.hooks import watched
-from csg_analyze.inputs.blocks import Block, blocks
+from csg_analyze.inputs.blocks import Block, block_size, blocks
 from csg_analyze.inputs.captum_methods import class_attribution
+from csg_analyze.inputs.contents import contents_of
+from csg_analyze.inputs.forward import origin_of
 from csg_analyze.metrics.arrays import FloatArray, IntArray
-from csg_analyze.progress import Track
+from csg_analyze.progress import Track, untracked
+
+PIECE = 64
+"""Images whose maps are made and kept together, or one block if that is larger."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,18 @@ class NetworkAttribution:
     track: Track[Any]
     backend: Literal["single-pass", "captum"]
     images_at_once: int
+
+    @property
+    def identity(self) -> str:
+        """See Attribution."""
+        return contents_of(origin_of(self.classifier, self.dataset), self.backend)
+
+    def pieces(self, n: int, description: str) -> Iterator[IntArray]:
+        """See Attribution; a piece is whole blocks."""
+        block = block_size(self.classifier.device, *self.dataset.image_size)
+        size = block * max(1, PIECE // block)
+        for start in self.track(range(0, n, size), f"{self.classifier.name}: {description}", -(-n // size)):
+            yield np.arange(start, min(start + size, n))
 
     @property
     def gradient_origin(self) -> str:
@@ -45,21 +62,20 @@ class NetworkAttribution:
         self, images: IntArray, filters: IntArray, *, normalized: bool = False
     ) -> Iterator[tuple[IntArray, FloatArray]]:
         """See Attribution. The images of a block share a graph."""
-        description = f"{self.classifier.name}: gradients of {filters.shape[1]} filters on {len(images)} images"
         gradients = filter_gradients if self.backend == "single-pass" else captum_gradients
-        for block in self._blocks(images, description):
+        for block in self._blocks(images):
             maps = gradients(self.classifier, block.pixels, _filled(filters, block), normalized=normalized)
             yield _places(block), maps[: len(block)].numpy()
 
     def of_class(self, name: str, images: IntArray, labels: IntArray) -> Iterator[tuple[IntArray, FloatArray]]:
         """See Attribution."""
         attribute = class_attribution(self.classifier, name)
-        for block in self._blocks(images, f"{self.classifier.name}: {name} on {len(images)} images"):
+        for block in self._blocks(images):
             targets = torch.from_numpy(_filled(labels, block)).to(self.classifier.device)
             yield _places(block), attribute(block.pixels, targets)[: len(block)].cpu().numpy()
 
-    def _blocks(self, images: IntArray, description: str) -> Iterator[Block]:
-        return blocks(self.dataset, self.classifier.device, self.images_at_once, self.track, description, images)
+    def _blocks(self, images: IntArray) -> Iterator[Block]:
+        return blocks(self.dataset, self.classifier.device, self.images_at_once, untracked, "", images)
 
 
 def attribution(

@@ -14,9 +14,10 @@ from torch import Tensor
 from csg_analyze.checkpoints import Classifier
 from csg_analyze.data.fingerprint import fingerprint_of
 from csg_analyze.errors import NotAvailable
-from csg_analyze.inputs.cache import Arrays, Cache
+from csg_analyze.inputs.cache import Cache
 from csg_analyze.inputs.forward import pooling
 from csg_analyze.metrics.arrays import FloatArray
+from csg_analyze.metrics.keeping import Arrays
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,13 +17,13 @@ from safetensors.numpy import save_file
 
 from csg_analyze.errors import UsageError
 from csg_analyze.files import replacing
-
-Arrays = Mapping[str, np.ndarray]
+from csg_analyze.inputs.contents import code_version, contents_of
+from csg_analyze.metrics.keeping import Arrays
 
 
 @dataclass(frozen=True)
 class Cache:
-    """A folder with one safetensors file per entry; with the folder None, nothing is kept.
+    """`metrics.keeping.Keep` as a folder with one safetensors file per entry; with the folder None, nothing is kept.
 
     An entry is written whole or not at all, and holds the SHA-256 of its arrays. A damaged entry is computed again,
     with a warning. Deleting the folder is always safe.
@@ -54,6 +54,21 @@ class Cache:
             contiguous = {k: np.ascontiguousarray(v) for k, v in arrays.items()}
             save_file(contiguous, temporary, metadata={"key": written_key, "digest": _digest(contiguous)})
         return arrays
+
+    def under(self, name: str, depends: Sequence[object], compute: Callable[[], Arrays]) -> Arrays:
+        """As `Keep.under`; the key holds the contents of `depends` and the version of all code."""
+        if self.folder is None:
+            return compute()
+        return self.fetch(name, {"code": code_version(), "depends": contents_of(depends)}, compute)
+
+    def of(self, function: Callable[..., Arrays], *arguments: object, **options: object) -> Arrays:
+        """As `Keep.of`."""
+        name = function.__qualname__.strip("_").replace("_", "-")
+        depends = (f"{function.__module__}.{function.__qualname__}", arguments, options)
+        return self.under(name, depends, lambda: function(*arguments, **options))
+
+
+UNCACHED = Cache(None)
 
 
 def _read(path: Path, written_key: str) -> Arrays | None:

@@ -17,9 +17,11 @@ from csg_analyze.data import Dataset
 from csg_analyze.errors import UsageError
 from csg_analyze.hooks import watched
 from csg_analyze.inputs.blocks import blocks
-from csg_analyze.inputs.forward import ForwardPass
+from csg_analyze.inputs.cache import UNCACHED, Cache
+from csg_analyze.inputs.forward import ForwardPass, origin_of
 from csg_analyze.metrics.arrays import FloatArray, IntArray
 from csg_analyze.metrics.exemplars import Exemplars, most_activating
+from csg_analyze.metrics.keeping import Arrays
 from csg_analyze.progress import Track
 
 THUMBNAIL_SIDE = 64
@@ -32,13 +34,15 @@ def exemplars(
     dataset: Dataset,
     forward_pass: ForwardPass,
     track: Track[int],
+    cache: Cache = UNCACHED,
     *,
     n_exemplars: Annotated[int, "images shown of every filter: those that activate it most"] = 9,
 ) -> Exemplars:
     """The images with the highest averaged activations of the filters, and the filters' maps on them.
 
-    The images are chosen by the cached activations; one more pass over these images alone records the maps, so that
-    memory grows with K n h w and not with N. There are fewer than `n_exemplars` if the data has fewer images.
+    The images are chosen by the cached activations. If the forward pass did not keep the maps, one more pass over these
+    images alone records them, so that memory grows with K n h w and not with N. There are fewer than `n_exemplars` if
+    the data has fewer images.
     Raises UsageError for `n_exemplars` outside 1..36.
     """
     if not 1 <= n_exemplars <= MOST_EXEMPLARS:
@@ -48,7 +52,17 @@ def exemplars(
     chosen = most_activating(activations, min(n_exemplars, len(activations)))
     needed, thumbnail_of = np.unique(chosen, return_inverse=True)
     thumbnail_of = thumbnail_of.reshape(chosen.shape)
-    maps, thumbnails = _record(classifier, dataset, needed, thumbnail_of, forward_pass.batch_size, track)
+    if forward_pass.maps is not None:
+        maps: FloatArray = forward_pass.maps[chosen, np.arange(len(chosen))[:, None]]
+        thumbnails = _thumbnails(dataset, needed, forward_pass.batch_size)
+    else:
+
+        def record() -> Arrays:
+            recorded = _record(classifier, dataset, needed, thumbnail_of, forward_pass.batch_size, track)
+            return dict(zip(("maps", "thumbnails"), recorded, strict=True))
+
+        kept = cache.under("exemplars", (origin_of(classifier, dataset), chosen), record)
+        maps, thumbnails = kept["maps"], kept["thumbnails"]
     return Exemplars(
         images=chosen,
         activations=np.take_along_axis(activations.T, chosen, axis=1),
@@ -56,6 +70,12 @@ def exemplars(
         thumbnails=thumbnails,
         thumbnail_of=thumbnail_of,
     )
+
+
+def _thumbnails(dataset: Dataset, needed: IntArray, at_once: int) -> np.ndarray:
+    """Of the images `needed` (U,): (U, t, s, 3)."""
+    parts = (needed[start : start + at_once] for start in range(0, len(needed), at_once))
+    return np.stack([thumbnail(image) for part in parts for image in dataset.images[torch.from_numpy(part)]])
 
 
 def _record(

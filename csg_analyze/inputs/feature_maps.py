@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -20,9 +21,13 @@ from csg_analyze.metrics.arrays import FloatArray
 from csg_analyze.metrics.attribution import FeatureMaps
 from csg_analyze.progress import Track
 
+IMAGES_AT_ONCE = 64
+
 
 def feature_maps(classifier: Classifier, dataset: Dataset, forward_pass: ForwardPass, track: Track[int]) -> FeatureMaps:
-    """One pass of captum's LayerActivation over the data. Maps of more than a quarter of the memory go to a file.
+    """The maps of the forward pass; if they were too large for it, those of one pass of captum's LayerActivation.
+
+    Maps of more than a quarter of the memory go to a file.
 
     Class activation maps exist if all logits of the forward pass, less b, equal (averaged maps) @ W.T within 1e-4 of
     the largest one, with W and b of the head; or equal the same of the maps' positive part (densenet). For a head of
@@ -30,28 +35,40 @@ def feature_maps(classifier: Classifier, dataset: Dataset, forward_pass: Forward
     nothing, and there are none.
     Raises NotAvailable for maps of a single position.
     """
-    n = len(dataset)
-    layer: Any = LayerActivation(classifier.network, classifier.layer())
-    description = f"{classifier.name}: maps of {n} images"
-    maps: FloatArray | None = None
+    n, maps = len(dataset), forward_pass.maps
     positive = np.empty((n, classifier.n_filters), np.float32)
     varies = False  # over the positions of a map
-    with torch.no_grad():
-        for block in blocks(dataset, classifier.device, forward_pass.batch_size, track, description):
-            batch: FloatArray = layer.attribute(block.pixels)[: len(block)].float().cpu().numpy()
-            if batch.ndim != 4 or batch.shape[2] * batch.shape[3] == 1:
-                raise NotAvailable(
-                    f"layer {classifier.feature_layer!r} gives maps of a single position for images of "
-                    f"{dataset.image_size[1]}x{dataset.image_size[0]} pixels, which show no place"
-                )
+    for places, batch in _pieces(classifier, dataset, forward_pass, track):
+        if batch.ndim != 4 or batch.shape[2] * batch.shape[3] == 1:
+            raise NotAvailable(
+                f"layer {classifier.feature_layer!r} gives maps of a single position for images of "
+                f"{dataset.image_size[1]}x{dataset.image_size[0]} pixels, which show no place"
+            )
+        if forward_pass.maps is None:
             maps = _allocated((n, *batch.shape[1:])) if maps is None else maps
-            maps[block.places] = batch
-            varies = varies or bool((batch != batch[:, :, :1, :1]).any())
-            positive[block.places] = np.maximum(batch, 0).mean(axis=(2, 3))
+            maps[places] = batch
+        varies = varies or bool((batch != batch[:, :, :1, :1]).any())
+        positive[places] = np.maximum(batch, 0).mean(axis=(2, 3))
     assert maps is not None  # every dataset has images
     if not varies:
         return FeatureMaps(maps, no_cam="every map is the same at all of its positions", featureless=True)
     return _with_head(classifier, forward_pass, maps, positive)
+
+
+def _pieces(
+    classifier: Classifier, dataset: Dataset, forward_pass: ForwardPass, track: Track[int]
+) -> Iterator[tuple[slice, FloatArray]]:
+    """Places of images, and their maps."""
+    if forward_pass.maps is not None:
+        for start in range(0, len(dataset), IMAGES_AT_ONCE):
+            part = slice(start, start + IMAGES_AT_ONCE)
+            yield part, forward_pass.maps[part]
+        return
+    layer: Any = LayerActivation(classifier.network, classifier.layer())
+    description = f"{classifier.name}: maps of {len(dataset)} images, too large for the first pass"
+    with torch.no_grad():
+        for block in blocks(dataset, classifier.device, forward_pass.batch_size, track, description):
+            yield block.places, layer.attribute(block.pixels)[: len(block)].float().cpu().numpy()
 
 
 def _allocated(shape: tuple[int, ...]) -> FloatArray:

@@ -39,6 +39,13 @@ class Attribution(Protocol):
     """Gradients and attribution maps, for which the network runs."""
 
     @property
+    def identity(self) -> str:
+        """A fingerprint of all that determines its maps, besides images, filters and classes."""
+
+    def pieces(self, n: int, description: str) -> Iterator[IntArray]:
+        """The places of n images, piece by piece, whose maps are made and kept together; shows progress."""
+
+    @property
     def gradient_origin(self) -> str:
         """One sentence for the reader of a report on how gradients are computed."""
 

@@ -28,7 +28,8 @@ class ModelReport:
     training: "STD", "CSG" or None. n_filters: K of the feature layer, None if unknown. results: analyzer -> result.
     skipped: analyzer -> the reason why it has no result. class_names: in the order of the network's outputs. origin:
     the training of the model, as far as its file records it. seconds: input or analyzer -> what it took; an input that
-    is computed on demand (attacks, gradients) counts for the analyzer that asks for it. notes: sentences on the model
+    is computed on demand (attacks, gradients) counts for the analyzer that asks for it. passes: what every pass over
+    images took, also those on demand, by its description; what the cache had needed none. notes: sentences on the model
     as a whole.
     """
 
@@ -44,6 +45,7 @@ class ModelReport:
     class_names: tuple[str, ...] = ()
     origin: Origin | None = None
     seconds: Mapping[str, float] = field(default_factory=dict)
+    passes: Mapping[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
     def __repr__(self) -> str:

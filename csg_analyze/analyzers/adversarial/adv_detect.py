@@ -22,7 +22,14 @@ from csg_analyze.analyzers.adversarial.figures import (
 )
 from csg_analyze.analyzers.adversarial.limits import AdaptiveAttack, adaptive_rows, transfer_matrix
 from csg_analyze.analyzers.adversarial.notes import FEWEST, notes_on, why_too_few
-from csg_analyze.analyzers.adversarial.options import PAPER_SIZES, SIZES, columns_of, maker_of, training_sizes
+from csg_analyze.analyzers.adversarial.options import (
+    PAPER_SIZES,
+    SIZES,
+    columns_of,
+    maker_of,
+    passes_of_detection,
+    training_sizes,
+)
 from csg_analyze.analyzers.adversarial.study import (
     FeatureColumns,
     Pool,
@@ -38,6 +45,7 @@ from csg_analyze.analyzers.adversarial.tables import attack_counts, attacked_sam
 from csg_analyze.errors import TooFew, UsageError
 from csg_analyze.metrics.adversarial import AttackRun, Attacks, Differentiable
 from csg_analyze.metrics.arrays import BoolArray, FloatArray, IntArray
+from csg_analyze.metrics.keeping import NOTHING_KEPT, Keep
 from csg_analyze.result import Drawing, Matrix, Number, Result, Table, or_none
 
 
@@ -54,12 +62,14 @@ from csg_analyze.result import Drawing, Matrix, Number, Result, Table, or_none
             ),
         ),
     ),
+    passes=passes_of_detection,
 )
 def adv_detect(
     attacks: Attacks,
     labels: IntArray,
     class_names: Sequence[str],
     sample_ids: Sequence[str],
+    cache: Keep = NOTHING_KEPT,
     *,
     attack: Annotated[str, "fgsm, pgd, cw, foolbox:NAME, or several separated by commas"] = "pgd",
     eps: Annotated[str, "bound of bounded attacks for pixels in [0, 1], as 8/255"] = "8/255",
@@ -112,7 +122,14 @@ def adv_detect(
         pool = _pool(runs[name], clean, keys, columns, enough)
         fitting, testing = fitting_sizes(protocol, len(pool.sources), train_sizes=sizes, test_size=test_size)
         studies[name] = train_and_test(
-            pool, make, protocol=protocol, negatives=negatives, sizes=fitting, test_size=testing, seed=seed
+            pool,
+            make,
+            protocol=protocol,
+            negatives=negatives,
+            sizes=fitting,
+            test_size=testing,
+            seed=seed,
+            keep=cache,
         )
     counts = attack_counts(
         runs, {name: len(study.pool.sources) for name, study in studies.items()}, len(candidates), enough

@@ -57,10 +57,11 @@ def _moved(trial: Trial, own: Study, other: Trial, study_of_other: Study) -> Tri
     nothing: IntArray = np.empty(0, np.int64)
     return Trial(
         Split(nothing, nothing, clean, adversarial),
-        trial.detector,
+        trial.fit,
         clean=scores(trial.detector, pool.clean[clean]),
         adversarial=scores(trial.detector, pool.adversarial[adversarial]),
         noise=scores(trial.detector, pool.noise[adversarial]),
+        importance=None,
     )
 
 

@@ -12,6 +12,7 @@ from csg_analyze.about import Claim, Headline, about
 from csg_analyze.analyzers.adversarial import text
 from csg_analyze.analyzers.adversarial.comparisons import MINIMAL, ROBUST, compare_robustness
 from csg_analyze.analyzers.adversarial.figures import draw_minimal, draw_robustness
+from csg_analyze.analyzers.adversarial.options import passes_of_robustness
 from csg_analyze.errors import UsageError
 from csg_analyze.metrics.adversarial import NOT_MOVED, OUTCOMES, UNTARGETED, AttackRun, Attacks
 from csg_analyze.metrics.arrays import BoolArray, FloatArray, IntArray
@@ -25,6 +26,7 @@ from csg_analyze.result import Drawing, Number, Result, Table, or_none
     measures=text.ROBUSTNESS_MEASURES,
     reading=text.ROBUSTNESS_READING,
     headlines=(Headline("*/robust_accuracy", claim=Claim("accuracy under {}", better="higher", percent=True)),),
+    passes=passes_of_robustness,
 )
 def robustness(
     attacks: Attacks,

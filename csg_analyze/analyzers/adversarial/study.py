@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from csg_analyze.analyzers.adversarial.detection import (
 from csg_analyze.analyzers.adversarial.detectors import NewDetector, layer_importance, scores, trained
 from csg_analyze.metrics.adversarial import Differentiable
 from csg_analyze.metrics.arrays import BoolArray, FloatArray, IntArray
+from csg_analyze.metrics.keeping import NOTHING_KEPT, Arrays, Keep
 from csg_analyze.metrics.statistics import bootstrap_interval_of_share, resampled
 
 SOURCE_RESAMPLES = 1000
@@ -68,13 +70,23 @@ class Pool:
 
 @dataclass(frozen=True)
 class Trial:
-    """A trained detector and its scores on the test images. noise: on the adversarial images' sources, with noise."""
+    """A detector and its scores on the test images.
+
+    fit: trains the detector, once; kept scores need none. noise: scores on the adversarial images' sources, with noise.
+    importance: see `layer_importance`.
+    """
 
     split: Split
-    detector: Any
+    fit: Callable[[], Any]
     clean: FloatArray
     adversarial: FloatArray
     noise: FloatArray
+    importance: FloatArray | None
+
+    @property
+    def detector(self) -> Any:
+        """The trained detector."""
+        return self.fit()
 
 
 @dataclass(frozen=True)
@@ -102,19 +114,33 @@ def train_and_test(
     sizes: Sequence[int],
     test_size: int,
     seed: int,
+    keep: Keep = NOTHING_KEPT,
 ) -> Study:
-    """Train and test a detector for every size and repeat; every repeat has its own split and seed."""
+    """Train and test a detector for every size and repeat; every repeat has its own split and seed.
+
+    Scores are kept for scikit-learn's own detectors, whose code is known by its version.
+    """
+    name = f"{make.__module__}.{getattr(make, '__qualname__', '')}"
+    keep = keep if name.startswith("sklearn.") else NOTHING_KEPT
 
     def trial(size: int, repeat: int) -> Trial:
         sides = split(protocol, pool.keys[repeat], train_size=size, test_size=test_size)
-        detector = trained(make, *training_images(pool, sides, negatives), seed + repeat)
-        return Trial(
-            sides,
-            detector,
-            clean=scores(detector, pool.clean[sides.test_clean]),
-            adversarial=scores(detector, pool.adversarial[sides.test_adversarial]),
-            noise=scores(detector, pool.noise[sides.test_adversarial]),
-        )
+        training = training_images(pool, sides, negatives)
+        tested = {
+            "clean": pool.clean[sides.test_clean],
+            "adversarial": pool.adversarial[sides.test_adversarial],
+            "noise": pool.noise[sides.test_adversarial],
+        }
+        fit = cache(partial(trained, make, *training, seed + repeat))
+
+        def judged() -> Arrays:
+            judgements = {images: scores(fit(), features) for images, features in tested.items()}
+            importance = layer_importance(fit(), pool.clean, pool.layers)
+            return judgements if importance is None else {**judgements, "importance": importance}
+
+        depends = (name, training, seed + repeat, tested, pool.clean, dict(pool.layers))
+        kept = keep.under("detector", depends, judged)
+        return Trial(sides, fit, kept["clean"], kept["adversarial"], kept["noise"], kept.get("importance"))
 
     trials = tuple(tuple(trial(size, repeat) for repeat in range(len(pool.keys))) for size in sizes)
     return Study(pool, tuple(sizes), test_size, negatives, trials)
@@ -205,8 +231,7 @@ def roc_rows(attack: str, study: Study) -> list[Row]:
 
 def importance_rows(attack: str, study: Study) -> list[Row]:
     """The importance of every layer to the detector with the largest training set; empty if the detector has none."""
-    importances = [layer_importance(trial.detector, study.pool.clean, study.pool.layers) for trial in study.largest]
-    shares = np.array([share for share in importances if share is not None])
+    shares = np.array([trial.importance for trial in study.largest if trial.importance is not None])
     if not len(shares):
         return []
     layers = enumerate(study.pool.layers.items(), start=1)

@@ -27,6 +27,7 @@ from csg_analyze.metrics.arrays import BoolArray, FloatArray, IntArray
 from csg_analyze.metrics.correlation import FilterWeights
 from csg_analyze.metrics.exemplars import Exemplars
 from csg_analyze.metrics.filters import dead_filters, owners
+from csg_analyze.metrics.keeping import NOTHING_KEPT, Arrays, Keep
 from csg_analyze.metrics.mutual_information import mutual_information
 from csg_analyze.plots.charts import counts
 from csg_analyze.result import Drawing, Number, Result, Table
@@ -65,6 +66,7 @@ def filters(
     exemplars: Exemplars,
     gate: FloatArray | None,
     filter_weights: FilterWeights | None,
+    cache: Keep = NOTHING_KEPT,
     *,
     n_neighbors: Annotated[int, "neighbours k of the mutual information's estimator"] = 3,
     seed: Annotated[int, "seed of the noise that breaks ties in the mutual information"] = 0,
@@ -80,7 +82,8 @@ def filters(
     if n_neighbors < 1 or per_page < 1:
         raise UsageError("--n-neighbors and --per-page must be at least 1.")
     n_classes = len(class_names)
-    information = mutual_information(activations, labels, n_classes=n_classes, n_neighbors=n_neighbors, seed=seed)
+    settings = {"n_classes": n_classes, "n_neighbors": n_neighbors, "seed": seed}
+    information = cache.of(_information, activations, labels, **settings)["matrix"]
     alive: BoolArray = ~dead_filters(activations)
     # the estimate for a constant activation comes from the noise that breaks ties
     owner = owners(np.where(alive, information.T, 0.0) if gate is None else gate)
@@ -116,6 +119,10 @@ def filters(
         notes=_notes(table, gate, filter_weights, per_class, n_exemplars),
         pages=partial(gallery_pages, gallery, per_page=per_page),
     )
+
+
+def _information(activations: FloatArray, labels: IntArray, **settings: int) -> Arrays:
+    return {"matrix": mutual_information(activations, labels, **settings)}
 
 
 def _summary(

@@ -15,6 +15,7 @@ from csg_analyze.errors import UsageError
 from csg_analyze.metrics.arrays import FloatArray, IntArray
 from csg_analyze.metrics.correlation import correlation_matrix, pair_values, share_at_least
 from csg_analyze.metrics.filters import dead_filters
+from csg_analyze.metrics.keeping import NOTHING_KEPT, Arrays, Keep
 from csg_analyze.metrics.mutual_information import chance_permutations, information_and_chance, mutual_information_score
 from csg_analyze.metrics.statistics import share_with_interval
 from csg_analyze.plots.charts import lines_by_layer
@@ -46,6 +47,7 @@ def layers(
     layer_weights: Mapping[str, FloatArray],
     labels: IntArray,
     class_names: Sequence[str],
+    cache: Keep = NOTHING_KEPT,
     *,
     probe: Annotated[Probe, "linear probe: logistic regression, or ridge (quicker for many classes)"] = "logistic",
     seed: Annotated[int, "seed of the estimator's noise and of the probe's two halves"] = 0,
@@ -61,11 +63,12 @@ def layers(
     for depth, (name, activations) in enumerate(layer_activations.items(), start=1):
         n_filters = activations.shape[1]
         n_permutations = chance_permutations(n_filters, MOST_PERMUTATIONS)
-        matrix, chance = information_and_chance(
-            activations, labels, n_permutations=n_permutations, n_classes=len(class_names), seed=seed
+        information = cache.of(
+            _information, activations, labels, n_permutations=n_permutations, n_classes=len(class_names), seed=seed
         )
+        matrix, chance = information["matrix"], information["chance"]
         n_dead = int(dead_filters(activations).sum())
-        correct = probe_correct(activations, labels, probe=probe, seed=seed)
+        correct = cache.of(_probed, activations, labels, probe=probe, seed=seed)["correct"]
         share, low, high = share_with_interval(int(correct.sum()), len(correct))
         pairs = pair_values(correlation_matrix(layer_weights[name]))
         redundancy = float(share_at_least(pairs, np.array([R_S]))[0])
@@ -101,6 +104,15 @@ def layers(
             "for every filter, fewer in wide layers.",
         ),
     )
+
+
+def _information(activations: FloatArray, labels: IntArray, **options: int) -> Arrays:
+    matrix, chance = information_and_chance(activations, labels, **options)
+    return {"matrix": matrix, "chance": chance}
+
+
+def _probed(activations: FloatArray, labels: IntArray, *, probe: Probe, seed: int) -> Arrays:
+    return {"correct": probe_correct(activations, labels, probe=probe, seed=seed)}
 
 
 def draw_depth(models: Mapping[str, Result]) -> Figure:

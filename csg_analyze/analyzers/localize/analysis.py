@@ -16,6 +16,7 @@ from csg_analyze.analyzers.localize.comparisons import caption, compare_localiza
 from csg_analyze.analyzers.localize.figures import draw_iou_curves, draw_maps
 from csg_analyze.analyzers.localize.methods import (
     FilterChoice,
+    attributed_maps,
     choose_filters,
     class_activation_maps,
     gradient_filters,
@@ -26,7 +27,7 @@ from csg_analyze.analyzers.localize.methods import (
     score_gradient_maps,
 )
 from csg_analyze.analyzers.localize.notes import notes_on
-from csg_analyze.analyzers.localize.options import check_counts, chosen_methods, rates_of
+from csg_analyze.analyzers.localize.options import check_counts, chosen_methods, passes_of_localize, rates_of
 from csg_analyze.analyzers.localize.pages import Ranking, extremes_pages
 from csg_analyze.analyzers.localize.selection import first_half
 from csg_analyze.analyzers.localize.tables import (
@@ -48,6 +49,7 @@ from csg_analyze.analyzers.localize.text import CURVES_FIGURE, MAPS_FIGURE, MEAS
 from csg_analyze.errors import NotAvailable
 from csg_analyze.metrics.arrays import FloatArray, IntArray
 from csg_analyze.metrics.attribution import Attribution, FeatureMaps
+from csg_analyze.metrics.keeping import NOTHING_KEPT, Keep
 from csg_analyze.metrics.objects import Objects
 from csg_analyze.result import Drawing, Number, Result, Table, or_none
 
@@ -60,6 +62,7 @@ Selection = Literal["heldout", "paper"]
     measures=MEASURES,
     reading=READING,
     headlines=(Headline("*/avg_iou", claim=Claim("the mean IoU of {}", better="higher")),),
+    passes=passes_of_localize,
 )
 def localize(
     objects: Objects,
@@ -70,6 +73,7 @@ def localize(
     class_names: Sequence[str],
     sample_ids: Sequence[str],
     pictures: Callable[[IntArray], np.ndarray],
+    cache: Keep = NOTHING_KEPT,
     *,
     methods: Annotated[
         str, "separated by commas: gradmap, activmap, cam, gradcam, captum:NAME; auto: the first three"
@@ -99,7 +103,7 @@ def localize(
     rates = rates_of(deltas)
     check_counts(gradmap_filters=gradmap_filters, levels=levels, bootstrap=bootstrap)
     requested, notes = chosen_methods(methods, feature_maps)
-    task = _task(objects, labels, len(class_names), protocol, rates, levels, seed)
+    task = _task(objects, labels, len(class_names), protocol, rates, levels, seed, cache)
     choice = choose_filters(task, feature_maps) if "activmap" in requested else None
     oracle = protocol == "paper"
     scored: dict[str, Scored] = {}
@@ -169,9 +173,7 @@ def _run(
         filters = gradient_filters(task, activations, n_filters)
         return score_gradient_maps(task, gradient_maps(task, attribution, filters))
     method = "LayerGradCam" if name == "gradcam" else name.removeprefix("captum:")
-    images = task.images
-    pieces = attribution.of_class(method, images, task.labels[images])
-    return score_class_maps(task, ((images[places], maps) for places, maps in pieces))
+    return score_class_maps(task, attributed_maps(task, attribution, method))
 
 
 def _task(
@@ -182,6 +184,7 @@ def _task(
     deltas: tuple[float, ...],
     levels: int,
     seed: int,
+    cache: Keep,
 ) -> LocalizationTask:
     usable = np.flatnonzero(objects.usable)
     chosen = scored = usable
@@ -192,7 +195,7 @@ def _task(
             raise NotAvailable(
                 "too few images for two halves; give more, or choose and score on the same images with --protocol paper"
             )
-    return LocalizationTask(objects, labels, n_classes, chosen, scored, deltas, levels, as_authors=protocol == "paper")
+    return LocalizationTask(objects, labels, n_classes, chosen, scored, deltas, levels, protocol == "paper", cache)
 
 
 def _summary(

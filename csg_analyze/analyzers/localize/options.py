@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from csg_analyze.errors import NotAvailable, UsageError, unknown
 from csg_analyze.metrics.attribution import FeatureMaps
 
+BACKWARD = 1.5
+"""Cost of a filter's gradient and of scoring its map, in forward passes."""
 METHODS = ("gradmap", "activmap", "cam", "gradcam")
 
 
@@ -52,3 +57,11 @@ def check_counts(**counts: int) -> None:
     for name, count in counts.items():
         if count < 1:
             raise UsageError(f"--{name.replace('_', '-')} must be at least 1, not {count}.")
+
+
+def passes_of_localize(settings: Mapping[str, Mapping[str, Any]], n: int) -> float:
+    """See `about.Passes`: GradMap's one pass back for every filter; the other methods cost little beside it."""
+    own = settings["localize"]
+    names = [name.strip() for name in own["methods"].split(",")]
+    by_gradients = "gradmap" in names or "auto" in names
+    return n * (1 + BACKWARD * own["gradmap_filters"]) if by_gradients else 0.0

@@ -46,6 +46,12 @@ class ImageScores:
     off: FloatArray
     class_weights: FloatArray | None = None
 
+    @property
+    def contents(self) -> dict[str, object]:
+        """All arrays and values by name."""
+        rates = [part for delta, rate in self.rates.items() for part in (delta, rate)]
+        return {**vars(self), "rates": rates}
+
     def without_thresholds(self) -> ImageScores:
         """The same without the large arrays over thresholds, which only `evaluate` needs."""
         none: FloatArray = np.empty((len(self.iou), 0), np.float32)

@@ -18,6 +18,7 @@ from csg_analyze.analyzers.localize.scores import (
 )
 from csg_analyze.analyzers.localize.task import LocalizationTask, Scored
 from csg_analyze.metrics.arrays import FloatArray, IntArray
+from csg_analyze.metrics.keeping import Arrays
 from csg_analyze.metrics.statistics import intervals, resampled_groups
 from csg_analyze.result import Pictures
 
@@ -48,9 +49,16 @@ def numbers_of(
     """
     n_classes, images, labels = len(class_names), task.scored, task.labels
     levels = None if oracle else best_levels(scores, labels, task.chosen, n_classes)
-    values = evaluate(scores, labels, images, n_classes, levels=levels)
-    draws = resampled_groups(task.objects.groups[images], resamples=bootstrap, seed=seed)
-    low, high = intervals(evaluate(scores, labels, images, n_classes, levels=levels, multiplicities=draws))
+    groups = task.objects.groups[images]
+
+    def numbers() -> Arrays:
+        values = evaluate(scores, labels, images, n_classes, levels=levels)
+        draws = resampled_groups(groups, resamples=bootstrap, seed=seed)
+        low, high = intervals(evaluate(scores, labels, images, n_classes, levels=levels, multiplicities=draws))
+        return {"values": values, "low": low, "high": high}
+
+    depends = (scores.contents, labels, images, groups, n_classes, levels, bootstrap, seed)
+    kept = task.keep.under("localize-numbers", depends, numbers)
     metrics = metric_names(task.deltas)
     counted = labels[images][~np.isnan(scores.iou[images])]
     counts = [*np.bincount(counted, minlength=n_classes).tolist(), len(counted)]
@@ -59,9 +67,9 @@ def numbers_of(
             "method": method,
             "metric": np.repeat(metrics, n_classes + 1),
             "class": [*class_names, TOTAL] * len(metrics),
-            "value": values.ravel(),
-            "low": low.ravel(),
-            "high": high.ravel(),
+            "value": kept["values"].ravel(),
+            "low": kept["low"].ravel(),
+            "high": kept["high"].ravel(),
             "n": counts * len(metrics),
         }
     )

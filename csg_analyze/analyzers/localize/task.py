@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from functools import partial
 
 import numpy as np
 
-from csg_analyze.analyzers.localize.gathering import gather
-from csg_analyze.analyzers.localize.map_scores import MapScores, score_maps
+from csg_analyze.analyzers.localize.gathering import assembled, of_images
+from csg_analyze.analyzers.localize.map_scores import score_maps
 from csg_analyze.analyzers.localize.scores import ImageScores
 from csg_analyze.metrics.arrays import BoolArray, FloatArray, IntArray
+from csg_analyze.metrics.keeping import NOTHING_KEPT, Arrays, Keep
 from csg_analyze.metrics.objects import Objects
 from csg_analyze.metrics.resizing import upsampled
 
 PIXELS_AT_ONCE = 2**24
 """Pixels of maps at the image's size in memory at once, 64 MB."""
 
+ODD = "odd/"
 PREVIEW_SIDE = 48
 """Largest height and width of previews of maps."""
 
@@ -34,6 +36,15 @@ class Cut:
     thresholds: FloatArray
     ious: FloatArray | None = None
     odd: Mapping[str, BoolArray] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Part:
+    """Images (m,) that are scored together, and kept. cuts: makes their maps. depends: all that determines these."""
+
+    images: IntArray
+    cuts: Callable[[], Iterable[Cut]]
+    depends: Sequence[object]
 
 
 @dataclass(frozen=True)
@@ -56,7 +67,7 @@ class LocalizationTask:
     chosen, scored: indices of the usable images that filters and thresholds are chosen on, and of those that are
     scored; the same images under the authors' protocol, two halves otherwise. deltas: IoU of the rates. n_levels:
     number of thresholds of scaled maps. as_authors: ties between classes, and GradMap's gradients, as in the authors'
-    scripts.
+    scripts. keep: finished parts.
     """
 
     objects: Objects
@@ -67,6 +78,7 @@ class LocalizationTask:
     deltas: tuple[float, ...]
     n_levels: int
     as_authors: bool = False
+    keep: Keep = NOTHING_KEPT
 
     @property
     def images(self) -> IntArray:
@@ -79,27 +91,49 @@ class LocalizationTask:
         # the scores of a map at one threshold are four float64, as large as eight pixels
         return max(1, PIXELS_AT_ONCE // (max(height * width, 8 * self.n_levels) * max(1, maps_per_image)))
 
-    def run(self, cuts: Iterator[Cut], **options: Any) -> Scored:
-        """Score maps piece by piece; options: of `gathering.gather`."""
+    def run(
+        self, parts: Iterable[Part], *, rate_of_mean: bool = False, class_weights: FloatArray | None = None
+    ) -> Scored:
+        """Score maps part by part; rate_of_mean, class_weights: as in `gathering`."""
         n_images = len(self.labels)
         height, width = (min(PREVIEW_SIDE, side) for side in self.objects.size)
         previews: FloatArray = np.full((n_images, height, width), np.nan, np.float16)
         n_maps: IntArray = np.zeros(n_images, np.int64)
         odd: dict[str, IntArray] = {}
 
-        def scored() -> Iterator[tuple[IntArray, MapScores]]:
-            for cut in cuts:
-                region, counted = self.objects.regions(cut.images)
-                boxes = self.objects.boxes[cut.images]
-                scores = score_maps(cut.maps, cut.thresholds, region, counted, boxes, self.n_levels)
-                previews[cut.images] = preview(cut.maps)
-                n_maps[cut.images] = cut.maps.shape[1]
-                for oddity, mask in cut.odd.items():
-                    odd.setdefault(oddity, np.zeros(n_images, np.int64))[cut.images] = mask.sum(axis=1)
-                yield cut.images, scores if cut.ious is None else replace(scores, iou=cut.ious)
+        def scored() -> Iterator[tuple[IntArray, Arrays]]:
+            for part in parts:
+                region, counted = self.objects.regions(part.images)
+                truth = (region, counted, self.objects.boxes[part.images])
+                settings = (self.n_levels, self.deltas, rate_of_mean)
+                compute = partial(self._scores, part, rate_of_mean)
+                arrays = self.keep.under("localize", (part.depends, truth, settings), compute)
+                previews[part.images], n_maps[part.images] = arrays["previews"], arrays["n_maps"]
+                for name in arrays:
+                    if name.startswith(ODD):
+                        counts = odd.setdefault(name.removeprefix(ODD), np.zeros(n_images, np.int64))
+                        counts[part.images] = arrays[name]
+                yield part.images, arrays
 
-        gathered = gather(n_images, self.n_levels, self.deltas, scored(), **options)
+        gathered = assembled(n_images, self.n_levels, self.deltas, scored(), class_weights=class_weights)
         return Scored(gathered, previews, n_maps, odd)
+
+    def _scores(self, part: Part, rate_of_mean: bool) -> Arrays:
+        """The scores of a part's images, see `gathering.of_images`, with previews, n_maps, and oddities."""
+        pieces = [self._scores_of(cut, rate_of_mean) for cut in part.cuts()]
+        return {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
+
+    def _scores_of(self, cut: Cut, rate_of_mean: bool) -> Arrays:
+        region, counted = self.objects.regions(cut.images)
+        boxes = self.objects.boxes[cut.images]
+        scores = score_maps(cut.maps, cut.thresholds, region, counted, boxes, self.n_levels)
+        scores = scores if cut.ious is None else replace(scores, iou=cut.ious)
+        return {
+            **of_images(scores, self.n_levels, self.deltas, rate_of_mean=rate_of_mean),
+            "previews": preview(cut.maps).astype(np.float16),
+            "n_maps": np.full(len(cut.images), cut.maps.shape[1]),
+            **{f"{ODD}{oddity}": mask.sum(axis=1) for oddity, mask in cut.odd.items()},
+        }
 
 
 def preview(maps: FloatArray) -> FloatArray:

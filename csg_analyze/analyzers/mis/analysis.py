@@ -22,6 +22,7 @@ from csg_analyze.analyzers.mis.specificity import (
 from csg_analyze.errors import UsageError
 from csg_analyze.metrics.arrays import FloatArray, IntArray
 from csg_analyze.metrics.filters import class_means, dead_filters
+from csg_analyze.metrics.keeping import NOTHING_KEPT, Keep
 from csg_analyze.metrics.mutual_information import mutual_information_score
 from csg_analyze.metrics.statistics import share_with_interval
 from csg_analyze.result import Drawing, Matrix, Number, Result, Table
@@ -63,6 +64,7 @@ def mis(
     class_names: Sequence[str],
     gate: FloatArray | None,
     predictions: IntArray | None = None,
+    cache: Keep = NOTHING_KEPT,
     *,
     estimator: Annotated[Estimator, "the fast exact estimator, or scikit-learn's own"] = "exact",
     n_neighbors: Annotated[int, "neighbours k of the estimator (Ross 2014)"] = 3,
@@ -83,7 +85,7 @@ def mis(
     """
     _check(n_neighbors, permutations, significance, estimator)
     n_classes = len(class_names)
-    matrix, chance, test = estimate(activations, labels, estimator, n_classes, n_neighbors, permutations, seed)
+    matrix, chance, test = estimate(activations, labels, estimator, n_classes, n_neighbors, permutations, seed, cache)
     normalised = normalised_information(matrix, labels)
     selectivity = class_selectivity(class_means(activations, labels, n_classes))
     alive = ~dead_filters(activations)

@@ -8,6 +8,7 @@ import numpy as np
 
 from csg_analyze.analyzers.mis.permutations import PermutationTest, permutation_test
 from csg_analyze.metrics.arrays import FloatArray, IntArray
+from csg_analyze.metrics.keeping import NOTHING_KEPT, Arrays, Keep
 from csg_analyze.metrics.mutual_information import chance_permutations, information_and_chance
 
 Estimator = Literal["exact", "sklearn"]
@@ -21,13 +22,30 @@ def estimate(
     n_neighbors: int,
     permutations: int,
     seed: int,
+    cache: Keep = NOTHING_KEPT,
 ) -> tuple[FloatArray, FloatArray, PermutationTest | None]:
     """M (K, C), the chance level of every filter (K,), and the permutation test, None without permutations."""
+    settings = {"n_classes": n_classes, "n_neighbors": n_neighbors, "seed": seed}
     if permutations:
-        test = permutation_test(
-            activations, labels, n_permutations=permutations, n_classes=n_classes, n_neighbors=n_neighbors, seed=seed
-        )
+        kept = cache.of(_tested, activations, labels, n_permutations=permutations, **settings)
+        test = PermutationTest(**kept, n_permutations=permutations)
         return test.matrix, test.best_chance, test
+    kept = cache.of(_estimated, activations, labels, estimator=estimator, **settings)
+    return kept["matrix"], kept["chance"], None
+
+
+def _tested(
+    activations: FloatArray, labels: IntArray, *, n_permutations: int, n_classes: int, n_neighbors: int, seed: int
+) -> Arrays:
+    test = permutation_test(
+        activations, labels, n_permutations=n_permutations, n_classes=n_classes, n_neighbors=n_neighbors, seed=seed
+    )
+    return {name: value for name, value in vars(test).items() if isinstance(value, np.ndarray)}
+
+
+def _estimated(
+    activations: FloatArray, labels: IntArray, *, estimator: Estimator, n_classes: int, n_neighbors: int, seed: int
+) -> Arrays:
     matrix, chance = information_and_chance(
         activations,
         labels,
@@ -38,7 +56,7 @@ def estimate(
     )
     if estimator == "sklearn":
         matrix = by_scikit_learn(activations, labels, n_classes, n_neighbors, seed)
-    return matrix, chance, None
+    return {"matrix": matrix, "chance": chance}
 
 
 def by_scikit_learn(
