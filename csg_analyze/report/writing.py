@@ -34,7 +34,7 @@ def write_csv(table: pd.DataFrame, path: Path) -> None:
     safe = table.copy(deep=False)
     for place in texts:
         values = [defused(value) for value in table.iloc[:, place]]
-        safe.isetitem(place, pd.Series(values, index=table.index, dtype=object))
+        safe.isetitem(place, pd.Series(values, dtype=object).array)
     safe.columns = pd.Index([defused(name) for name in table.columns], dtype=object)
     safe.to_csv(path, index=False, lineterminator="\n", errors="backslashreplace")
 
