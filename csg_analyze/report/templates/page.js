@@ -30,6 +30,13 @@ for (const table of [...document.querySelectorAll("table.sortable")].filter(long
   table.parentNode.before(box);
 }
 
+// only what scrolls is a stop of the tab key
+const scrolling = () => document.querySelectorAll(".scroll, nav").forEach(box => {
+  const scrolls = box.scrollWidth > box.clientWidth;
+  scrolls ? box.setAttribute("tabindex", 0) : box.removeAttribute("tabindex");
+});
+new ResizeObserver(scrolling).observe(document.body);
+
 const unfold = () => {
   const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
   const folded = target && target.closest("details");
