@@ -57,6 +57,13 @@ class Browser:
         """Press keys where the focus is."""
         webdriver.ActionChains(self.driver).send_keys(*keys).perform()
 
+    def point(self, selector: str, across: float, down: float) -> None:
+        """Move the pointer over the first such element, to shares of its width and height."""
+        element = self.driver.find_element(By.CSS_SELECTOR, selector)
+        self.run("arguments[0].scrollIntoView({block: 'center'})", element)
+        x, y = (across - 0.5) * element.size["width"], (down - 0.5) * element.size["height"]
+        webdriver.ActionChains(self.driver).move_to_element_with_offset(element, round(x), round(y)).perform()
+
     def wait(self, script: str) -> None:
         """Until the body of a function returns something true, at most five seconds."""
         WebDriverWait(self.driver, 5).until(lambda driver: driver.execute_script(script))

@@ -130,6 +130,22 @@ def test_a_figure_opens_large_by_keyboard(window: Browser, folder: Path) -> None
     assert window.run("return document.activeElement === document.querySelector('figure button')")
 
 
+def test_a_heat_map_says_its_cells_by_pointer_and_by_keyboard(window: Browser, folder: Path) -> None:
+    window.open(folder / "index.html", width=1440, dark=False)
+    cells = "figure:has(.cells)"
+    panel = window.run(f"return JSON.parse(document.querySelector('{cells} .cells').textContent)[0]")
+    window.press(f"{cells} button", Keys.ARROW_DOWN, Keys.ARROW_DOWN, Keys.ARROW_RIGHT)
+    (said,) = window.texts(f"{cells}:first-of-type output")[:1]
+    value = panel["values"][1][1] / 10 ** panel["decimals"]
+    assert said == f"{panel['title']}: {panel['rows'][1]}, {panel['columns'][1]}: {value:.{panel['decimals']}f}"
+    assert window.run(f"return document.querySelector('{cells} output').getAttribute('role')") is None  # live by itself
+    left, top, width, height = panel["box"]
+    down = 0.5 / len(panel["rows"])
+    window.point(f"{cells} img", left + width * 0.999, top + height * down)
+    (said,) = window.texts(f"{cells} output")[:1]
+    assert f": {panel['rows'][0]}, {panel['columns'][-1]}: " in said
+
+
 def test_folded_tables_print(window: Browser, folder: Path) -> None:
     window.open(folder / "index.html", width=1440, dark=True)
     window.run("dispatchEvent(new Event('beforeprint'))")
