@@ -6,7 +6,7 @@ import base64
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from markupsafe import Markup
 from matplotlib.figure import Figure
@@ -29,7 +29,8 @@ class DrawnFigure:
     """A figure: its caption, its files by path in the report's folder, and its size in inches.
 
     files: the PNG, which report.md shows, then PDF and SVG; none in a light report. png: the PNG's content in base64,
-    which index.html shows. cells: JSON of what its heat maps show cell by cell; empty without any.
+    which index.html shows. cells: JSON of what its heat maps show cell by cell; empty without any. photographs: as in
+    `Drawing`.
     """
 
     number: int
@@ -39,6 +40,7 @@ class DrawnFigure:
     width: float
     height: float
     cells: Markup = EMPTY
+    photographs: bool = False
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,8 @@ def _write_figures(
             with style():
                 figure = drawing.draw(part)
             caption = str(figure.get_label()) or drawing.caption or title.replace("_", " ")
-            yield drawn(figure, ledger.name(section.analyzer, title), caption, ledger)
+            figure_of = drawn(figure, ledger.name(section.analyzer, title), caption, ledger)
+            yield replace(figure_of, photographs=drawing.photographs)
         except Exception as error:
             error.add_note(f"while drawing the figure {title!r} of the analyzer {section.analyzer!r}")
             raise

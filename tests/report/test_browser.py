@@ -146,6 +146,16 @@ def test_a_heat_map_says_its_cells_by_pointer_and_by_keyboard(window: Browser, f
     assert f": {panel['rows'][0]}, {panel['columns'][-1]}: " in said
 
 
+def test_a_dark_page_darkens_charts_but_no_photographs(window: Browser, folder: Path) -> None:
+    look = "return getComputedStyle(document.querySelector('figure img')).filter"
+    window.open(folder / "index.html", width=1440, dark=False)
+    assert window.run(look) == "none"
+    window.open(folder / "index.html", width=1440, dark=True)
+    assert "invert" in window.run(look)
+    window.run("document.querySelector('figure').className = 'photographs'")
+    assert window.run(look) == "none"
+
+
 def test_folded_tables_print(window: Browser, folder: Path) -> None:
     window.open(folder / "index.html", width=1440, dark=True)
     window.run("dispatchEvent(new Event('beforeprint'))")

@@ -64,6 +64,7 @@ for (const image of document.querySelectorAll("figure img")) {
   button.append(image);
   button.onclick = () => {
     Object.assign(large.querySelector("img"), {src: image.src, alt: image.alt});
+    large.className = image.closest("figure").className;
     large.showModal();
   };
 }
