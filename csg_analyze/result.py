@@ -116,10 +116,14 @@ class Pictures:
 
 @dataclass(frozen=True)
 class Drawing:
-    """A figure, drawn when the report is written. caption: plain sentences; the figure's own label replaces it."""
+    """A figure, drawn when the report is written. caption: plain sentences; the figure's own label replaces it.
+
+    photographs: whether it shows images of the data, whose colours a dark page must leave as they are.
+    """
 
     draw: DrawFigure
     caption: str = ""
+    photographs: bool = False
 
     def __repr__(self) -> str:
         name = getattr(self.draw, "__name__", type(self.draw).__name__)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import bisect
+import itertools
 from collections.abc import Sequence
 from typing import Any
+from unicodedata import east_asian_width
 
 import numpy as np
 import pandas as pd
@@ -25,9 +28,12 @@ def cell(value: Any) -> str:
 
 
 def shortened(label: str, length: int = 16) -> str:
-    """A label on one line, cut to `length` characters with an ellipsis."""
+    """A label on one line, cut to the width of `length` letters with an ellipsis; Chinese characters count twice."""
     line = "".join(character if character.isprintable() else " " for character in label)
-    return line if len(line) <= length else line[: length - 1].rstrip() + "…"
+    ends = list(itertools.accumulate(1 + (east_asian_width(character) in "WF") for character in line))
+    if not ends or ends[-1] <= length:
+        return line
+    return line[: bisect.bisect_right(ends, length - 1)].rstrip() + "…"
 
 
 def listed(names: Sequence[str], most: int = 8) -> str:

@@ -103,10 +103,17 @@ def _notes(gate_bound: float | None, normal: bool) -> tuple[str, ...]:
 def draw_gate(models: Mapping[str, Result]) -> Figure:
     """Fig. 4a, (C, K) per model."""
     gates = {model: result.matrices["matrix"]["gate"].T for model, result in models.items()}
-    ordered = {model: gate[:, filters_by_class(gate)] for model, gate in gates.items()}
+    orders = {model: filters_by_class(gate) for model, gate in gates.items()}
+    ordered = {model: gate[:, orders[model]] for model, gate in gates.items()}
     names = next(iter(models.values())).matrices["matrix"].axes["class"]
     return matrix_panels(
-        ordered, row_labels=names, column_axis="filter (ordered by class)", colour_label="gate", vmin=0, vmax=1
+        ordered,
+        row_labels=names,
+        column_names={model: [f"filter {k}" for k in order] for model, order in orders.items()},
+        column_axis="filter (ordered by class)",
+        colour_label="gate",
+        vmin=0,
+        vmax=1,
     )
 
 

@@ -1,4 +1,4 @@
-"""Points, bars and lines: one colour a model, and one marker where there are points."""
+"""Points, bars and lines: one colour a model, and one marker where there are points (see `looks`)."""
 
 from __future__ import annotations
 
@@ -13,14 +13,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from csg_analyze.plots.looks import MARKERS, colours_of, markers_of
 from csg_analyze.plots.panels import panels_of, rows_and_columns
 from csg_analyze.plots.reduction import thinned, tick_step
 from csg_analyze.plots.style import COLUMN, FULL, style
 from csg_analyze.wording import shortened
-
-MARKERS = "osD^vP*"
-APART = (0, 3, 2, 4, 1, 9, 7, 8, 5, 6)
-"""The order of the palette's colours: those that are most alike come last."""
 
 MANY = 60
 """Categories beyond which they are ranked instead of named one by one."""
@@ -101,20 +98,13 @@ def together(frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     return pd.concat([frame.assign(model=model) for model, frame in frames.items()], ignore_index=True)
 
 
-def colours_of(models: Iterable[str]) -> dict[str, Any]:
-    """A colour for every model, of seaborn's palette for colour-blind readers."""
-    palette = sns.color_palette("colorblind")
-    return {model: palette[APART[index % len(APART)]] for index, model in enumerate(models)}
-
-
 def looks_of(models: Iterable[str], *, markers: bool = True) -> dict[str, Any]:
     """How seaborn tells the models in the column `model` apart: by colour and by marker, or by colour alone."""
     names = list(models)
     colours = {"hue": "model", "hue_order": names, "palette": colours_of(names), "legend": False}
     if not markers:
         return colours
-    shapes = {model: MARKERS[index % len(MARKERS)] for index, model in enumerate(names)}
-    return {**colours, "style": "model", "style_order": names, "markers": shapes}
+    return {**colours, "style": "model", "style_order": names, "markers": markers_of(names)}
 
 
 def draw_points(
@@ -185,13 +175,13 @@ def name_models(
     """Say above the panels which look is which model's, after what the first panel has labels for.
 
     A single model is named all the same: the figure may travel without its page. The figure grows by the room it takes.
-    models: their names, or name -> text. markers: one a model, in turn; "" for none.
+    models: their names, or name -> text. markers: MARKERS for each model's own, one for all, or "" for none.
     """
+    shapes = markers_of(models) if markers == MARKERS else dict.fromkeys(models, markers)
     handles = [each for each in figure.axes[0].lines if not str(each.get_label()).startswith("_")]
-    for index, (model, colour) in enumerate(colours_of(models).items()):
+    for model, colour in colours_of(models).items():
         text = models[model] if isinstance(models, Mapping) else shortened(model, 40)
-        marker = markers[index % len(markers)] if markers else ""
-        handles.append(Line2D([], [], color=colour, ls=line, marker=marker, ms=4, mew=0, label=text))
+        handles.append(Line2D([], [], color=colour, ls=line, marker=shapes[model], ms=4, mew=0, label=text))
     labels = [str(handle.get_label()) for handle in handles]
     columns = max(1, min(len(labels), int(figure.get_figwidth() / (0.4 + 0.058 * max(map(len, labels))))))
     figure.legend(handles, labels, loc="outside upper left", ncols=columns)

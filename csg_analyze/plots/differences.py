@@ -8,7 +8,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
-from csg_analyze.plots.charts import colours_of
+from csg_analyze.plots.looks import colours_of
 from csg_analyze.plots.style import COLUMN, style
 
 

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from csg_analyze.metrics.arrays import FloatArray
+from csg_analyze.plots.cells import Cells, name_cells
 from csg_analyze.plots.matrices import draw_matrix, name_axis, panel_height
 from csg_analyze.plots.reduction import Reduction, thinned, wrapped
 from csg_analyze.plots.style import COLUMN, FULL, SEQUENTIAL, SIGNED, colour_map, colour_scale, frame, style
@@ -19,6 +20,7 @@ def matrix_panels(
     *,
     row_labels: Sequence[str],
     column_labels: Sequence[str] | None = None,
+    column_names: Mapping[str, Sequence[str]] | None = None,
     row_axis: str = "class",
     column_axis: str = "filter",
     colour_label: str,
@@ -33,7 +35,8 @@ def matrix_panels(
     """Matrices side by side, each under its name, on one colour scale unless `shared` is False.
 
     matrices: panel title -> (R, C), R the same for all; NaN cells are grey. row_labels: R names. column_labels: C
-    names, or None for an axis that only says how many columns there are (C may then differ).
+    names, or None for an axis that only says how many columns there are (C may then differ). column_names: panel title
+    -> what a page calls each of its columns; by default the labels, or else their numbers.
     signed: a diverging map, symmetric around zero. vmin, vmax: the scale's ends; else from the data, 0 included.
     reduction: how neighbours share a cell beyond 400 rows or columns, which the axis then says; the maximum by
     default, the largest magnitude where signed. colours: another of matplotlib's maps. annotated: with the numbers.
@@ -52,6 +55,9 @@ def matrix_panels(
             norm = common if shared else colour_scale([matrix], signed=signed, vmin=vmin, vmax=vmax)
             draw_matrix(axes, matrix, norm=norm, cmap=cmap, reduction=how, square=width == height, annotated=annotated)
             axes.set_title(wrapped(name, width))
+            numbers = [f"{column_axis} {column}" for column in range(matrix.shape[1])]
+            columns = (column_names or {}).get(name, column_labels or numbers)
+            name_cells(axes, Cells(matrix, row_labels, columns, name))
             first = axes.get_subplotspec().is_first_col()  # type: ignore[union-attr]
             name_axis(axes.yaxis, len(matrix), row_labels, row_axis, how, inches=height, named=first)
             name_axis(axes.xaxis, matrix.shape[1], column_labels, column_axis, how, inches=width)

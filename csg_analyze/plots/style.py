@@ -8,6 +8,7 @@ figure of pyplot is opened, and no setting stays changed.
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -74,8 +75,13 @@ def captioned(figure: Figure, caption: str) -> Figure:
 
 
 def save(figure: Figure, folder: Path, name: str) -> bytes:
-    """Write `name`.pdf, `name`.svg and `name`.png, the same bytes for the same figure, and return the last's."""
-    with style():
+    """Write `name`.pdf, `name`.svg and `name`.png, the same bytes for the same figure, and return the last's.
+
+    A character that no installed font has is a box in all three, without a warning for each time it is drawn.
+    """
+    with style(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=r"Glyph \d+ .* missing from")
+        warnings.filterwarnings("ignore", message="Matplotlib currently does not support .* natively")
         figure.savefig(folder / f"{name}.pdf", dpi=300, metadata={"CreationDate": None})
         figure.savefig(folder / f"{name}.svg", dpi=300, metadata={"Date": None})
         stream = io.BytesIO()

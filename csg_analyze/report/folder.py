@@ -11,13 +11,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from csg_analyze.errors import UsageError
+from csg_analyze.plots.looks import grouped
 from csg_analyze.report.document import Report, json_text
 from csg_analyze.report.ledger import Ledger
 from csg_analyze.report.opening import write_opening
 from csg_analyze.report.pages import html_page, markdown_page
 from csg_analyze.report.section_tables import write_headline, write_seeds
 from csg_analyze.report.sections import write_section
-from csg_analyze.report.seeds import seeds_of
+from csg_analyze.report.seeds import groups_in_figures, seeds_of
 from csg_analyze.report.summary import summary_document
 
 FILES = ("index.html", "report.md", "summary.json", "provenance.json")
@@ -40,7 +41,8 @@ def write_report(report: Report, out: Path, *, force: bool = False, light: bool 
         ledger = Ledger(folder, light)
         opening = write_opening(report, ledger)
         headline, seeds = write_headline(report, ledger), write_seeds(report, ledger)
-        outcomes = [write_section(section, report, ledger) for section in report.presented()]
+        with grouped(groups_in_figures(report.models)):
+            outcomes = [write_section(section, report, ledger) for section in report.presented()]
         # cautions about twins are with the numbers over seeds, or else with the notes
         cautions = [] if seeds else [f"{caution}." for caution in seeds_of(report.models).cautions]
         if light:

@@ -14,7 +14,7 @@ from csg_analyze.report.document import JSON, Report
 from csg_analyze.report.opening import Opening
 from csg_analyze.report.sections import Outcome
 from csg_analyze.report.tables import ShownTable
-from csg_analyze.wording import cell
+from csg_analyze.wording import cell, shortened
 
 SeedTables = tuple[ShownTable, ShownTable] | None
 """The numbers over seeds: the headlines, and all numbers."""
@@ -71,6 +71,7 @@ def _render(
 def _templates(**settings: Any) -> Environment:
     templates = environment("csg_analyze.report", **settings)
     templates.filters["kind"] = lambda file: LINK_TEXTS[file.rpartition(".")[2]]
+    templates.filters["shortened"] = shortened
     return templates
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import base64
+import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from csg_analyze.errors import UsageError
+from csg_analyze.plots.cells import panels_with_cells
 from csg_analyze.plots.style import save, style
 from csg_analyze.report.document import Report, Section, anchor_of
 from csg_analyze.report.ledger import Ledger
@@ -18,13 +21,16 @@ from csg_analyze.report.tables import ShownTable, stacked
 from csg_analyze.report.writing import write_parquet
 from csg_analyze.result import Result
 
+EMPTY = Markup("")
+
 
 @dataclass(frozen=True)
 class DrawnFigure:
     """A figure: its caption, its files by path in the report's folder, and its size in inches.
 
     files: the PNG, which report.md shows, then PDF and SVG; none in a light report. png: the PNG's content in base64,
-    which index.html shows.
+    which index.html shows. cells: JSON of what its heat maps show cell by cell; empty without any. photographs: as in
+    `Drawing`.
     """
 
     number: int
@@ -33,6 +39,8 @@ class DrawnFigure:
     png: str
     width: float
     height: float
+    cells: Markup = EMPTY
+    photographs: bool = False
 
 
 @dataclass(frozen=True)
@@ -82,7 +90,8 @@ def _write_figures(
             with style():
                 figure = drawing.draw(part)
             caption = str(figure.get_label()) or drawing.caption or title.replace("_", " ")
-            yield drawn(figure, ledger.name(section.analyzer, title), caption, ledger)
+            figure_of = drawn(figure, ledger.name(section.analyzer, title), caption, ledger)
+            yield replace(figure_of, photographs=drawing.photographs)
         except Exception as error:
             error.add_note(f"while drawing the figure {title!r} of the analyzer {section.analyzer!r}")
             raise
@@ -94,7 +103,14 @@ def drawn(figure: Figure, name: str, caption: str, ledger: Ledger) -> DrawnFigur
     width, height = figure.get_size_inches()
     text = base64.b64encode(png).decode("ascii")
     files = ledger.figure_files(name)
-    return DrawnFigure(next(ledger.figures), caption, files, text, float(width), float(height))
+    return DrawnFigure(next(ledger.figures), caption, files, text, float(width), float(height), _cells(figure))
+
+
+def _cells(figure: Figure) -> Markup:
+    """What the heat maps of a saved figure show, as JSON that ends no script element; empty without any."""
+    panels = panels_with_cells(figure)
+    text = json.dumps(panels, separators=(",", ":")) if panels else ""
+    return Markup(text.replace("<", "\\u003c"))
 
 
 def _write_samples(section: Section, results: Mapping[str, Result], ledger: Ledger) -> str:

@@ -102,6 +102,13 @@ def seeds_of(models: Sequence[ModelReport]) -> Seeds:
     return Seeds(groups, pairs, tuple(notes), (*_besides(pairs), *_one_start(groups)))
 
 
+def groups_in_figures(models: Sequence[ModelReport]) -> list[list[str]]:
+    """Names of the models that share a hue: those of a group by seed, and each model without a group by itself."""
+    groups = [[model.name for model in group.models.values()] for group in seeds_of(models).groups]
+    placed = {name for group in groups for name in group}
+    return groups + [[model.name] for model in models if model.name not in placed]
+
+
 def _labels(models: Sequence[ModelReport]) -> list[str]:
     """Labels of groups, from one model each: the training, and the fields in which groups of this training differ."""
     labels = []

@@ -145,7 +145,10 @@ def adv_detect(
         "roc": Table(_rows(roc_rows, studies)),
         "examples": Table(examples),
     }
-    figures = {"roc": Drawing(draw_curves, text.ROC_FIGURE), "examples": Drawing(draw_examples, text.EXAMPLES_FIGURE)}
+    figures = {
+        "roc": Drawing(draw_curves, text.ROC_FIGURE),
+        "examples": Drawing(draw_examples, text.EXAMPLES_FIGURE, photographs=True),
+    }
     matrices: dict[str, Matrix] = {}
     importance = _rows(importance_rows, studies)
     if len(importance):

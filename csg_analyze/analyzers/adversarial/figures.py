@@ -9,7 +9,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from csg_analyze.plots.charts import MARKERS, draw_intervals, draw_lines, line_panels, lines_by_layer, together
+from csg_analyze.plots.charts import draw_intervals, draw_lines, line_panels, lines_by_layer, together
+from csg_analyze.plots.looks import MARKERS
 from csg_analyze.plots.panels import matrix_panels
 from csg_analyze.plots.style import FULL, style
 from csg_analyze.result import Result

@@ -13,6 +13,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from csg_analyze.metrics.arrays import FloatArray, IntArray
+from csg_analyze.plots.cells import Cells, name_cells
 from csg_analyze.plots.charts import MANY, draw_points, name_models, together
 from csg_analyze.plots.matrices import NAME_HEIGHT, draw_matrix, name_axis
 from csg_analyze.plots.panels import colour_bar
@@ -63,6 +64,8 @@ def draw_confusion(models: Mapping[str, Result]) -> Figure:
         for row, (model, panels) in enumerate(rows.items()):
             for axes, panel in zip(grid[row], panels, strict=False):
                 _draw(axes, panel, inches=side)
+                of = f"{', '.join(panel.title[:1])}, {model}"
+                name_cells(axes, Cells(panel.shares, names, [f"taken for {name}" for name in names], of))
                 first, last = axes is grid[row, 0], row == len(rows) - 1
                 for axis, named in ((axes.yaxis, first), (axes.xaxis, last)):
                     name_axis(axis, len(names), names, "", "maximum", inches=side, named=named)

@@ -16,6 +16,7 @@ from scipy.optimize import isotonic_regression
 
 from csg_analyze.analyzers.correlation.text import MATRICES_FIGURE
 from csg_analyze.metrics.arrays import FloatArray
+from csg_analyze.plots.cells import Cells, name_cells
 from csg_analyze.plots.charts import draw_lines, name_models, together
 from csg_analyze.plots.matrices import NAME_HEIGHT, draw_matrix
 from csg_analyze.plots.panels import colour_bar, panels_of, rows_and_columns
@@ -57,6 +58,7 @@ def _panel(model: str, result: Result) -> CorrelationPanel:
         block=block_size(n_filters, MOST_ROWS),
         groups=list(zip(groups["group"], groups["n_filters"], strict=True)),
         axis=f"{n_filters:,} filters" + (f", by class ({by})" if isinstance(by, str) else ""),
+        filters=matrix.axes.get("filter", ()),
     )
 
 
@@ -76,7 +78,8 @@ class CorrelationPanel:
     """One model's matrix in Fig. 7.
 
     matrix: (R, R), of the F filters themselves or of blocks of `block` x `block` of them. groups: (name, number of
-    filters) in the order of the rows, F filters in all. scores: one line below the title.
+    filters) in the order of the rows, F filters in all. scores: one line below the title. filters:
+    the rows' numbers; none where the rows are blocks.
     """
 
     title: str
@@ -85,6 +88,7 @@ class CorrelationPanel:
     block: int
     groups: Sequence[tuple[str, int]]
     axis: str
+    filters: Sequence[int] = ()
 
 
 def correlation_panels(panels: Sequence[CorrelationPanel]) -> Figure:
@@ -105,6 +109,8 @@ def correlation_panels(panels: Sequence[CorrelationPanel]) -> Figure:
         drawn = panels_of(figure, len(panels))
         for axes, panel, title in zip(drawn, panels, titles, strict=True):
             draw_matrix(axes, panel.matrix, norm=norm, cmap=cmap, square=True)
+            if names := [f"filter {k}" for k in panel.filters]:
+                name_cells(axes, Cells(panel.matrix, names, names, panel.title))
             _mark_groups(axes, panel, side)
             # two texts, not two lines of one: those would be spaced by the letters that happen to be in them
             axes.set_title(title, pad=15)

@@ -146,7 +146,10 @@ def localize(
             "table_2_boxes_and_pixels": partial(table_2, title=BOXES_AND_PIXELS),
         },
         paired={"differences": partial(compare_localization, n=bootstrap, seed=seed)},
-        figures={"maps": Drawing(draw_maps, MAPS_FIGURE), "iou_curves": Drawing(draw_iou_curves, CURVES_FIGURE)},
+        figures={
+            "maps": Drawing(draw_maps, MAPS_FIGURE, photographs=True),
+            "iou_curves": Drawing(draw_iou_curves, CURVES_FIGURE),
+        },
         samples=sample_table(task, scored, requested, class_names, sample_ids),
         notes=tuple(notes),
         pages=partial(extremes_pages, ranking),

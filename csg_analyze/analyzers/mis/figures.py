@@ -13,6 +13,7 @@ from matplotlib.patches import Patch
 
 from csg_analyze.metrics.arrays import FloatArray
 from csg_analyze.metrics.filters import filters_by_class
+from csg_analyze.plots.cells import Cells, name_cells
 from csg_analyze.plots.matrices import draw_matrix, name_axis, panel_height
 from csg_analyze.plots.panels import rows_and_columns
 from csg_analyze.plots.reduction import block_size, strongest_pairs, wrapped
@@ -59,6 +60,9 @@ def gate_and_information(
             gate = gates.get(model, known)
             order = filters_by_class(gate)
             name = _draw(axes, kind, gate[:, order], known[:, order], scale)
+            if kind in "ab":
+                values = (gate if kind == "a" else known)[:, order]
+                name_cells(axes, Cells(values, class_names, [f"filter {k}" for k in order], f"{name}, {model}"))
             axes.set_title(wrapped(f"({kind}{number + 1 if len(models) > 1 else ''}) {name}, {model}", width))
             reduction = "strongest" if kind == "c" else "maximum"
             name_axis(axes.xaxis, len(order), None, "filter, by class", reduction, inches=width)
