@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -34,7 +35,8 @@ def write_csv(table: pd.DataFrame, path: Path) -> None:
     safe = table.copy(deep=False)
     for place in texts:
         values = [defused(value) for value in table.iloc[:, place]]
-        safe.isetitem(place, pd.Series(values, dtype=object).array)
+        column: Any = pd.Series(values, index=table.index, dtype=object)  # an array would become pandas' own text
+        safe.isetitem(place, column)
     safe.columns = pd.Index([defused(name) for name in table.columns], dtype=object)
     safe.to_csv(path, index=False, lineterminator="\n", errors="backslashreplace")
 
