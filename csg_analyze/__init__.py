@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from csg_analyze.models import build
     from csg_analyze.report.folder import write_report
     from csg_analyze.result import Result
-    from csg_analyze.stages import Loading, Run, run
+    from csg_analyze.settings import Loading, Run
+    from csg_analyze.stages import run
     from csg_analyze.version import __version__
 
 _HOMES = {
@@ -38,8 +39,8 @@ _HOMES = {
     "build": "csg_analyze.models",
     "analyze": "csg_analyze.analysis",
     "Result": "csg_analyze.result",
-    "Loading": "csg_analyze.stages",
-    "Run": "csg_analyze.stages",
+    "Loading": "csg_analyze.settings",
+    "Run": "csg_analyze.settings",
     "run": "csg_analyze.stages",
     "write_report": "csg_analyze.report.folder",
     "__version__": "csg_analyze.version",

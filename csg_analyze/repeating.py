@@ -12,7 +12,7 @@ from csg_analyze.errors import UsageError
 from csg_analyze.files import sha256_of
 from csg_analyze.plan import Plan
 from csg_analyze.report.document import JSON, as_json
-from csg_analyze.stages import Loading, Run
+from csg_analyze.settings import Loading, Run
 
 OF_A_RUN = ("split", "limit", "title", "paper", "remark", "light")
 """Fields of `Run` that are recorded as they are; data, loading, analyzers and options have forms of their own."""

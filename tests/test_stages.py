@@ -10,7 +10,8 @@ import torch
 import csg_analyze
 from csg_analyze.checkpoints import save_checkpoint
 from csg_analyze.errors import UsageError
-from csg_analyze.stages import STAGES, Loading, Run, State
+from csg_analyze.settings import Loading, Run
+from csg_analyze.stages import STAGES, State
 from tests.examples import HALF, random_classifier, random_gate
 
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")

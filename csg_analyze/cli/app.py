@@ -20,7 +20,7 @@ from csg_analyze.cli import commands, voc
 from csg_analyze.console import program_flags, run_app
 from csg_analyze.errors import unknown
 from csg_analyze.registry import ANALYZERS, find, registered, summary_of
-from csg_analyze.stages import Run
+from csg_analyze.settings import Run
 
 if TYPE_CHECKING:
     from csg_analyze.registry import Step

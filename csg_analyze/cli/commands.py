@@ -14,7 +14,8 @@ import typer
 from csg_analyze.errors import UsageError
 from csg_analyze.files import free_folder
 from csg_analyze.progress import printable, say
-from csg_analyze.stages import Loading, Run, run
+from csg_analyze.settings import Loading, Run
+from csg_analyze.stages import run
 
 if TYPE_CHECKING:
     from csg_analyze.report.document import Report

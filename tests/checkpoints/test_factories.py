@@ -15,7 +15,7 @@ from torch import nn
 from csg_analyze.checkpoints import Preprocessing, load_classifier, save_checkpoint
 from csg_analyze.checkpoints.factories import option_values
 from csg_analyze.errors import UsageError
-from csg_analyze.stages import Loading
+from csg_analyze.settings import Loading
 from tests.examples import HALF
 
 CODE = """

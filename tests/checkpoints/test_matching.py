@@ -13,7 +13,7 @@ from csg_analyze.checkpoints.matching import best_match
 from csg_analyze.checkpoints.skeletons import skeleton
 from csg_analyze.errors import UsageError
 from csg_analyze.models import architectures, build
-from csg_analyze.stages import Loading
+from csg_analyze.settings import Loading
 
 RESNET8 = build("resnet8", 4).state_dict()
 
