@@ -97,6 +97,7 @@ def browser() -> Iterator[Browser]:
     for switch in SWITCHES:
         options.add_argument(switch)
     window = webdriver.Chrome(options, Service(driver))
+    window.set_script_timeout(180)  # axe takes seconds on a quiet machine, and a minute on a busy one
     try:
         yield Browser(window)
     finally:
