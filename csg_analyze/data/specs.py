@@ -29,7 +29,7 @@ DATA_KINDS: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class Reading:
-    """How the images of a dataset are read; see `load_dataset`."""
+    """How the images of a dataset are read; see `load_dataset`. The fields are arguments of all loaders."""
 
     size: int | None = None
     resize: int | None = None
@@ -42,16 +42,7 @@ class Reading:
 
     def of_listing(self, kind: str, argument: str, split: Split, listing: Listing) -> Dataset:
         """The dataset that a listing describes, decoded so."""
-        return read_listing(
-            kind,
-            argument,
-            split,
-            listing,
-            size=self.size,
-            resize=self.resize,
-            limit=self.limit,
-            progress=self.progress,
-        )
+        return read_listing(kind, argument, split, listing, **vars(self))
 
 
 def load_dataset(
@@ -92,27 +83,13 @@ def _scenes(argument: str, split: Split, reading: Reading) -> Dataset:
 def _folder(argument: str, split: Split, reading: Reading) -> Dataset:
     from csg_analyze.data.folders import load_folder
 
-    return load_folder(
-        _needed("folder:PATH", argument),
-        split,
-        size=reading.size,
-        resize=reading.resize,
-        limit=reading.limit,
-        progress=reading.progress,
-    )
+    return load_folder(_needed("folder:PATH", argument), split, **vars(reading))
 
 
 def _voc(argument: str, split: Split, reading: Reading) -> Dataset:
     from csg_analyze.data.voc import VocSpec, load_voc
 
-    return load_voc(
-        VocSpec.parsed(_needed("voc:ROOT", argument)),
-        split,
-        size=reading.size,
-        resize=reading.resize,
-        limit=reading.limit,
-        progress=reading.progress,
-    )
+    return load_voc(VocSpec.parsed(_needed("voc:ROOT", argument)), split, **vars(reading))
 
 
 def _cifar10(argument: str, split: Split, reading: Reading) -> Dataset:
@@ -124,14 +101,7 @@ def _cifar10(argument: str, split: Split, reading: Reading) -> Dataset:
 def _torchvision(argument: str, split: Split, reading: Reading) -> Dataset:
     from csg_analyze.data.torchvision_sets import load_torchvision
 
-    return load_torchvision(
-        _needed("torchvision:NAME:ROOT", argument),
-        split,
-        size=reading.size,
-        resize=reading.resize,
-        limit=reading.limit,
-        progress=reading.progress,
-    )
+    return load_torchvision(_needed("torchvision:NAME:ROOT", argument), split, **vars(reading))
 
 
 def _hf(argument: str, split: Split, reading: Reading) -> Dataset:
